@@ -1,0 +1,219 @@
+"""Orders promises: an order is accepted once per shop and reference, and its totals never change after that.
+
+Every event of an order is written to the stream of its `order_id`; version 1 is `OrderPlaced`, which carries
+the lines once, for everybody. Amounts are integers in the minor unit of the order's currency.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sagas.events import Event, register_event
+
+FULFIL_ORDER = "orders.fulfil_order"
+CANCEL_FULFILMENT = "orders.cancel_fulfilment"
+RETURN_GOODS = "orders.return_goods"
+
+PLACE_ORDER = "orders.place_order"
+CANCEL_ORDER = "orders.cancel_order"
+CONFIRM_ORDER = "orders.confirm_order"
+CLOSE_CANCELLATION = "orders.close_cancellation"
+RECEIVE_RETURN = "orders.receive_return"
+INSPECT_RETURN = "orders.inspect_return"
+CLOSE_RETURN = "orders.close_return"
+
+#: Kinds of a line: goods are reserved and shipped, a voucher is sold with nothing to ship.
+GOODS = "goods"
+VOUCHER = "voucher"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderEvent(Event):
+    """What every fact about one order says."""
+
+    order_id: UUID
+    shop_id: UUID
+
+
+@register_event("orders.OrderPlaced")
+@dataclass(frozen=True, kw_only=True)
+class OrderPlaced(OrderEvent):
+    """A shop sent an order. It is a draft until its saga accepts it.
+
+    A line is {position, sku, name, kind, quantity, unit_price_minor, tax_minor, discount_minor, total_minor},
+    positions counting from 1; a SKU may stand on several lines. A charge is {kind, amount_minor}.
+    `goods_minor` sums all lines, `charges_minor` all charges, `total_minor` both. `country` is ISO 3166.
+    """
+
+    external_reference: str
+    person_id: UUID
+    currency: str
+    total_minor: int
+    goods_minor: int
+    charges_minor: int
+    country: str
+    payment_method: str
+    placed_at: datetime
+    lines: tuple[dict[str, Any], ...]
+    charges: tuple[dict[str, Any], ...] = ()
+
+
+@register_event("orders.OrderAccepted")
+@dataclass(frozen=True, kw_only=True)
+class OrderAccepted(OrderEvent):
+    """The draft is pending; saga `saga_id` holds the order until it is confirmed or given back."""
+
+    saga_id: UUID
+
+
+@register_event("orders.OrderConfirmed")
+@dataclass(frozen=True, kw_only=True)
+class OrderConfirmed(OrderEvent):
+    """The money is ours, the goods are promised: what was held becomes allocated. The lock is gone."""
+
+
+@register_event("orders.OrderRejected")
+@dataclass(frozen=True, kw_only=True)
+class OrderRejected(OrderEvent):
+    """A step refused or the deadline passed, and everything was given back. Final."""
+
+    code: str
+
+
+@register_event("orders.CancellationRequested")
+@dataclass(frozen=True, kw_only=True)
+class CancellationRequested(OrderEvent):
+    """Somebody asked to cancel the order (`whole`) or some of its lines.
+
+    `saga_id` is the saga that carries it out: the fulfilment that turns back, or a cancel_fulfilment.
+    """
+
+    saga_id: UUID | None
+    whole: bool
+    reason: str
+
+
+@register_event("orders.CancellationLost")
+@dataclass(frozen=True, kw_only=True)
+class CancellationLost(OrderEvent):
+    """The cancellation came too late for the goods: they are on their way. A return is what remains."""
+
+    code: str
+
+
+@register_event("orders.OrderCancelled")
+@dataclass(frozen=True, kw_only=True)
+class OrderCancelled(OrderEvent):
+    """Nothing of the order will be shipped, and everything was given back. Final."""
+
+    reason: str
+
+
+@register_event("orders.OrderLinesCancelled")
+@dataclass(frozen=True, kw_only=True)
+class OrderLinesCancelled(OrderEvent):
+    """Some pieces will not be shipped. A line is {position, sku, quantity}; `amount_minor` is credited."""
+
+    lines: tuple[dict[str, Any], ...]
+    amount_minor: int
+
+
+@register_event("orders.OrderProcessing")
+@dataclass(frozen=True, kw_only=True)
+class OrderProcessing(OrderEvent):
+    """The carrier has at least one parcel. From here on giving back is a return."""
+
+
+@register_event("orders.OrderCompleted")
+@dataclass(frozen=True, kw_only=True)
+class OrderCompleted(OrderEvent):
+    """Every parcel was delivered. Final; goods may still be returned."""
+
+
+@register_event("orders.ReturnOpened")
+@dataclass(frozen=True, kw_only=True)
+class ReturnOpened(OrderEvent):
+    """Goods are coming back; saga `saga_id` holds the order until the return is closed."""
+
+    saga_id: UUID
+
+
+@register_event("orders.GoodsReturned")
+@dataclass(frozen=True, kw_only=True)
+class GoodsReturned(OrderEvent):
+    """Pieces came back and were accepted. A line is {position, sku, quantity}; the return's lock is gone."""
+
+    lines: tuple[dict[str, Any], ...]
+    amount_minor: int
+
+
+@register_event("orders.OrderNeedsAttention")
+@dataclass(frozen=True, kw_only=True)
+class OrderNeedsAttention(OrderEvent):
+    """A person has to look. `on_hold` says that the order cannot go forward before they did."""
+
+    reason: str
+    on_hold: bool
+    owner: str
+
+
+@register_event("orders.OrderAttentionCleared")
+@dataclass(frozen=True, kw_only=True)
+class OrderAttentionCleared(OrderEvent):
+    """A person has looked; the reason is in the metadata."""
+
+
+@register_event("orders.OpeningStockImported")
+@dataclass(frozen=True, kw_only=True)
+class OpeningStockImported(Event):
+    """Goods that stood on the shelf before the first imported order. An item is {sku, quantity}."""
+
+    shop_id: UUID
+    batch: str
+    location: str
+    items: tuple[dict[str, Any], ...]
+
+
+@register_event("orders.StockAdjustmentImported")
+@dataclass(frozen=True, kw_only=True)
+class StockAdjustmentImported(Event):
+    """Pieces found (above zero) or written off (below zero). An item is {sku, quantity, reason}."""
+
+    shop_id: UUID
+    reference: str
+    location: str
+    items: tuple[dict[str, Any], ...]
+
+
+@register_event("orders.CreditNoteImported")
+@dataclass(frozen=True, kw_only=True)
+class CreditNoteImported(Event):
+    """A shop's credit note for one order, or for none (`order_id` None: money and goods without an order).
+
+    `kind` is cancellation, return or allowance. A line is {sku, quantity, amount_minor}.
+    """
+
+    credit_note_id: UUID
+    shop_id: UUID
+    reference: str
+    order_id: UUID | None
+    kind: str
+    currency: str
+    amount_minor: int
+    lines: tuple[dict[str, Any], ...]
+
+
+@register_event("orders.CreditNoteApplied")
+@dataclass(frozen=True, kw_only=True)
+class CreditNoteApplied(Event):
+    """What became of a credit note: `refund_minor` was paid back, `credit_minor` is owed to the customer."""
+
+    credit_note_id: UUID
+    shop_id: UUID
+    order_id: UUID | None
+    outcome: str
+    refund_minor: int
+    credit_minor: int
