@@ -1,0 +1,208 @@
+"""The carrier: books parcels, makes labels, picks up, delivers. JSON over HTTP.
+
+A booking is one paid label; two bookings of one reference under two keys are two labels, as at a real carrier.
+A parcel goes booked → in_transit → delivered, or booked → cancelled; once picked up it cannot be cancelled.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from secrets import token_hex
+from typing import Any
+
+from aiohttp import web
+
+from config.sandbox.desk import Call, Desk
+from config.sandbox.gateway import note_effect
+from config.sandbox.profiles import Rule
+from config.sandbox.wire import Reply, Turned, carrier_error, read_json, reply, whole_number
+
+NOT_SERVED = {"AQ", "Antarctica"}
+PRICES_MINOR = {"standard": (395, 2), "express": (895, 4)}  # a parcel, and each unit in it
+MOST_MOVED = 1000
+
+
+class Carrier:
+    """Handlers of /carrier/v1."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.record = desk.record
+
+    def routes(self) -> list[web.RouteDef]:
+        base = "/carrier/v1"
+        return [
+            web.post(f"{base}/shipments", self.book),
+            web.get(f"{base}/shipments", self.list_all, allow_head=False),
+            web.get(f"{base}/shipments/{{id}}", self.retrieve, allow_head=False),
+            web.post(f"{base}/shipments/{{id}}/cancel", self.cancel),
+            web.get(f"{base}/labels/{{id}}", self.label, allow_head=False),
+            web.post(f"{base}/pickups", self.pick_up),
+            web.post(f"{base}/deliveries", self.deliver),
+        ]
+
+    async def book(self, request: web.Request) -> web.StreamResponse:
+        params = await read_json(request)
+        origin = f"{request.scheme}://{request.host}"
+
+        def act(_: Rule | None) -> Reply:
+            shipment = new_shipment(params, origin, self.desk.director.now())
+            self.record.write(
+                "INSERT INTO shipment (id, reference, status, body) VALUES (?, ?, 'booked', ?)",
+                (shipment["id"], shipment["reference"], json.dumps(shipment)),
+            )
+            note_effect(self.desk, shipment["reference"], "labels", shipment["id"], shipment["price_minor"])
+            return reply(shipment, 201)
+
+        reference = str(params.get("reference", ""))
+        return await self.desk.take(request, Call.of(request, "carrier", "book", reference, act, params))
+
+    async def retrieve(self, request: web.Request) -> web.StreamResponse:
+        ident = request.match_info["id"]
+        reference = self.load(ident)["reference"]
+        call = Call.of(request, "carrier", "find", reference, lambda _: reply(self.load(ident)))
+        return await self.desk.read(request, call)
+
+    async def list_all(self, request: web.Request) -> web.StreamResponse:
+        """Newest first; `reference` narrows, `cursor` goes on, `limit` is up to 100."""
+        reference = request.query.get("reference", "")
+        call = Call.of(request, "carrier", "find", reference, lambda _: self._page(request, reference))
+        return await self.desk.read(request, call)
+
+    async def label(self, request: web.Request) -> web.StreamResponse:
+        """The label itself, as plain text."""
+        shipment = self.load(request.match_info["id"])
+        address = "\n".join(str(value) for value in shipment["ship_to"].values() if value)
+        return web.Response(text=f"{shipment['tracking_number']}\n{shipment['reference']}\n{address}\n")
+
+    async def cancel(self, request: web.Request) -> web.StreamResponse:
+        params = await read_json(request)
+        ident = request.match_info["id"]
+        reference = self.load(ident)["reference"]
+        call = Call.of(
+            request, "carrier", "cancel_shipment", reference, lambda _: self._cancel(ident), params
+        )
+        return await self.desk.take(request, call)
+
+    async def pick_up(self, request: web.Request) -> web.StreamResponse:
+        """Collect booked parcels: {"shipments": [ids]} or {"all": true, "limit": n}."""
+        return await self._move(request, "booked", "in_transit", "pickups")
+
+    async def deliver(self, request: web.Request) -> web.StreamResponse:
+        """Deliver parcels in transit, chosen as for a pick-up."""
+        return await self._move(request, "in_transit", "delivered", "deliveries")
+
+    def load(self, ident: str) -> dict[str, Any]:
+        """The shipment as it stands. Turns the request away with a 404 when there is none."""
+        found = self.record.row("SELECT body FROM shipment WHERE id = ?", (ident,))
+        if found is None:
+            raise Turned(carrier_error(404, "not_found", f"No shipment {ident!r}."))
+        shipment: dict[str, Any] = json.loads(found[0])
+        return shipment
+
+    def _cancel(self, ident: str) -> Reply:
+        shipment = self.load(ident)
+        if shipment["status"] == "cancelled":
+            raise Turned(
+                carrier_error(409, "already_cancelled", "The label was cancelled before.", shipment=shipment)
+            )
+        if shipment["status"] != "booked":
+            raise Turned(carrier_error(409, "already_picked_up", "The parcel has left.", shipment=shipment))
+        self._advance(shipment, "cancelled", "cancellations")
+        return reply(shipment)
+
+    async def _move(self, request: web.Request, begin: str, end: str, effect: str) -> web.StreamResponse:
+        params = await read_json(request)
+
+        def act(_: Rule | None) -> Reply:
+            moved = self._chosen(params, begin)
+            for shipment in moved:
+                self._advance(shipment, end, effect)
+            return reply({"data": [{"id": one["id"], "reference": one["reference"]} for one in moved]})
+
+        return await self.desk.take(request, Call.of(request, "carrier", effect, "", act, params))
+
+    def _chosen(self, params: dict[str, Any], status: str) -> list[dict[str, Any]]:
+        """The asked-for parcels that stand at `status`, oldest first. Others are left out of the answer."""
+        limit = whole_number(params.get("limit", MOST_MOVED), least=1, most=MOST_MOVED)
+        if limit is None:
+            raise Turned(carrier_error(400, "bad_limit", f"limit is 1 to {MOST_MOVED}."))
+        if params.get("all") is True:
+            rows = self.record.rows(
+                "SELECT body FROM shipment WHERE status = ? ORDER BY seq LIMIT ?", (status, limit)
+            )
+            return [json.loads(body) for (body,) in rows]
+        return self._asked_for(params.get("shipments"), status, limit)
+
+    def _asked_for(self, idents: Any, status: str, limit: int) -> list[dict[str, Any]]:
+        if (
+            not isinstance(idents, list)
+            or not all(isinstance(ident, str) for ident in idents)
+            or len(idents) > limit
+        ):
+            raise Turned(
+                carrier_error(
+                    400, "bad_shipments", f"shipments is a list of up to {limit} ids, or all: true."
+                )
+            )
+        marks = ",".join("?" * len(idents))
+        rows = self.record.rows(
+            f"SELECT body FROM shipment WHERE id IN ({marks}) AND status = ? ORDER BY seq",  # noqa: S608 - marks only
+            (*idents, status),
+        )
+        return [json.loads(body) for (body,) in rows]
+
+    def _advance(self, shipment: dict[str, Any], status: str, effect: str) -> None:
+        now = int(self.desk.director.now())
+        shipment["status"] = status
+        shipment["history"].append({"status": status, "at": now})
+        self.record.write(
+            "UPDATE shipment SET status = ?, body = ? WHERE id = ?",
+            (status, json.dumps(shipment), shipment["id"]),
+        )
+        note_effect(self.desk, shipment["reference"], effect, shipment["id"], shipment["price_minor"])
+
+    def _page(self, request: web.Request, reference: str) -> Reply:
+        limit = whole_number(request.query.get("limit", "100"), least=1, most=100)
+        below = whole_number(request.query.get("cursor", str(2**53)))
+        if limit is None or below is None:
+            raise Turned(
+                carrier_error(400, "bad_page", "limit is 1 to 100 and cursor comes from an earlier page.")
+            )
+        where, params = ("AND reference = ?", [reference]) if reference else ("", [])
+        rows = self.record.rows(
+            f"SELECT seq, body FROM shipment WHERE seq < ? {where} ORDER BY seq DESC LIMIT ?",  # noqa: S608 - constants
+            [below, *params, limit + 1],
+        )
+        return reply(
+            {"data": [json.loads(body) for _, body in rows[:limit]], "next_cursor": _next(rows, limit)}
+        )
+
+
+def _next(rows: Sequence[tuple[Any, ...]], limit: int) -> str | None:
+    return str(rows[limit - 1][0]) if len(rows) > limit else None
+
+
+def new_shipment(params: dict[str, Any], origin: str, now: float) -> dict[str, Any]:
+    """A checked booking. Turns it away with 422 when the address is not one it can serve."""
+    reference, ship_to = params.get("reference"), params.get("ship_to")
+    if not isinstance(reference, str) or not reference:
+        raise Turned(carrier_error(422, "reference_missing", "A booking needs a reference."))
+    if not isinstance(ship_to, dict) or not ship_to.get("country"):
+        raise Turned(carrier_error(422, "address_invalid", "ship_to needs at least a country."))
+    if ship_to["country"] in NOT_SERVED:
+        raise Turned(carrier_error(422, "country_not_served", f"No service to {ship_to['country']}."))
+    units, parcels = whole_number(params.get("units", 1)), whole_number(params.get("parcels", 1), least=1)
+    service = str(params.get("service", "standard"))
+    if units is None or parcels is None or service not in PRICES_MINOR:
+        raise Turned(carrier_error(422, "service_not_available", "Unknown service, units or parcels."))
+    a_parcel, a_unit = PRICES_MINOR[service]
+    ident = f"shp_{token_hex(10)}"
+    return {
+        "id": ident, "reference": reference, "tracking_number": f"WB{token_hex(6).upper()}", "status": "booked",
+        "service": service, "parcels": parcels, "units": units, "ship_to": ship_to,
+        "metadata": params.get("metadata") or {}, "price_minor": a_parcel * parcels + a_unit * units,
+        "label_url": f"{origin}/carrier/v1/labels/{ident}", "created": int(now),
+        "history": [{"status": "booked", "at": int(now)}],
+    }  # fmt: skip

@@ -1,0 +1,33 @@
+"""The command line of the sandbox, shared by `manage.py sandbox` and `python -m config.sandbox`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from config.sandbox.desk import DAY_SECONDS
+from config.sandbox.profiles import load_profile
+from config.sandbox.server import Options, serve
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8790, help="0 takes a free port; the address is printed")
+    parser.add_argument("--database", default="sandbox.sqlite3", help="the file of its durable record")
+    parser.add_argument("--seed", type=int, default=1, help="decides which references meet trouble")
+    parser.add_argument("--profile", default="demo", help="demo, quiet, or a JSON file of rules")
+    parser.add_argument(
+        "--key-ttl", type=float, default=DAY_SECONDS, help="seconds until idempotency keys are forgotten"
+    )
+
+
+def run(values: Mapping[str, Any]) -> None:
+    """Serve until stopped. Raises BadRule for a bad profile and OSError for a port or file it cannot have."""
+    options = Options(
+        host=values["host"], port=values["port"], database=values["database"], seed=values["seed"],
+        profile=load_profile(values["profile"]), key_seconds=values["key_ttl"],
+    )  # fmt: skip
+    asyncio.run(serve(options))

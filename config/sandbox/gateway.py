@@ -1,0 +1,289 @@
+"""The payment gateway: PaymentIntents with manual capture, in Stripe's wire format.
+
+An intent is created unconfirmed (nothing happens to the card), confirmed (the money is held), then captured
+or canceled. Amounts are minor units. Refunds are in `refunds.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import partial
+from secrets import token_hex
+from typing import Any
+
+from aiohttp import web
+
+from config.sandbox.desk import Call, Desk
+from config.sandbox.profiles import Rule
+from config.sandbox.wire import Reply, Turned, gateway_error, read_form, reply, whole_number
+
+MOST_AMOUNT = 99_999_999_999
+DECLINING_CARDS = {
+    "pm_card_chargeDeclined": "generic_decline",
+    "pm_card_chargeDeclinedInsufficientFunds": "insufficient_funds",
+    "pm_card_chargeDeclinedLostCard": "lost_card",
+    "pm_card_chargeDeclinedExpiredCard": "expired_card",
+}
+CONFIRMABLE = {"requires_confirmation", "requires_payment_method"}
+METADATA_CLAUSE = re.compile(r"""metadata\[['"]([^'"]+)['"]\]\s*:\s*['"]([^'"]*)['"]\s*""")
+
+
+class Gateway:
+    """Handlers of /v1/payment_intents."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.record = desk.record
+
+    def routes(self) -> list[web.RouteDef]:
+        base = "/v1/payment_intents"
+        return [
+            web.post(base, self.create),
+            web.get(base, self.list_all, allow_head=False),
+            web.get(f"{base}/search", self.search, allow_head=False),
+            web.get(f"{base}/{{id}}", self.retrieve, allow_head=False),
+            web.post(f"{base}/{{id}}/confirm", partial(self.act_on, "authorize", self.confirm)),
+            web.post(f"{base}/{{id}}/capture", partial(self.act_on, "capture", self.capture)),
+            web.post(f"{base}/{{id}}/cancel", partial(self.act_on, "void", self.cancel)),
+        ]
+
+    async def create(self, request: web.Request) -> web.StreamResponse:
+        params = await read_form(request)
+        metadata = params.get("metadata") or {}
+        confirm = str(params.get("confirm", "")).lower() == "true"
+
+        def act(rule: Rule | None) -> Reply:
+            intent = new_intent(params, metadata, self.desk.director.now())
+            self.record.write(
+                "INSERT INTO intent (id, reference, status, amount, body) VALUES (?, ?, ?, ?, ?)",
+                (intent["id"], reference_of(intent), intent["status"], intent["amount"], json.dumps(intent)),
+            )
+            return self.confirm(intent, {}, rule) if confirm else reply(intent)
+
+        reference = str(metadata.get("reference", "")) if isinstance(metadata, dict) else ""
+        call = Call.of(request, "gateway", "authorize" if confirm else "create", reference, act, params)
+        return await self.desk.take(request, call)
+
+    async def act_on(
+        self,
+        operation: str,
+        act: Callable[[dict[str, Any], dict[str, Any], Rule | None], Reply],
+        request: web.Request,
+    ) -> web.StreamResponse:
+        """Confirm, capture or cancel one intent. It is read again when its turn comes, after any delay."""
+        params = await read_form(request)
+        ident = request.match_info["id"]
+        reference = reference_of(self.load(ident))
+        call = Call.of(
+            request, "gateway", operation, reference, lambda rule: act(self.load(ident), params, rule), params
+        )
+        return await self.desk.take(request, call)
+
+    async def retrieve(self, request: web.Request) -> web.StreamResponse:
+        ident = request.match_info["id"]
+        reference = reference_of(self.load(ident))
+        call = Call.of(request, "gateway", "retrieve", reference, lambda _: reply(self.load(ident)))
+        return await self.desk.read(request, call)
+
+    async def list_all(self, request: web.Request) -> web.StreamResponse:
+        call = Call.of(request, "gateway", "retrieve", "", lambda _: page_of(self.desk, "intent", request))
+        return await self.desk.read(request, call)
+
+    async def search(self, request: web.Request) -> web.StreamResponse:
+        """`query=metadata['reference']:'X'`, several joined by AND. Newest first, at most 100."""
+        wanted = parse_query(request.query.get("query", ""))
+        call = Call.of(request, "gateway", "retrieve", wanted["reference"], lambda _: self._search(wanted))
+        return await self.desk.read(request, call)
+
+    def confirm(self, intent: dict[str, Any], params: dict[str, Any], rule: Rule | None) -> Reply:
+        """Hold the money, or decline: the intent then wants another card."""
+        if intent["status"] not in CONFIRMABLE:
+            raise unexpected(intent, "confirm")
+        card = params.get("payment_method") or intent["payment_method"]
+        if not card:
+            raise Turned(
+                gateway_error(400, "parameter_missing", "A payment method is needed.", param="payment_method")
+            )
+        code = decline_code(rule) or DECLINING_CARDS.get(str(card))
+        if code is not None:
+            return self._decline(intent, code)
+        intent.update(
+            status="requires_capture", payment_method=card, amount_capturable=intent["amount"],
+            latest_charge=f"ch_{token_hex(12)}", last_payment_error=None,
+        )  # fmt: skip
+        self._save(intent, "holds", intent["amount"])
+        if intent["capture_method"] == "automatic":
+            return self.capture(intent, {}, None)
+        return reply(intent)
+
+    def capture(self, intent: dict[str, Any], params: dict[str, Any], rule: Rule | None) -> Reply:
+        """Take the held money, all or part of it; what is left of the hold is let go. Once per intent."""
+        if intent["status"] != "requires_capture":
+            raise unexpected(intent, "capture")
+        amount = whole_number(params.get("amount_to_capture", intent["amount"]), least=1)
+        if amount is None:
+            raise Turned(
+                gateway_error(400, "parameter_invalid_integer", "Not an amount.", param="amount_to_capture")
+            )
+        if amount > intent["amount_capturable"]:
+            raise Turned(gateway_error(
+                400, "amount_too_large", "More than was authorized.", param="amount_to_capture",
+                payment_intent=intent))  # fmt: skip
+        if (code := decline_code(rule)) is not None:
+            return card_error(intent, code)
+        intent.update(status="succeeded", amount_received=amount, amount_capturable=0)
+        self._save(intent, "captures", amount)
+        return reply(intent)
+
+    def cancel(self, intent: dict[str, Any], params: dict[str, Any], _: Rule | None) -> Reply:
+        """Let the hold go. Refused once captured, and once canceled."""
+        if intent["status"] not in CONFIRMABLE | {"requires_capture"}:
+            raise unexpected(intent, "cancel")
+        held = intent["amount_capturable"]
+        intent.update(
+            status="canceled", amount_capturable=0, canceled_at=int(self.desk.director.now()),
+            cancellation_reason=params.get("cancellation_reason"),
+        )  # fmt: skip
+        self._save(intent, "voids" if held else "", held)
+        return reply(intent)
+
+    def load(self, ident: str) -> dict[str, Any]:
+        """The intent as it stands. Turns the request away with a 404 when there is none."""
+        found = self.record.row("SELECT body FROM intent WHERE id = ?", (ident,))
+        if found is None:
+            raise Turned(
+                gateway_error(404, "resource_missing", f"No such payment_intent: {ident!r}", param="intent")
+            )
+        intent: dict[str, Any] = json.loads(found[0])
+        return intent
+
+    def _decline(self, intent: dict[str, Any], code: str) -> Reply:
+        intent.update(
+            status="requires_payment_method", payment_method=None, last_payment_error=card_fault(code)
+        )
+        self._save(intent)
+        return card_error(intent, code)
+
+    def _save(self, intent: dict[str, Any], effect: str = "", amount: int = 0) -> None:
+        self.record.write(
+            "UPDATE intent SET status = ?, received = ?, body = ? WHERE id = ?",
+            (intent["status"], intent["amount_received"], json.dumps(intent), intent["id"]),
+        )
+        if effect:
+            note_effect(self.desk, reference_of(intent), effect, intent["id"], amount)
+
+    def _search(self, wanted: dict[str, str]) -> Reply:
+        rows = self.record.rows(
+            "SELECT body FROM intent WHERE reference = ? ORDER BY seq DESC LIMIT 1000", (wanted["reference"],)
+        )
+        intents = [json.loads(body) for (body,) in rows]
+        found = [
+            i for i in intents if all(i["metadata"].get(name) == value for name, value in wanted.items())
+        ]
+        url = "/v1/payment_intents/search"
+        return reply(
+            {"object": "search_result", "url": url, "has_more": False, "next_page": None, "data": found[:100]}
+        )
+
+
+def new_intent(params: dict[str, Any], metadata: Any, now: float) -> dict[str, Any]:
+    """A checked, unconfirmed intent. Turns bad parameters away with a 400."""
+    amount = whole_number(params.get("amount"), least=1, most=MOST_AMOUNT)
+    if amount is None:
+        raise Turned(
+            gateway_error(400, "parameter_invalid_integer", "amount must be 1 or more.", param="amount")
+        )
+    currency = str(params.get("currency", "")).lower()
+    if not re.fullmatch("[a-z]{3}", currency):
+        raise Turned(gateway_error(400, "parameter_missing", "currency is three letters.", param="currency"))
+    if not isinstance(metadata, dict):
+        raise Turned(gateway_error(400, "parameter_invalid", "metadata is an object.", param="metadata"))
+    method = params.get("capture_method", "automatic")
+    if method not in {"automatic", "automatic_async", "manual"}:
+        raise Turned(
+            gateway_error(400, "parameter_invalid", "Unknown capture_method.", param="capture_method")
+        )
+    ident = f"pi_{token_hex(12)}"
+    card = params.get("payment_method")
+    return {
+        "id": ident, "object": "payment_intent", "amount": amount, "amount_capturable": 0, "amount_received": 0,
+        "canceled_at": None, "cancellation_reason": None,
+        "capture_method": "manual" if method == "manual" else "automatic",
+        "client_secret": f"{ident}_secret_{token_hex(12)}", "confirmation_method": "automatic", "created": int(now),
+        "currency": currency, "description": params.get("description"), "last_payment_error": None,
+        "latest_charge": None, "livemode": False, "metadata": {str(k): str(v) for k, v in metadata.items()},
+        "next_action": None, "payment_method": card, "payment_method_types": ["card"],
+        "status": "requires_confirmation" if card else "requires_payment_method",
+    }  # fmt: skip
+
+
+def reference_of(obj: dict[str, Any]) -> str:
+    """The caller's own name for it, which decides what befalls it."""
+    return str(obj["metadata"].get("reference", ""))
+
+
+def note_effect(desk: Desk, reference: str, kind: str, ident: str, amount: int) -> None:
+    """Put on record that something really happened: one row each, never changed."""
+    desk.record.write(
+        "INSERT INTO effect (reference, kind, object, amount, at) VALUES (?, ?, ?, ?, ?)",
+        (reference, kind, ident, amount, desk.director.now()),
+    )
+
+
+def decline_code(rule: Rule | None) -> str | None:
+    """The code a script declines with, if it does."""
+    if rule is None or rule.action != "decline":
+        return None
+    return str(rule.params.get("code", "generic_decline"))
+
+
+def card_fault(code: str) -> dict[str, Any]:
+    """What the bank said. Some declines have a code of their own, the others are `card_declined`."""
+    own = code if code in {"expired_card", "incorrect_cvc", "incorrect_number"} else "card_declined"
+    message = f"The card was declined: {code}."
+    return {"type": "card_error", "code": own, "decline_code": code, "message": message}
+
+
+def card_error(intent: dict[str, Any], code: str) -> Reply:
+    return reply({"error": {**card_fault(code), "payment_intent": intent}}, 402)
+
+
+def unexpected(intent: dict[str, Any], what: str) -> Turned:
+    message = f"This PaymentIntent cannot be used for {what}: its status is {intent['status']}."
+    return Turned(gateway_error(400, "payment_intent_unexpected_state", message, payment_intent=intent))
+
+
+def parse_query(query: str) -> dict[str, str]:
+    """The metadata clauses of a search. Turns away what it does not understand."""
+    clauses = [METADATA_CLAUSE.fullmatch(part.strip()) for part in re.split(r"\s+AND\s+", query)]
+    wanted = {clause[1]: clause[2] for clause in clauses if clause is not None}
+    if None in clauses or "reference" not in wanted:
+        raise Turned(
+            gateway_error(400, "parameter_invalid", "Search by metadata['reference']:'…'.", param="query")
+        )
+    return wanted
+
+
+def page_of(
+    desk: Desk, table: str, request: web.Request, where: str = "1", params: tuple[Any, ...] = ()
+) -> Reply:
+    """One page of a listing, newest first: limit, starting_after, has_more."""
+    limit = whole_number(request.query.get("limit", "10"), least=1, most=100)
+    if limit is None:
+        raise Turned(gateway_error(400, "parameter_invalid_integer", "limit is 1 to 100.", param="limit"))
+    below = 2**62
+    if after := request.query.get("starting_after"):
+        found = desk.record.row(f"SELECT seq FROM {table} WHERE id = ?", (after,))  # noqa: S608 - a constant
+        if found is None:
+            raise Turned(
+                gateway_error(400, "resource_missing", f"No such object: {after!r}", param="starting_after")
+            )
+        below = found[0]
+    rows = desk.record.rows(
+        f"SELECT body FROM {table} WHERE seq < ? AND {where} ORDER BY seq DESC LIMIT ?",  # noqa: S608 - constants
+        (below, *params, limit + 1),
+    )
+    data = [json.loads(body) for (body,) in rows[:limit]]
+    return reply({"object": "list", "url": request.path, "has_more": len(rows) > limit, "data": data})

@@ -1,0 +1,79 @@
+"""The HTTP server of the sandbox: the two providers and the side door over one record."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from config.sandbox.carrier import Carrier
+from config.sandbox.control import Control
+from config.sandbox.desk import DAY_SECONDS, Desk
+from config.sandbox.director import Director
+from config.sandbox.gateway import Gateway
+from config.sandbox.profiles import DEMO, Profile
+from config.sandbox.record import Record
+from config.sandbox.refunds import Refunds
+from config.sandbox.wire import MOST_BODY_BYTES, Turned
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to run it. Port 0 takes a free one; the chosen address is printed as the first line."""
+
+    host: str = "127.0.0.1"
+    port: int = 8790
+    database: str = "sandbox.sqlite3"
+    seed: int = 1
+    profile: Profile = DEMO
+    key_seconds: float = DAY_SECONDS
+
+
+@web.middleware
+async def turn_away(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A request turned away before it reached the desk gets its reply too."""
+    try:
+        return await handler(request)
+    except Turned as turned:
+        return turned.answer.to_response()
+
+
+def make_app(record: Record, options: Options) -> web.Application:
+    """The application over an open record."""
+    desk = Desk(record, Director(record, options.profile, options.seed), options.key_seconds)
+    gateway = Gateway(desk)
+    app = web.Application(middlewares=[turn_away], client_max_size=MOST_BODY_BYTES)
+    for part in (gateway, Refunds(desk, gateway), Carrier(desk), Control(desk)):
+        app.add_routes(part.routes())
+    return app
+
+
+async def serve(options: Options) -> None:
+    """Serve until SIGTERM or SIGINT. Raises OSError when the port is taken."""
+    record = Record(options.database)
+    runner = web.AppRunner(
+        make_app(record, options), access_log=None, keepalive_timeout=120, shutdown_timeout=1
+    )
+    try:
+        await runner.setup()
+        await web.TCPSite(runner, options.host, options.port, backlog=1024).start()
+        host, port = runner.addresses[0][:2]
+        sys.stdout.write(f"sandbox listening on http://{host}:{port}\n")
+        sys.stdout.flush()
+        await _until_stopped()
+    finally:
+        await runner.cleanup()
+        record.close()
+
+
+async def _until_stopped() -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    await stopped.wait()

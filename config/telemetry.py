@@ -1,0 +1,54 @@
+"""Errors to Sentry, numbers to Prometheus. Neither is needed to run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from importlib import import_module
+from importlib.util import find_spec
+
+import sentry_sdk
+from django.apps import apps
+from django.http import HttpRequest, HttpResponse
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
+from prometheus_client.registry import Collector
+from sentry_sdk.integrations.celery import CeleryIntegration
+from sentry_sdk.integrations.django import DjangoIntegration
+
+
+def start_sentry(dsn: str, *, role: str) -> None:
+    """Report bugs when a DSN is given. Business refusals are answers, not errors, and never come here."""
+    if not dsn:
+        return
+    sentry_sdk.init(
+        dsn=dsn,
+        integrations=[DjangoIntegration(), CeleryIntegration()],
+        environment=os.environ.get("SENTRY_ENVIRONMENT", "production"),
+        send_default_pii=False,
+        traces_sample_rate=0.0,
+    )
+    sentry_sdk.set_tag("role", role)
+
+
+def metrics(_request: HttpRequest) -> HttpResponse:
+    """Everything Prometheus may know: the counters of all processes of this run, and what the rows say now."""
+    registry = all_processes() if os.environ.get("PROMETHEUS_MULTIPROC_DIR") else REGISTRY
+    rows = CollectorRegistry()
+    for collector in row_collectors():
+        rows.register(collector)
+    return HttpResponse(generate_latest(registry) + generate_latest(rows), content_type=CONTENT_TYPE_LATEST)
+
+
+def all_processes() -> CollectorRegistry:
+    """The sums over the files that web and workers write below the state folder."""
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
+
+
+def row_collectors() -> Iterable[Collector]:
+    """Collectors that read rows: each app may offer `ROW_COLLECTORS` in its metrics.py."""
+    for app in apps.get_app_configs():
+        name = f"{app.name}.metrics"
+        if not app.name.startswith(("django.", "rest_framework")) and find_spec(name) is not None:
+            yield from getattr(import_module(name), "ROW_COLLECTORS", ())

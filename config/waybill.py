@@ -1,0 +1,69 @@
+"""Waybill's own settings: one frozen value, checked as a whole at start-up. Times are in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+from config import env
+from config.addresses import client_url
+from config.embedded.state import State
+
+ROLES = ("web", "worker", "keep", "manage")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaybillSettings:
+    """How the engine works and whom it talks to."""
+
+    role: str
+    state: Path
+    redis_url: str
+    sandbox_url: str
+    payment_gateway: str
+    carrier: str
+
+    #: Most steps one claim takes; a claim of up to `small_claim` runs neighbouring local steps in one commit.
+    claim_limit: int = 250
+    small_claim: int = 50
+    #: How long a worker waits for more of the same after a claim that was not the first small one.
+    linger_seconds: float = 0.02
+    #: A worker gives up the turn after this long and rings again.
+    turn_seconds: float = 20.0
+    #: A claim of external steps holds them this long; one call may take `call_timeout_seconds`.
+    lease_seconds: float = 60.0
+    external_claim_limit: int = 128
+    call_timeout_seconds: float = 5.0
+    call_concurrency: int = 32
+    #: Answers are recorded in slices: after this long or this many, whichever comes first.
+    record_every_seconds: float = 0.05
+    record_slice: int = 50
+
+    def __post_init__(self) -> None:
+        longest = ceil(self.external_claim_limit / self.call_concurrency) * self.call_timeout_seconds
+        if longest >= self.lease_seconds / 2:
+            raise env.BadEnvironment(
+                "WAYBILL_LEASE_SECONDS",
+                f"must be above {2 * longest:g}: a full claim of external steps may take {longest:g} s, and a lease "
+                "must outlive it twice over",
+            )
+
+    @classmethod
+    def from_environment(cls) -> WaybillSettings:
+        """Read everything, failing with the variable's name."""
+        state = State.current()
+        noted = state.noted()
+        return cls(
+            role=env.choice("WAYBILL_ROLE", "manage", among=ROLES),
+            state=state.root,
+            redis_url=client_url(env.text("REDIS_URL", state.redis_url)),
+            sandbox_url=env.text("WAYBILL_SANDBOX_URL", str(noted.get("sandbox_url", "http://127.0.0.1:8090"))),
+            payment_gateway=env.text("PAYMENT_GATEWAY", "sandbox"),
+            carrier=env.text("CARRIER", "sandbox"),
+            claim_limit=env.integer("WAYBILL_CLAIM_LIMIT", 250, least=1),
+            lease_seconds=env.seconds("WAYBILL_LEASE_SECONDS", 60),
+            external_claim_limit=env.integer("WAYBILL_EXTERNAL_CLAIM_LIMIT", 128, least=1),
+            call_timeout_seconds=env.seconds("WAYBILL_CALL_TIMEOUT_SECONDS", 5),
+            call_concurrency=env.integer("WAYBILL_CALL_CONCURRENCY", 32, least=1),
+        )

@@ -1,0 +1,95 @@
+"""A pytest plugin: one PostgreSQL cluster and one Valkey for this test process, before Django's settings load.
+
+A cluster per process, not a database per process: the event feed waits for the oldest writing transaction of the
+whole cluster, so tests sharing one would hold each other up. DATABASE_URL and REDIS_URL of the caller are ignored
+unless WAYBILL_TEST_DATABASE_URL or WAYBILL_TEST_REDIS_URL choose a server on purpose.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from config.embedded.postgres import PostgresCluster
+from config.embedded.state import State
+from config.embedded.supervisor import Supervisor
+from config.embedded.valkey import Valkey
+
+#: What the developer's shell may hold and tests must not see.
+FOREIGN = ("DATABASE_URL", "REDIS_URL", "WAYBILL_SANDBOX_URL", "WAYBILL_CRASH_POINT", "SENTRY_DSN",
+           "PROMETHEUS_MULTIPROC_DIR", "WAYBILL_ROLE", "WAYBILL_LOG_STYLE", "WAYBILL_HOSTS")  # fmt: skip
+
+
+class Services:
+    """The services of one test process, in a state folder of their own."""
+
+    def __init__(self) -> None:
+        self.state = State(Path(tempfile.mkdtemp(prefix="waybill-test-")))
+        self.state.prepare()
+        self.supervisor = Supervisor(processes=self.state.processes, logs=self.state.logs)
+
+    def start(self) -> None:
+        for name in FOREIGN:
+            os.environ.pop(name, None)
+        os.environ |= {
+            "WAYBILL_STATE": str(self.state.root),
+            "WAYBILL_SECRET_KEY": self.state.secret_key(),
+            "WAYBILL_LOG_LEVEL": "WARNING",
+            "DATABASE_URL": os.environ.get("WAYBILL_TEST_DATABASE_URL") or self._postgres(),
+            "REDIS_URL": os.environ.get("WAYBILL_TEST_REDIS_URL") or self._valkey(),
+        }
+
+    def _postgres(self) -> str:
+        self.supervisor.start(PostgresCluster(self.state.database_home(), self.state.postgres_socket, durable=False).program())
+        return self.state.database_url
+
+    def _valkey(self) -> str:
+        self.supervisor.start(Valkey(self.state.valkey_socket).program())
+        return self.state.redis_url
+
+    def stop(self) -> None:
+        self.supervisor.stop_all(grace_seconds=5)
+        self.state.remove()
+        shutil.rmtree(self.state.root, ignore_errors=True)
+
+
+_services: Services | None = None
+
+
+def current() -> Services:
+    """The services of this test process."""
+    assert _services is not None, "no services: this process only hands tests out"
+    return _services
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
+    """Start before any other plugin looks at Django's settings. The process that only hands out tests needs none."""
+    global _services  # noqa: PLW0603 - one per process is the point
+    if not _only_hands_out(early_config):
+        _services = Services()
+        try:
+            _services.start()
+        except BaseException:
+            _services.stop()
+            raise
+    return (yield)
+
+
+def _only_hands_out(config: pytest.Config) -> bool:
+    options = config.known_args_namespace
+    asked = getattr(options, "numprocesses", None) or getattr(options, "tx", None)
+    return bool(asked) and "PYTEST_XDIST_WORKER" not in os.environ
+
+
+def pytest_unconfigure() -> None:
+    """Stop them at the very end, after Ctrl-C too."""
+    global _services  # noqa: PLW0603
+    if _services is not None:
+        _services.stop()
+        _services = None
