@@ -10,7 +10,7 @@ from celery import Celery
 from celery.signals import setup_logging, task_prerun, worker_process_shutdown, worker_ready
 from django.db import connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
-from kombu import Queue
+from kombu.entity import Queue
 
 from config.embedded.stack import QUEUES
 
@@ -36,12 +36,12 @@ app.conf.task_routes = (route,)
 
 @setup_logging.connect
 def leave_logging_alone(**_: Any) -> None:
-    """Django's settings configured logging already; a receiver here keeps Celery from doing it again."""
+    """The settings configured logging already; a receiver here keeps Celery from doing it again."""
 
 
 @task_prerun.connect
 def drop_broken_connections(**_: Any) -> None:
-    """A worker keeps its connection for life, unless the database went away: then the next task gets a new one."""
+    """A connection is kept for life, unless the database went away: the next task gets a new one."""
     for connection in connections.all(initialized_only=True):
         connection.close_if_unusable_or_obsolete()
 

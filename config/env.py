@@ -1,4 +1,4 @@
-"""Typed readers of the environment. A bad value stops the start and names its variable; it never becomes a default."""
+"""Typed readers of the environment. A bad value stops the start and names its variable."""
 
 from __future__ import annotations
 

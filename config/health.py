@@ -15,7 +15,7 @@ def live(_request: HttpRequest) -> JsonResponse:
 
 
 def ready(_request: HttpRequest) -> JsonResponse:
-    """200 when the database answers and its schema is ours. A dead broker only degrades: orders are taken, slower."""
+    """200 when the database answers and its schema is ours. A dead broker only degrades: all goes on."""
     checks = {"database": _database(), "migrations": "unknown", "broker": _broker()}
     if checks["database"] == "ok":
         checks["migrations"] = _migrations()

@@ -1,4 +1,4 @@
-"""Django's settings. Only the environment differs between a laptop and production; every variable is read here."""
+"""Django's settings. Only the environment differs between a laptop and production, and it is read here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from config.waybill import WaybillSettings
 WAYBILL = WaybillSettings.from_environment()
 STATE = State.current()
 
-# --- the basics -------------------------------------------------------------------------------------------------
+# --- the basics ---------------------------------------------------------------------------------------------
 
 DEBUG = env.flag("WAYBILL_DEBUG", default=False)
 SECRET_KEY = env.text("WAYBILL_SECRET_KEY", STATE.noted_secret() or get_random_secret_key())
@@ -77,7 +77,7 @@ TEMPLATES = [
     }
 ]
 
-# --- the database -----------------------------------------------------------------------------------------------
+# --- the database -------------------------------------------------------------------------------------------
 
 #: Limits by role, in milliseconds. The feed waits for the oldest writing transaction, so none may linger.
 STATEMENT_TIMEOUT = {"web": 15_000, "worker": 60_000, "keep": 60_000, "manage": 0}
@@ -108,7 +108,7 @@ def _database(role: str) -> dict[str, Any]:
 
 DATABASES = {"default": _database(WAYBILL.role)}
 
-# --- tasks: a message is a doorbell, so it is cheap to lose and must never block --------------------------------
+# --- tasks: a message is a doorbell, so it is cheap to lose and must never block ----------------------------
 
 CELERY_BROKER_URL = broker_url(WAYBILL.redis_url)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -157,7 +157,7 @@ CELERY_TASK_DEFAULT_QUEUE = "sagas"
 #: A worker keeps its database connection over so many tasks: practically for life.
 CELERY_DB_REUSE_MAX = 1_000_000_000
 
-# --- the web ----------------------------------------------------------------------------------------------------
+# --- the web ------------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
@@ -202,11 +202,13 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
 }
 
-# --- telemetry --------------------------------------------------------------------------------------------------
+# --- telemetry ----------------------------------------------------------------------------------------------
 
 LOGGING_CONFIG = None
-configure_logging(style=env.choice("WAYBILL_LOG_STYLE", "json", among=("json", "console")),
-                  level=env.choice("WAYBILL_LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR")))  # fmt: skip
+configure_logging(
+    style=env.choice("WAYBILL_LOG_STYLE", "json", among=("json", "console")),
+    level=env.choice("WAYBILL_LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR")),
+)
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_CORRELATION_ID = True

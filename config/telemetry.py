@@ -31,7 +31,7 @@ def start_sentry(dsn: str, *, role: str) -> None:
 
 
 def metrics(_request: HttpRequest) -> HttpResponse:
-    """Everything Prometheus may know: the counters of all processes of this run, and what the rows say now."""
+    """Everything Prometheus may know: the counters of all processes, and what the rows say now."""
     registry = all_processes() if os.environ.get("PROMETHEUS_MULTIPROC_DIR") else REGISTRY
     rows = CollectorRegistry()
     for collector in row_collectors():
@@ -42,7 +42,7 @@ def metrics(_request: HttpRequest) -> HttpResponse:
 def all_processes() -> CollectorRegistry:
     """The sums over the files that web and workers write below the state folder."""
     registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    multiprocess.MultiProcessCollector(registry)
     return registry
 
 

@@ -45,8 +45,8 @@ class WaybillSettings:
         if longest >= self.lease_seconds / 2:
             raise env.BadEnvironment(
                 "WAYBILL_LEASE_SECONDS",
-                f"must be above {2 * longest:g}: a full claim of external steps may take {longest:g} s, and a lease "
-                "must outlive it twice over",
+                f"must be above {2 * longest:g}: a full claim of external steps may take {longest:g} s, "
+                "and a lease must outlive it twice over",
             )
 
     @classmethod
@@ -58,7 +58,9 @@ class WaybillSettings:
             role=env.choice("WAYBILL_ROLE", "manage", among=ROLES),
             state=state.root,
             redis_url=client_url(env.text("REDIS_URL", state.redis_url)),
-            sandbox_url=env.text("WAYBILL_SANDBOX_URL", str(noted.get("sandbox_url", "http://127.0.0.1:8090"))),
+            sandbox_url=env.text(
+                "WAYBILL_SANDBOX_URL", str(noted.get("sandbox_url", "http://127.0.0.1:8090"))
+            ),
             payment_gateway=env.text("PAYMENT_GATEWAY", "sandbox"),
             carrier=env.text("CARRIER", "sandbox"),
             claim_limit=env.integer("WAYBILL_CLAIM_LIMIT", 250, least=1),

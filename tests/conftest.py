@@ -35,7 +35,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     def quick(_case: TransactionTestCase) -> None:
         flush.run(connection)
 
-    TransactionTestCase._fixture_teardown = quick  # type: ignore[method-assign]
+    setattr(TransactionTestCase, "_fixture_teardown", quick)  # noqa: B010 - unknown to the type stubs
 
 
 class Clock:
@@ -77,9 +77,11 @@ Manage = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def manage(system_env: dict[str, str]) -> Manage:
-    """Run `manage.py` in a process of its own: `manage("audit", "--json", env={...})`. Does not raise on failure."""
+    """Run `manage.py` in a process of its own: `manage("audit", "--json", env={...})`. Never raises."""
 
-    def run(*arguments: str, env: dict[str, str] | None = None, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str, env: dict[str, str] | None = None, timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*MANAGE, *arguments],
             cwd=BASE_DIR,
@@ -129,12 +131,16 @@ def processes(system_env: dict[str, str], tmp_path: Path) -> Iterator[Supervisor
 def celery_worker_process(processes: Supervisor, system_env: dict[str, str], tmp_path: Path) -> StartWorker:
     """Start a real worker on the test database and broker and wait until it takes tasks.
 
-    `celery_worker_process(queues=("orders",), processes=1, env={"WAYBILL_CRASH_POINT": "..."})`; it can be killed.
+    `celery_worker_process(queues=("orders",), pool_size=2, env={"WAYBILL_CRASH_POINT": ".."})` -> Worker.
     """
     started: list[Worker] = []
 
     def start(
-        *, queues: tuple[str, ...] = QUEUES, pool_size: int = 1, env: dict[str, str] | None = None, wait: bool = True
+        *,
+        queues: tuple[str, ...] = QUEUES,
+        pool_size: int = 1,
+        env: dict[str, str] | None = None,
+        wait: bool = True,
     ) -> Worker:
         name = f"worker-{len(started) + 1}"
         ready = tmp_path / f"{name}.ready"
@@ -152,4 +158,3 @@ def celery_worker_process(processes: Supervisor, system_env: dict[str, str], tmp
         return worker
 
     return start
-

@@ -1,7 +1,7 @@
 """Cleaning the database between tests that really commit, in milliseconds.
 
-Django truncates every table and announces the migration again. Here only tables that hold rows are emptied, and what
-the migrations planted (the first era of the log, for one) is put back.
+Django truncates every table and announces the migration again. Here only tables that hold rows are emptied,
+and what the migrations planted (the first era of the log, for one) is put back.
 """
 
 from __future__ import annotations
@@ -44,13 +44,18 @@ class QuickFlush:
         return cls(tables, planted)
 
     def run(self, connection: BaseDatabaseWrapper) -> None:
-        """Empty what holds rows and put planted rows back, in one statement each, past triggers and foreign keys."""
+        """Empty what holds rows and put planted rows back, past triggers and foreign keys."""
         with connection.cursor() as cursor:
             filled = _filled(cursor, self.tables)
             work = [f"DELETE FROM {table}" for table in filled]
-            work += [f"INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE {copy}" for table, copy in self.planted.items()]
+            work += [
+                f"INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE {copy}"
+                for table, copy in self.planted.items()
+            ]
             if work:
-                cursor.execute("BEGIN; SET LOCAL session_replication_role = replica; " + "; ".join(work) + "; COMMIT")
+                cursor.execute(
+                    "BEGIN; SET LOCAL session_replication_role = replica; " + "; ".join(work) + "; COMMIT"
+                )
 
 
 def _filled(cursor: Any, tables: tuple[str, ...]) -> list[str]:

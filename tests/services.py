@@ -1,8 +1,8 @@
-"""A pytest plugin: one PostgreSQL cluster and one Valkey for this test process, before Django's settings load.
+"""A pytest plugin: one PostgreSQL cluster and one Valkey for this test process, before the settings load.
 
-A cluster per process, not a database per process: the event feed waits for the oldest writing transaction of the
-whole cluster, so tests sharing one would hold each other up. DATABASE_URL and REDIS_URL of the caller are ignored
-unless WAYBILL_TEST_DATABASE_URL or WAYBILL_TEST_REDIS_URL choose a server on purpose.
+A cluster per process, not a database per process: the event feed waits for the oldest writing transaction of
+the whole cluster, so tests sharing one would hold each other up. The caller's DATABASE_URL and REDIS_URL are
+ignored: no test may touch a developer's data.
 """
 
 from __future__ import annotations
@@ -40,12 +40,14 @@ class Services:
             "WAYBILL_STATE": str(self.state.root),
             "WAYBILL_SECRET_KEY": self.state.secret_key(),
             "WAYBILL_LOG_LEVEL": "WARNING",
-            "DATABASE_URL": os.environ.get("WAYBILL_TEST_DATABASE_URL") or self._postgres(),
-            "REDIS_URL": os.environ.get("WAYBILL_TEST_REDIS_URL") or self._valkey(),
+            "DATABASE_URL": self._postgres(),
+            "REDIS_URL": self._valkey(),
         }
 
     def _postgres(self) -> str:
-        self.supervisor.start(PostgresCluster(self.state.database_home(), self.state.postgres_socket, durable=False).program())
+        self.supervisor.start(
+            PostgresCluster(self.state.database_home(), self.state.postgres_socket, durable=False).program()
+        )
         return self.state.database_url
 
     def _valkey(self) -> str:
@@ -69,7 +71,7 @@ def current() -> Services:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
-    """Start before any other plugin looks at Django's settings. The process that only hands out tests needs none."""
+    """Start before Django's settings load. A process that only hands out tests needs none."""
     global _services  # noqa: PLW0603 - one per process is the point
     if not _only_hands_out(early_config):
         _services = Services()

@@ -13,8 +13,8 @@ def is_embedded() -> bool:
 
 
 def why_unreachable() -> str:
-    """A sentence for the person at the terminal when the embedded database is not there; empty when it is."""
+    """A sentence for the person at the terminal when the embedded database is not there, else empty."""
     state = State.current()
     if not is_embedded() or (state.postgres_socket / ".s.PGSQL.5432").exists():
         return ""
-    return f"Nothing is running on {state.root}. Start it with `make up`, or set DATABASE_URL to your PostgreSQL."
+    return f"Nothing is running on {state.root}. Start it with `make up`, or set DATABASE_URL."

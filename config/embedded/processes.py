@@ -1,4 +1,4 @@
-"""Processes by pid and start time, so that a child of a killed supervisor is found again, and nobody else's is harmed."""
+"""Processes by pid and start time: a killed supervisor's child is found again, nobody else's is harmed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from config.embedded.state import replace_text
 
 
 def started_at(pid: int) -> str | None:
-    """When a process began, as text that no later process with this pid will have. None when it is gone or a zombie."""
+    """When a process began, as text no later process with this pid will have. None when gone or a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -70,7 +70,7 @@ class ProcessBook:
         return [entry for file in sorted(self.folder.glob("*.json")) if (entry := _read(file))]
 
     def stop_orphans(self, *, grace_seconds: float = 10) -> list[str]:
-        """Stop what an earlier run left behind: politely, then by force. Returns the names that were still alive."""
+        """Stop what an earlier run left behind: politely, then by force. Returns the names still alive."""
         orphans = [entry for entry in self.entries() if entry.alive]
         stop_all(orphans, grace_seconds=grace_seconds)
         for entry in self.entries():
@@ -79,7 +79,7 @@ class ProcessBook:
 
 
 def stop_all(children: list[Recorded], *, grace_seconds: float) -> None:
-    """Ask each to end (PostgreSQL by SIGINT, its fast shutdown; others by SIGTERM), then kill what is left."""
+    """Ask each to end (PostgreSQL by SIGINT, its fast shutdown; others by SIGTERM), then kill the rest."""
     for child in children:
         child.signal(polite_signal(child.name))
     deadline = time.monotonic() + grace_seconds

@@ -1,7 +1,7 @@
-"""Become another program that dies with its parent: `spawn.py SIGNAL PARENT UID GID program args...` (ids may be -).
+"""Become another program that dies with its parent: `spawn.py SIGNAL PARENT UID GID program args...`.
 
-A small program of its own rather than a hook run between fork and exec, which is unsafe in a process with threads.
-Linux only knows the death signal; elsewhere the recorded pids are the net.
+The ids may be `-`. A small program of its own rather than a hook run between fork and exec, which is unsafe
+in a process with threads. Only Linux knows the death signal; elsewhere the recorded pids are the net.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType, TracebackType
 from typing import Self
@@ -28,11 +28,11 @@ class CommandFailed(Exception):
 
 
 class Stack:
-    """A running system, as a context manager. Everything it started is stopped at the end, also after an error.
+    """A running system, as a context manager. All it started is stopped at the end, also after an error.
 
     `workers` is the number of Celery workers (two processes each), `env` what a child needs to talk to the
-    services. Entering takes the state's lock (StateBusy when another run has it), stops what a killed run left
-    behind, and starts the services; `migrate()` and `start_platform()` follow, in that order, by the caller.
+    services. Entering takes the state's lock (StateBusy when another run has it), stops what a killed run
+    left behind, and starts the services; the caller goes on with `migrate()`, then `start_platform()`.
     """
 
     def __init__(
@@ -78,7 +78,10 @@ class Stack:
         """Bring up PostgreSQL and Valkey unless DATABASE_URL or REDIS_URL name others."""
         shutil.rmtree(self.state.metrics, ignore_errors=True)
         self.state.prepare()
-        self.env = {"WAYBILL_STATE": str(self.state.root), "PROMETHEUS_MULTIPROC_DIR": str(self.state.metrics)}
+        self.env = {
+            "WAYBILL_STATE": str(self.state.root),
+            "PROMETHEUS_MULTIPROC_DIR": str(self.state.metrics),
+        }
         self.env["DATABASE_URL"] = os.environ.get("DATABASE_URL") or self._start_postgres()
         self.env["REDIS_URL"] = os.environ.get("REDIS_URL") or self._start_valkey()
         self.env["WAYBILL_SECRET_KEY"] = os.environ.get("WAYBILL_SECRET_KEY") or self.state.secret_key()
@@ -100,12 +103,12 @@ class Stack:
         """Bring the schema up to date. Safe to repeat."""
         self.manage("migrate", "--no-input", "--verbosity", "0")
 
-    def manage(self, *arguments: str) -> str:
+    def manage(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
         """Run one manage.py command against this stack and return what it printed. Raises CommandFailed."""
-        done = subprocess.run(
+        done: subprocess.CompletedProcess[str] = subprocess.run(
             [*MANAGE, *arguments],
             cwd=BASE_DIR,
-            env=os.environ | self.env | {"WAYBILL_ROLE": "manage"},
+            env=os.environ | self.env | {"WAYBILL_ROLE": "manage"} | dict(env or {}),
             capture_output=True,
             text=True,
             check=False,
@@ -174,10 +177,7 @@ class Stack:
         self.state.note(web_url=self.web_url)
         return Program(
             name="web",
-            command=(
-                sys.executable, "-m", "gunicorn", "config.wsgi:application", "--bind", f"127.0.0.1:{self.web_port}",
-                "--workers", "1", "--threads", "8", "--config", "python:config.gunicorn",
-            ),  # fmt: skip
+            command=tuple(web_command(f"127.0.0.1:{self.web_port}")),
             env=self.env | {"WAYBILL_ROLE": "web"},
             cwd=BASE_DIR,
             ready=answers_http(f"{self.web_url}/health/live"),
@@ -196,6 +196,12 @@ def worker_command(name: str, queues: Sequence[str], processes: int) -> Iterator
     yield from (sys.executable, "-m", "celery", "--app", "config", "worker", "--hostname", f"{name}@%h")
     yield from ("--queues", ",".join(queues), "--pool", "prefork", "--concurrency", str(processes))
     yield from ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO")
+
+
+def web_command(address: str, *, threads: int = 8) -> Iterator[str]:
+    """The command line of the web server, as compose runs it too."""
+    yield from (sys.executable, "-m", "gunicorn", "config.wsgi:application", "--bind", address)
+    yield from ("--workers", "1", "--threads", str(threads), "--config", "python:config.gunicorn")
 
 
 @contextmanager

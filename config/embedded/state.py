@@ -65,7 +65,7 @@ def state_root() -> Path:
 
 @dataclass(frozen=True)
 class State:
-    """One state folder. Everything is derived from its path, so that another shell finds the running system."""
+    """One state folder. All is derived from its path, so that another shell finds what runs on it."""
 
     root: Path
 
@@ -125,7 +125,7 @@ class State:
         self.secret_key()
 
     def database_home(self) -> Path:
-        """The folder that holds the cluster: inside the state folder unless the database's account cannot enter it."""
+        """Where the cluster lies: in the state folder, unless the database's account cannot enter."""
         account = database_account()
         if account is None or account.can_enter(self.root):
             return self.root
@@ -159,7 +159,7 @@ class State:
 
     @contextmanager
     def locked(self, purpose: str) -> Iterator[None]:
-        """Hold this state for one run. Raises StateBusy naming the run that has it. The lock dies with its holder."""
+        """Hold this state for one run; the lock dies with its holder. Raises StateBusy naming who has it."""
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / "lock").open("a+") as file:
             try:
@@ -223,4 +223,6 @@ def replace_text(file: Path, text: str) -> None:
 def _refuse_foreign(folder: Path) -> None:
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-        raise StateUnusable(f"{folder} belongs to somebody else; remove it or set WAYBILL_STATE to another folder.")
+        raise StateUnusable(
+            f"{folder} belongs to somebody else; remove it or set WAYBILL_STATE to another folder."
+        )

@@ -53,7 +53,7 @@ class Child:
         return self.process.poll() is not None
 
     def sweep_group(self) -> None:
-        """Kill what a dead child left behind in its group: a pool's processes must not outlive their master."""
+        """Kill what a dead child left behind in its group: a pool must not outlive its master."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
 
@@ -81,9 +81,11 @@ def _tied_to_us(program: Program) -> list[str]:
 
 
 class Supervisor:
-    """The children of one run. Start order is kept; stopping goes backwards. Safe to use from one thread."""
+    """The children of one run. Stopping goes backwards through the order of starting."""
 
-    def __init__(self, *, processes: Path, logs: Path, say: Callable[[str], None] = lambda _line: None) -> None:
+    def __init__(
+        self, *, processes: Path, logs: Path, say: Callable[[str], None] = lambda _line: None
+    ) -> None:
         self._book = ProcessBook(processes)
         self._logs = logs
         self._say = say

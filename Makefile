@@ -1,0 +1,74 @@
+# Waybill. Needs only make, sh and Python 3.11 or later.
+.POSIX:
+.DEFAULT_GOAL := help
+
+python = .venv/bin/python
+manage = $(python) manage.py
+SEED = 1
+STYLE = orchestration
+FRESH =
+WAYBILL_PORT = 8000
+TESTS =
+WORKERS = 2
+
+.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi chaos e2e lock services-check
+
+help: ## Show this list
+	@echo "Waybill: every order through payment, inventory and shipping, or everything given back."
+	@echo
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
+
+setup: ## Make .venv from the hashed locks (PYTHON=... chooses the interpreter)
+	@sh scripts/setup.sh base
+
+dev: ## The same with what tests and checks need
+	@sh scripts/setup.sh dev
+
+demo: setup ## Run real orders through the whole system and show what came of them (FRESH=1, SEED=n, STYLE=...)
+	@$(manage) demo --seed $(SEED) --style $(STYLE) $(if $(FRESH),--fresh)
+
+up: setup ## The same system in the foreground, with the web server; Ctrl-C stops it
+	@$(manage) up --port $(WAYBILL_PORT)
+
+down: setup ## Stop what runs on this state folder
+	@$(manage) down
+
+reset: setup ## Stop it and delete its data
+	@$(manage) reset
+
+test: dev ## Run the tests on a PostgreSQL and Valkey of their own (TESTS=path, WORKERS=n)
+	@$(python) -m pytest -n $(WORKERS) -q $(TESTS)
+
+verify: format lint types contracts migrations openapi test ## The whole gate
+
+format: dev
+	@$(python) -m ruff format --check .
+
+lint: dev
+	@$(python) -m ruff check .
+
+types: dev
+	@$(python) -m mypy .
+
+contracts: dev
+	@.venv/bin/lint-imports
+
+migrations: dev
+	@$(manage) check
+	@$(manage) makemigrations --check --dry-run
+
+openapi: dev
+	@sh scripts/openapi.sh --check
+
+chaos: dev ## The longer runs that kill workers, broker and database
+	@$(python) -m pytest -q -m chaos $(TESTS)
+
+e2e: ## Drive the pages in a browser (needs Chromium)
+	@sh scripts/setup.sh e2e
+	@$(python) -m pytest -q -m e2e $(TESTS)
+
+lock: ## Write the locks anew from requirements/*.in (needs uv)
+	@sh scripts/lock.sh
+
+services-check: dev ## Run each compose service's command against the system's PostgreSQL and Redis
+	@$(python) scripts/services_check.py
