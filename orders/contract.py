@@ -91,7 +91,7 @@ class CancellationRequested(OrderEvent):
     `saga_id` is the saga that carries it out: the fulfilment that turns back, or a cancel_fulfilment.
     """
 
-    saga_id: UUID | None
+    saga_id: UUID
     whole: bool
     reason: str
 
