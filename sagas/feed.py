@@ -1,0 +1,60 @@
+"""Reading the log forward without ever missing an event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sagas.log import Recorded, Token, recorded
+from sagas.sql import rows
+
+# The horizon and the events come from one snapshot: what is below the horizon is committed or never will be.
+FEED = """
+WITH horizon AS MATERIALIZED (
+  SELECT (SELECT max(era) FROM sagas_era) AS era, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xid
+)
+SELECT h.era, h.xid, e.*
+  FROM horizon h LEFT JOIN LATERAL (
+    SELECT era, xid, position, stream, version, type, schema_version, data, metadata, at
+      FROM sagas_event
+     WHERE (era, xid, position) > (%s, %s, %s) AND (era, xid, position) < (h.era, h.xid, 0)
+       AND type = ANY(%s) AND (%s = 1 OR abs(hashtext(stream::text)) %% %s = %s)
+     ORDER BY era, xid, position LIMIT %s
+  ) e ON true
+ ORDER BY e.era, e.xid, e.position
+"""
+
+PENDING = """
+SELECT EXISTS (SELECT FROM sagas_event WHERE (era, xid, position) > (%s, %s, %s) AND type = ANY(%s))
+"""
+
+END = """
+SELECT (SELECT max(era) FROM sagas_era), pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+"""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A stretch of the feed. `horizon` is where the feed ended when it was read."""
+
+    events: list[Recorded]
+    horizon: Token
+
+
+def page(after: Token, types: Sequence[str], *, limit: int, shards: int = 1, shard: int = 0) -> Page:
+    """The next settled events of these types, in the order of the feed, at most `limit`."""
+    params = [after.era, after.xid, after.position, list(types), shards, shards, shard, limit]
+    found = rows(FEED, params)
+    horizon = Token(found[0][0], found[0][1], 0)
+    return Page([recorded(row[2:]) for row in found if row[2] is not None], horizon)
+
+
+def pending(after: Token, types: Sequence[str]) -> bool:
+    """Whether events of these types exist after `after`, settled or not."""
+    return bool(rows(PENDING, [after.era, after.xid, after.position, list(types)])[0][0])
+
+
+def end() -> Token:
+    """Where the feed ends now."""
+    era, xid = rows(END)[0]
+    return Token(era, xid, 0)

@@ -1,0 +1,200 @@
+"""The event log: event store, outbox, audit trail and feed in one append-only table.
+
+Order of the feed: (era, xid, position), read only below the oldest transaction that may still write. Ordered by
+position alone, a reader misses events of transactions that commit late; docs/adr tells what was measured.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from sagas.events import Event, load
+from sagas.models import Era
+from sagas.sql import execute, rows
+from sagas.verdicts import ConcurrencyConflict
+
+APPEND = """
+INSERT INTO sagas_event (stream, version, type, schema_version, data, metadata, at, era, xid)
+SELECT u.*, %s::timestamptz, (SELECT max(era) FROM sagas_era), pg_current_xact_id()::text::bigint
+  FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::smallint[], %s::jsonb[], %s::jsonb[]) AS u
+"""
+
+NEXT_VERSIONS = """
+SELECT stream, max(version) FROM sagas_event WHERE stream = ANY(%s::uuid[]) GROUP BY stream
+"""
+
+COLUMNS = "era, xid, position, stream, version, type, schema_version, data, metadata, at"
+
+READ = f"SELECT {COLUMNS} FROM sagas_event WHERE stream = %s AND version > %s ORDER BY version"
+READ_MANY = f"SELECT {COLUMNS} FROM sagas_event WHERE stream = ANY(%s::uuid[]) ORDER BY stream, version"
+FIRST = "SELECT stream, data FROM sagas_event WHERE stream = ANY(%s::uuid[]) AND version = 1"
+
+#: Called after a commit with the types of the events it published. The bus sets it; the log knows no bus.
+_listeners: list[Callable[[frozenset[str]], None]] = []
+
+
+@dataclass(frozen=True)
+class Append:
+    """One event for one stream. `version` is the version it gets; None looks the next one up.
+
+    `correlation_id`, `actor` and `reason` override what the whole publish says: a batch may serve many requests.
+    """
+
+    stream: UUID
+    version: int | None
+    event: Event
+    correlation_id: str = ""
+    actor: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, order=True)
+class Token:
+    """A place in the feed. Opaque outside; compared as the triple it is."""
+
+    era: int
+    xid: int
+    position: int
+
+    def __str__(self) -> str:
+        return f"{self.era}.{self.xid}.{self.position}"
+
+    @classmethod
+    def parse(cls, text: str) -> Token:
+        """Read a token back. Raises ValueError for anything that is not one."""
+        era, xid, position = (int(part) for part in text.split("."))
+        return cls(era, xid, position)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An event as it was committed."""
+
+    token: Token
+    stream: UUID
+    version: int
+    type: str
+    event: Event
+    metadata: dict[str, Any]
+    at: datetime
+
+
+def on_publish(listener: Callable[[frozenset[str]], None]) -> None:
+    """Be told, after each commit, which event types it published."""
+    _listeners.append(listener)
+
+
+def publish(
+    appends: Sequence[Append],
+    *,
+    now: datetime,
+    actor: str = "system",
+    reason: str = "",
+    correlation_id: str | None = None,
+    causation_id: str | None = None,
+) -> None:
+    """Append in the caller's transaction and ring the readers after its commit.
+
+    Raises ConcurrencyConflict if a stream already has one of the versions; the transaction is then spoilt.
+    """
+    if not appends:
+        return
+    append(appends, now=now, metadata=_metadata(actor, reason, correlation_id, causation_id))
+    types = frozenset(a.event.type for a in appends)
+    for listener in _listeners:
+        transaction.on_commit(partial(listener, types), robust=True)
+
+
+def append(appends: Sequence[Append], *, now: datetime, metadata: dict[str, Any]) -> None:
+    """Write events without ringing anybody. One statement, whatever the number."""
+    versions = _versions(appends)
+    events = [a.event for a in appends]
+    params = [
+        now,
+        [a.stream for a in appends],
+        versions,
+        [e.type for e in events],
+        [e.schema_version for e in events],
+        [json.dumps(e.to_data()) for e in events],
+        [json.dumps(metadata | _own(a)) for a in appends],
+    ]
+    try:
+        execute(APPEND, params)
+    except IntegrityError as error:
+        if "sagas_event_pkey" not in str(error):
+            raise
+        raise ConcurrencyConflict("A stream already has this version.") from error
+
+
+def read(stream: UUID, after: int = 0) -> list[Recorded]:
+    """One stream in version order, after version `after`."""
+    return [recorded(row) for row in rows(READ, [stream, after])]
+
+
+def read_many(streams: Iterable[UUID]) -> dict[UUID, list[Recorded]]:
+    """Many streams in one statement, each in version order. A stream without events is not in the answer."""
+    found: dict[UUID, list[Recorded]] = {}
+    for row in rows(READ_MANY, [list(set(streams))]):
+        found.setdefault(row[3], []).append(recorded(row))
+    return found
+
+
+def first_data(streams: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+    """The data of the first event of each stream: what the stream is about."""
+    return {stream: _json(data) for stream, data in rows(FIRST, [list(set(streams))])}
+
+
+def recorded(row: tuple[Any, ...]) -> Recorded:
+    """Build a Recorded from a row of COLUMNS."""
+    era, xid, position, stream, version, type_, schema_version, data, metadata, at = row
+    event = load(type_, schema_version, _json(data))
+    return Recorded(Token(era, xid, position), stream, version, type_, event, _json(metadata), at)
+
+
+def ensure_era(**_: object) -> None:
+    """Begin the first era. Runs after every migration; safe to repeat."""
+    Era.objects.get_or_create(era=1, defaults={"reason": "first start"})
+
+
+def next_era(reason: str) -> int:
+    """Raise the era, after a restore onto another server. Earlier eras then count as settled."""
+    era = (rows("SELECT coalesce(max(era), 0) FROM sagas_era")[0][0]) + 1
+    Era.objects.create(era=era, reason=reason)
+    return int(era)
+
+
+def _versions(appends: Sequence[Append]) -> list[int]:
+    if all(a.version is not None for a in appends):
+        return [a.version or 0 for a in appends]
+    last: dict[UUID, int] = dict(rows(NEXT_VERSIONS, [list({a.stream for a in appends})]))
+    return [_next(last, a) for a in appends]
+
+
+def _next(last: dict[UUID, int], item: Append) -> int:
+    version = item.version if item.version is not None else last.get(item.stream, 0) + 1
+    last[item.stream] = max(version, last.get(item.stream, 0))
+    return version
+
+
+def _own(item: Append) -> dict[str, Any]:
+    parts = {"correlation_id": item.correlation_id, "actor": item.actor, "reason": item.reason}
+    return {key: value for key, value in parts.items() if value}
+
+
+def _metadata(
+    actor: str, reason: str, correlation_id: str | None, causation_id: str | None
+) -> dict[str, Any]:
+    parts = {"actor": actor, "reason": reason, "correlation_id": correlation_id, "causation_id": causation_id}
+    return {key: value for key, value in parts.items() if value}
+
+
+def _json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value

@@ -1,0 +1,95 @@
+"""What a step may answer. Values in a batch, errors elsewhere.
+
+Anything else that comes out of a handler is a bug: it is reported and that saga alone is parked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Done:
+    """The step's effect exists. `result` may hold only what the step declared it gives."""
+
+    result: dict[str, Any] = field(default_factory=dict)
+    word: ClassVar[str] = "done"
+
+
+class Verdict(Exception):  # noqa: N818 - the field's word is verdict; it is raised only outside batches
+    """Base of the answers that are not Done. Equal by class, code and times, so tests can compare them."""
+
+    word: ClassVar[str] = ""
+    code: str = ""
+
+    def __init__(self, code: str = "", detail: str = "") -> None:
+        self.code = code or self.code
+        self.detail = detail
+        super().__init__(f"{self.code}: {detail}" if detail else self.code)
+
+    def _identity(self) -> tuple[object, ...]:
+        return (self.word, self.code, self.detail)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Verdict) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+
+class Refused(Verdict):
+    """A business no: turn back. HTTP 409 outside a saga. Never retried."""
+
+    word = "refused"
+    code = "refused"
+
+
+class Unavailable(Verdict):
+    """Nothing was done and it may work later. HTTP 503 outside a saga. `retry_at` overrides the step's own backoff."""
+
+    word = "unavailable"
+    code = "unavailable"
+
+    def __init__(self, code: str = "", detail: str = "", *, retry_at: datetime | None = None) -> None:
+        super().__init__(code, detail)
+        self.retry_at = retry_at
+
+
+class Unknown(Verdict):
+    """The provider may have done it. It must be asked before anything else happens to this step."""
+
+    word = "unknown"
+    code = "unknown"
+
+
+class Waiting(Verdict):
+    """Somebody outside has to act (3-D Secure, an approval, an address). Looked at again at `until`."""
+
+    word = "waiting"
+
+    def __init__(self, for_: str, until: datetime, detail: str = "") -> None:
+        super().__init__(for_, detail)
+        self.until = until
+
+
+class LostRace(Unavailable):
+    """Another worker moved the object first. Looking again settles it."""
+
+    code = "lost_race"
+
+
+class IllegalMove(Refused):
+    """The object's table of moves has no such move from where it stands."""
+
+    code = "illegal_move"
+
+
+class ConcurrencyConflict(Exception):  # noqa: N818 - named as DDD literature names it
+    """A stream already has the version that was to be appended. HTTP 409."""
+
+    code = "concurrency_conflict"
+
+
+Answer = Done | Verdict
