@@ -1,0 +1,99 @@
+"""Doorbells: "there may be work". Losing, doubling or delaying one changes nothing but latency.
+
+A bell that rings already is not rung again: a key with a short life says that a message is on its way or a
+worker is at it. The worker holds the key while it works, lets go, and then looks once more.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import lru_cache
+
+import redis
+import structlog
+from celery import current_app
+from celery.exceptions import CeleryError
+from django.conf import settings
+from kombu.exceptions import KombuError
+
+logger = structlog.get_logger(__name__)
+
+#: How long a bell may be held without a sign of life.
+HOLD_MS = 10_000
+#: After a failure, how long not to knock at a dead broker again.
+QUIET_SECONDS = 1.0
+
+BROKER_ERRORS = (redis.RedisError, KombuError, CeleryError, OSError)
+
+_quiet_until = 0.0
+
+
+@lru_cache(maxsize=1)
+def _client(pid: int) -> redis.Redis:
+    del pid  # one client per process: sockets must not cross a fork
+    return redis.Redis.from_url(settings.WAYBILL.redis_url, socket_timeout=1.0, socket_connect_timeout=1.0)
+
+
+def _bells() -> redis.Redis:
+    return _client(os.getpid())
+
+
+def _key(name: str) -> str:
+    return f"waybill:bell:{name}"
+
+
+def ring(name: str) -> bool:
+    """Tell the workers that there may be work for task `name`. False if the broker could not be told."""
+    global _quiet_until
+    if time.monotonic() < _quiet_until:
+        return False
+    try:
+        if _bells().set(_key(name), "rung", nx=True, px=HOLD_MS):
+            current_app.send_task(name, queue=queue_of(name), ignore_result=True)
+    except BROKER_ERRORS as error:
+        _quiet_until = time.monotonic() + QUIET_SECONDS
+        logger.warning("bell_not_rung", bell=name, error=type(error).__name__)
+        return False
+    return True
+
+
+def hold(name: str) -> None:
+    """Keep others from ringing `name` while this worker is at it. Renew at least every few seconds."""
+    _quietly("set", _key(name), "held", px=HOLD_MS)
+
+
+def let_go(name: str) -> None:
+    """Let `name` be rung again. Look for work once more after this."""
+    _quietly("delete", _key(name))
+
+
+def queue_of(name: str) -> str:
+    """The queue of a task: the app that owns it."""
+    return name.partition(".")[0]
+
+
+def _quietly(command: str, *args: object, **options: object) -> None:
+    # Without a broker there is nobody to hold off: the sweep finds the work.
+    if time.monotonic() < _quiet_until:
+        return
+    try:
+        getattr(_bells(), command)(*args, **options)
+    except BROKER_ERRORS as error:
+        logger.warning("bell_not_reached", bell=name_of(args), error=type(error).__name__)
+
+
+def name_of(args: tuple[object, ...]) -> str:
+    """The bell's name in a command's arguments, for the log."""
+    return str(args[0]) if args else ""
+
+
+def call_help(name: str) -> None:
+    """Ask one more worker to join at `name`, although one is at it. At most once a second."""
+    if time.monotonic() < _quiet_until:
+        return
+    try:
+        if _bells().set(f"waybill:help:{name}", "called", nx=True, px=1_000):
+            current_app.send_task(name, queue=queue_of(name), ignore_result=True)
+    except BROKER_ERRORS as error:
+        logger.warning("help_not_called", bell=name, error=type(error).__name__)

@@ -1,0 +1,229 @@
+"""Delivering events to one subscription: lock the checkpoint, read a batch, send the signal, move on, commit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sentry_sdk
+import structlog
+from django.db import OperationalError, transaction
+
+from sagas import bell, feed, turns
+from sagas.bus import Subscription, event_published, get_subscription
+from sagas.log import Recorded, Token
+from sagas.sql import execute, rows
+from sagas.verdicts import ConcurrencyConflict, Unavailable
+
+logger = structlog.get_logger(__name__)
+
+FULL = 500
+#: A checkpoint whose types are rare is moved forward all the same once it lags so many transactions.
+STALE_XIDS = 1_000
+#: How often to look again for events that were committed but not yet settled, and how long in between.
+LOOKS, LOOK_SECONDS = 6, 0.004
+
+LOCK = """
+SELECT era, xid, position, state FROM sagas_checkpoint
+ WHERE subscription = %s AND shard = %s FOR UPDATE SKIP LOCKED
+"""
+ENSURE = """
+INSERT INTO sagas_checkpoint (subscription, shard, era, xid, position, state, error)
+VALUES (%s, %s, 0, 0, 0, 'running', '') ON CONFLICT DO NOTHING
+"""
+MOVE = """
+UPDATE sagas_checkpoint SET era = %s, xid = %s, position = %s, moved_at = %s
+ WHERE subscription = %s AND shard = %s
+"""
+BLOCKED = """
+SELECT DISTINCT stream FROM sagas_parkedevent
+ WHERE subscription = %s AND settled_at IS NULL AND stream = ANY(%s::uuid[])
+"""
+PARK = """
+INSERT INTO sagas_parkedevent (subscription, stream, version, error, parked_at, settled_by, settled_how)
+SELECT %s, stream, version, %s, %s, '', '' FROM unnest(%s::uuid[], %s::int[]) AS u (stream, version)
+ON CONFLICT DO NOTHING
+"""
+STOP = "UPDATE sagas_checkpoint SET state = 'stopped', error = %s WHERE subscription = %s AND shard = %s"
+
+#: Not a fault of the event: look again later.
+TRANSIENT = (OperationalError, ConcurrencyConflict, Unavailable)
+
+
+@dataclass
+class Batch:
+    """What one transaction of a delivery did."""
+
+    delivered: int
+    after: Token
+    more: bool
+
+
+class Stopped(Exception):  # noqa: N818
+    """The subscription stands still, or another worker is at it."""
+
+
+def deliver(task: str, *, now: Callable[[], datetime], seconds: float = 5.0) -> int:
+    """Deliver what is settled to one subscription, for at most `seconds`. Returns how many events.
+
+    Safe at any time and any number of times at once: the checkpoint row lets one worker in.
+    """
+    sub, shard = _parse(task)
+    bell.hold(task)
+    try:
+        with turns.turn(task, full=FULL, now=now()) as progress:
+            count = _deliver_until(sub, shard, progress, now, time.monotonic() + seconds)
+    finally:
+        bell.let_go(task)
+    if _left(sub, shard):
+        bell.ring(task)
+    return count
+
+
+def _parse(task: str) -> tuple[Subscription, int]:
+    name, _, shard = task.partition("/")
+    return get_subscription(name), int(shard or 0)
+
+
+def _deliver_until(
+    sub: Subscription, shard: int, progress: turns.Progress, now: Callable[[], datetime], stop: float
+) -> int:
+    count, looks = 0, 0
+    while time.monotonic() < stop and looks < LOOKS:
+        try:
+            batch = _deliver_or_park(sub, shard, progress, now())
+        except Stopped:
+            break
+        count += batch.delivered
+        if batch.delivered or batch.more:
+            looks = 0
+            bell.hold(sub.task(shard))
+        elif feed.pending(batch.after, sub.types):
+            looks += 1
+            time.sleep(LOOK_SECONDS * looks)
+        else:
+            break
+    return count
+
+
+def _deliver_or_park(sub: Subscription, shard: int, progress: turns.Progress, now: datetime) -> Batch:
+    """One batch; one that fails is halved until the event that cannot be digested stands alone."""
+    limit = progress.cap
+    while True:
+        try:
+            batch = _deliver_batch(sub, shard, limit, progress, now)
+            progress.survived()
+            return batch
+        except (Stopped, *TRANSIENT):
+            raise
+        except Exception as error:
+            if limit == 1:
+                return _poisoned(sub, shard, error, now)
+            limit = max(1, min(limit, _size(sub, shard, limit)) // 2)
+
+
+def _size(sub: Subscription, shard: int, limit: int) -> int:
+    era, xid, position = rows(
+        "SELECT era, xid, position FROM sagas_checkpoint WHERE subscription = %s AND shard = %s",
+        [sub.name, shard],
+    )[0]
+    return len(_page(sub, shard, Token(era, xid, position), limit).events)
+
+
+def _deliver_batch(
+    sub: Subscription, shard: int, limit: int, progress: turns.Progress, now: datetime
+) -> Batch:
+    if progress.cornered and (verdict := _alone(sub, shard, progress, now)) is not None:
+        return verdict
+    with transaction.atomic():
+        at = _lock(sub, shard)
+        page = _page(sub, shard, at, limit)
+        ready = _without_blocked(sub, page.events, now)
+        if ready:
+            event_published.send(sender=sub, events=ready, now=now)
+        after = _next(at, page, limit)
+        if after != at:
+            execute(MOVE, [after.era, after.xid, after.position, now, sub.name, shard])
+    return Batch(len(page.events), after, len(page.events) == limit)
+
+
+def _alone(sub: Subscription, shard: int, progress: turns.Progress, now: datetime) -> Batch | None:
+    """Name the next event's stream before it runs; park it if it killed its worker too often."""
+    with transaction.atomic():
+        at = _lock(sub, shard)
+        page = _page(sub, shard, at, 1)
+    if not page.events:
+        return None
+    event = page.events[0]
+    suspect = turns.suspect_id(sub.name, event.stream, event.version)
+    if turns.condemned(suspect):
+        turns.acquit(suspect)
+        return _poisoned(sub, shard, RuntimeError("Its worker died each time it was delivered."), now)
+    progress.suspect(suspect)
+    return None
+
+
+def _poisoned(sub: Subscription, shard: int, error: Exception, now: datetime) -> Batch:
+    sentry_sdk.capture_exception(error)
+    text = f"{type(error).__name__}: {error}"
+    logger.error("event_poisoned", subscription=sub.name, error=text)
+    if sub.kind == "projection":
+        execute(STOP, [text, sub.name, shard])
+        raise Stopped from error
+    with transaction.atomic():
+        at = _lock(sub, shard)
+        page = _page(sub, shard, at, 1)
+        _park(sub, page.events, text, now)
+        after = _next(at, page, 1)
+        execute(MOVE, [after.era, after.xid, after.position, now, sub.name, shard])
+    return Batch(1, after, True)
+
+
+def _park(sub: Subscription, events: Sequence[Recorded], error: str, now: datetime) -> None:
+    if events:
+        execute(PARK, [sub.name, error, now, [e.stream for e in events], [e.version for e in events]])
+
+
+def _without_blocked(sub: Subscription, events: list[Recorded], now: datetime) -> list[Recorded]:
+    if sub.kind == "projection" or not events:
+        return events
+    blocked = {row[0] for row in rows(BLOCKED, [sub.name, list({e.stream for e in events})])}
+    if not blocked:
+        return events
+    _park(sub, [e for e in events if e.stream in blocked], "", now)
+    return [e for e in events if e.stream not in blocked]
+
+
+def _lock(sub: Subscription, shard: int) -> Token:
+    found: list[tuple[Any, ...]] = rows(LOCK, [sub.name, shard])
+    if not found and execute(ENSURE, [sub.name, shard]):
+        found = rows(LOCK, [sub.name, shard])
+    if not found or found[0][3] == "stopped":
+        raise Stopped
+    era, xid, position, _ = found[0]
+    return Token(era, xid, position)
+
+
+def _page(sub: Subscription, shard: int, at: Token, limit: int) -> feed.Page:
+    return feed.page(at, sub.types, limit=limit, shards=sub.shards, shard=shard)
+
+
+def _next(at: Token, page: feed.Page, limit: int) -> Token:
+    if page.events:
+        return page.events[-1].token
+    stale = page.horizon.era > at.era or page.horizon.xid - at.xid > STALE_XIDS
+    return page.horizon if stale and page.horizon > at else at
+
+
+def _left(sub: Subscription, shard: int) -> bool:
+    """Whether settled or unsettled events wait: another look must follow, from here or from the sweep."""
+    found = rows(
+        "SELECT era, xid, position, state FROM sagas_checkpoint WHERE subscription = %s AND shard = %s",
+        [sub.name, shard],
+    )
+    if not found or found[0][3] == "stopped":
+        return False
+    return bool(_page(sub, shard, Token(*found[0][:3]), 1).events)
