@@ -1,0 +1,6 @@
+"""The saga engine: claims due steps in batches, runs their handlers, and records what the rules decide."""
+
+from sagas.engine.intents import cancel_sagas
+from sagas.engine.start import StartSaga, start_sagas
+
+__all__ = ["StartSaga", "cancel_sagas", "start_sagas"]

@@ -1,0 +1,223 @@
+"""What local and external batches share: building calls, deciding cases, writing changes, telling who must know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import sentry_sdk
+import structlog
+from django.db import transaction
+
+from sagas import log, metrics
+from sagas.bell import ring
+from sagas.definition import Plan, SagaNote, plan
+from sagas.engine import chains, store
+from sagas.engine.core import Case, Outcome
+from sagas.engine.rows import COMPENSATING, DO, FINAL, PARKED, UNDO, Change, SagaRow, StepRow
+from sagas.steps import Step, StepCall, get_step
+from sagas.verdicts import Done
+
+logger = structlog.get_logger(__name__)
+
+#: Jitter only; nothing else of the engine is random.
+RNG = Random()  # noqa: S311
+
+
+class UnknownDefinition(Exception):  # noqa: N818
+    """This code has no such version of the definition: the saga is parked, never guessed."""
+
+
+@dataclass
+class Batch:
+    """What one batch did: how many rows it took, and the names of steps that are due because of it."""
+
+    claimed: int = 0
+    full: bool = False
+    due: set[str] = field(default_factory=set)
+
+    def add(self, other: Batch) -> None:
+        self.claimed += other.claimed
+        self.full = self.full or other.full
+        self.due |= other.due
+
+
+@dataclass
+class Claimed:
+    """One claimed step and its saga."""
+
+    row: StepRow
+    saga: SagaRow
+
+
+def plan_of(saga: SagaRow) -> Plan:
+    """The definition a saga began with. Raises UnknownDefinition when this code does not have it."""
+    found = plan(saga.definition, saga.version)
+    if found is None:
+        raise UnknownDefinition(f"{saga.definition} version {saga.version}")
+    return found
+
+
+def take(pairs: Iterable[tuple[StepRow, SagaRow]], *, now: datetime) -> list[Claimed]:
+    """Count the claim on each row: the attempt is raised, the epoch is the saga's."""
+    taken = []
+    for row, saga in pairs:
+        row.attempt, row.epoch = row.attempt + 1, saga.epoch
+        row.began_at = row.began_at or now
+        taken.append(Claimed(row, saga))
+    return taken
+
+
+def calls(
+    step: Step, claimed: Sequence[Claimed], *, now: datetime, settling: Mapping[UUID, bool]
+) -> list[StepCall]:
+    """The handler's view of a claimed batch."""
+    subjects = log.first_data(c.saga.subject_id for c in claimed) if step.subject else {}
+    return [
+        call(
+            step, c, now=now, subject=subjects.get(c.saga.subject_id), settling=settling.get(c.row.id, False)
+        )
+        for c in claimed
+    ]
+
+
+def call(
+    step: Step, claimed: Claimed, *, now: datetime, subject: Mapping[str, Any] | None, settling: bool = False
+) -> StepCall:
+    """One call. Only what the step declared is handed over."""
+    row, saga = claimed.row, claimed.saga
+    return StepCall(
+        saga.id, row.id, row.name, row.key, saga.subject_id, saga.shop_id, saga.reference, saga.search_key,
+        {name: saga.context.get(name) for name in step.needs}, subject, saga.amount_minor, saga.currency,
+        row.attempt, row.epoch, row.intent_number, row.memo, now, saga.correlation_id, saga.cause, saga.cause_code,
+        settling,
+    )  # fmt: skip
+
+
+def cases_for(answers: Sequence[tuple[Claimed, Outcome]], *, now: datetime) -> list[Case]:
+    """A case for each answer, with all its saga's rows where the rules need them."""
+    wanted = [c.saga.id for c, outcome in answers if _needs_all(c, outcome)]
+    known = store.steps_of(wanted)
+    return [
+        Case(plan_of(c.saga), c.saga, _with(known.get(c.saga.id, ()), c.row), now=now, rng=RNG)
+        for c, _ in answers
+    ]
+
+
+def _needs_all(claimed: Claimed, outcome: Outcome) -> bool:
+    if not isinstance(outcome, Done) or claimed.row.direction == UNDO or claimed.saga.state == COMPENSATING:
+        return True
+    return claimed.saga.state in FINAL or len(plan_of(claimed.saga).stages[claimed.saga.stage]) > 1
+
+
+def _with(known: Sequence[StepRow], row: StepRow) -> list[StepRow]:
+    return [*(k for k in known if k.id != row.id), row]
+
+
+def check_answers(step: Step, asked: int, outcomes: Sequence[object]) -> None:
+    """A handler that answers too few, or gives what it did not declare, is at fault."""
+    if len(outcomes) != asked:
+        raise TypeError(f"{step.name} answered {len(outcomes)} of {asked} calls.")
+    for outcome in outcomes:
+        if isinstance(outcome, Done) and not step.is_undo:
+            check_gives(step, outcome)
+
+
+def check_gives(step: Step, outcome: Done) -> None:
+    """Refuse a result the step did not declare."""
+    if extra := set(outcome.result) - set(step.gives):
+        raise TypeError(f"{step.name} gives {sorted(extra)}, which it does not declare.")
+
+
+def commit(changes: Sequence[Change], before: Mapping[UUID, SagaRow], *, now: datetime) -> Batch:
+    """Write changes in the caller's transaction and arrange what follows its commit."""
+    store.save(changes)
+    _look_again_at_intents(changes, before)
+    _call_attention(changes, before, now)
+    _tell_after_commit(changes)
+    metrics.count_changes(changes, before)
+    names = {name for c in changes for name in c.due_names() if not _by_chain(c, name)}
+    return Batch(len(changes), due=names)
+
+
+def _by_chain(change: Change, name: str) -> bool:
+    return change.turned_back and get_step(name).is_undo
+
+
+def _look_again_at_intents(changes: Sequence[Change], before: Mapping[UUID, SagaRow]) -> None:
+    """A pivot's outcome or the end of a saga decides what was deferred until then."""
+    moved = [c.saga.id for c in changes if _crossed(c.saga, before[c.saga.id])]
+    if store.revisit_intents(moved):
+        transaction.on_commit(partial(ring, "sagas.apply_intents"), robust=True)
+
+
+def _crossed(after: SagaRow, before: SagaRow) -> bool:
+    found = plan(after.definition, after.version)
+    if found is None:
+        return False
+    at_pivot = before.stage == found.pivot_stage
+    return at_pivot or after.state != before.state or after.state in FINAL
+
+
+def _call_attention(changes: Sequence[Change], before: Mapping[UUID, SagaRow], now: datetime) -> None:
+    """Tell the definition about sagas that were parked just now, in the same transaction."""
+    parked = [c.saga for c in changes if c.saga.hold == PARKED and before[c.saga.id].hold != PARKED]
+    by_definition: dict[tuple[str, int], list[SagaNote]] = {}
+    for saga in parked:
+        logger.warning("saga_parked", saga_id=str(saga.id), reason=saga.hold_reason, reference=saga.reference)
+        by_definition.setdefault((saga.definition, saga.version), []).append(
+            note(saga, saga.hold_reason, "engine")
+        )
+    for key, notes in by_definition.items():
+        found = plan(*key)
+        if found is not None and found.definition.attention is not None:
+            found.definition.attention(notes, now)
+
+
+def note(saga: SagaRow, reason: str, actor: str) -> SagaNote:
+    """What a definition's hook is told."""
+    return SagaNote(saga.id, saga.shop_id, saga.subject_id, saga.reference, reason, actor, saga.context)
+
+
+def _tell_after_commit(changes: Sequence[Change]) -> None:
+    paths = chains.paths(changes)
+    if paths:
+        transaction.on_commit(partial(chains.send, paths), robust=True)
+
+
+def in_halves(
+    ids: Sequence[UUID], run: Callable[[Sequence[UUID]], Batch], park: Callable[[UUID, Exception], Batch]
+) -> Batch:
+    """Run a failing batch in ever smaller halves until the one at fault stands alone; it is parked."""
+    if not ids:
+        return Batch()
+    try:
+        return run(ids)
+    except Exception as error:
+        if len(ids) == 1:
+            return park(ids[0], error)
+    middle = len(ids) // 2
+    first = in_halves(ids[:middle], run, park)
+    first.add(in_halves(ids[middle:], run, park))
+    return first
+
+
+def report(error: BaseException, saga: SagaRow, row: StepRow) -> None:
+    """Tell Sentry of a bug, with the saga it stopped."""
+    with sentry_sdk.new_scope() as scope:
+        scope.set_tag("step", row.name)
+        scope.set_context(
+            "saga", {"id": str(saga.id), "reference": saga.reference, "definition": saga.definition}
+        )
+        scope.capture_exception(error)
+    logger.error("step_failed", step=row.name, saga_id=str(saga.id), error=f"{type(error).__name__}: {error}")
+
+
+def is_do(row: StepRow) -> bool:
+    """Whether a row goes forward."""
+    return row.direction == DO

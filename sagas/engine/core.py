@@ -1,0 +1,406 @@
+"""The rules of a saga, pure: (rows, verdict, now) -> changes. No clock, no database, no randomness of its own.
+
+Forward, a stage is done when all its steps are; behind the pivot nothing turns back. Backward, undos go newest
+first; one that has to be tried again lets the older ones go on, and the undo of the first step waits for all.
+A step whose outcome is unknown is settled before its undo runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from random import Random
+from uuid import UUID
+
+from sagas.definition import Kind, Place, Plan
+from sagas.engine.rows import (
+    COMPENSATED,
+    COMPENSATING,
+    COMPLETED,
+    DO,
+    DONE,
+    DROPPED,
+    DUE,
+    FINAL,
+    GAVE_UP,
+    HISTORY,
+    NONE,
+    PARKED,
+    PAUSED,
+    REFUSED,
+    RUNNING,
+    SKIPPED,
+    UNDO,
+    WAITING,
+    Change,
+    SagaRow,
+    StepRow,
+)
+from sagas.ids import operation_key, uuid7
+from sagas.steps import Continue, NotDone, get_step
+from sagas.verdicts import Answer, Done, Refused, Unavailable, Unknown, Waiting
+
+OPERATIONS = "operations"  #: The queue of people who look after what is parked.
+
+Outcome = Answer | Continue
+
+
+class Case:
+    """One saga and its rows while they are decided on. Works on copies; `change()` tells what differs."""
+
+    def __init__(
+        self, plan: Plan, saga: SagaRow, steps: Iterable[StepRow], *, now: datetime, rng: Random
+    ) -> None:
+        self.plan, self.now, self.rng = plan, now, rng
+        self.saga = saga.copy()
+        self.rows = {(r.position, r.direction): r.copy() for r in steps}
+        self.before = saga
+        self.touched: set[UUID] = set()
+        self.created: list[StepRow] = []
+        self.turned_back = self.late = False
+
+    def change(self) -> Change:
+        """Everything that was decided."""
+        self._hold_back_while_paused()
+        if changed := self.saga != self.before:
+            self.saga.moved_at = self.now
+        made = {r.id for r in self.created}
+        updated = [r for r in self.rows.values() if r.id in self.touched and r.id not in made]
+        return Change(self.saga, changed, updated, self.created, self.turned_back, self.late)
+
+    # --- a step has answered -------------------------------------------------------------------------------
+
+    def answer(self, row: StepRow, outcome: Outcome) -> None:
+        """Take one step's answer in its own attempt and epoch."""
+        row = self.touch(row)
+        if isinstance(outcome, Continue):
+            row.memo = {**row.memo, **outcome.memo}
+            return
+        self._note(row, outcome)
+        row.lease_until, row.worker = None, ""
+        self._lift_waiting()
+        if row.direction == UNDO:
+            self._undo_answered(row, outcome)
+        elif self.saga.state == COMPENSATING:
+            self._settled_while_turning_back(row, outcome)
+        else:
+            self._step_answered(row, outcome)
+
+    def late_answer(self, row: StepRow, outcome: Outcome) -> None:
+        """Take an answer whose attempt or epoch is over. It never moves a saga forward; a late success is undone."""
+        row = self.touch(row)
+        self.late = True
+        if isinstance(outcome, Continue):
+            row.memo = {**row.memo, **outcome.memo}
+            return
+        self._note(row, outcome, late=True)
+        turned = self.saga.state in (COMPENSATING, COMPENSATED)
+        if row.direction == DO and turned and isinstance(outcome, Done):
+            self._undo_late_success(row, outcome)
+
+    def crashed(self, row: StepRow, code: str, detail: str) -> None:
+        """The handler is at fault. This saga stands still until a person looks; nothing is assumed of the outcome."""
+        row = self.touch(row)
+        row.code, row.detail = code, detail[:500]
+        if row.lease_until is not None:
+            row.verdict = Unknown.word
+        self._remember(row, "bug")
+        row.lease_until, row.wake_at, row.worker = None, None, ""
+        if self.saga.state == COMPENSATING:
+            self.finish(row, GAVE_UP)
+            self.release()
+        else:
+            self.park(f"{row.name}: {code}")
+
+    def _step_answered(self, row: StepRow, outcome: Answer) -> None:
+        match outcome:
+            case Done():
+                self.finish(row, DONE, outcome.result)
+                self.advance()
+            case NotDone():
+                self._new_intent(row)
+            case Refused():
+                self._step_refused(row, outcome)
+            case Waiting():
+                row.wake_at = outcome.until
+                self._hold(WAITING, outcome.code, owner="")
+                self._bound_by_timeout(row, outcome.code)
+            case _:
+                self._try_again(row, outcome)
+
+    def _step_refused(self, row: StepRow, outcome: Refused) -> None:
+        if self._kind(row) is Kind.RETRIABLE:
+            row.wake_at = None
+            self.park(f"{row.name}: {outcome.code}")
+            return
+        self.finish(row, REFUSED)
+        self.turn_back("refused", outcome.code, row.name)
+
+    def _try_again(self, row: StepRow, outcome: Answer) -> None:
+        policy = get_step(row.name).retry
+        row.tries += 1
+        code = getattr(outcome, "code", "")
+        if policy.exhausted(row.tries):
+            row.wake_at = None
+            self.park(f"{row.name}: {code} after {row.tries} tries")
+            return
+        row.wake_at = self._retry_at(row, outcome)
+        if not isinstance(outcome, Unknown):
+            self._bound_by_timeout(row, code)
+
+    def _bound_by_timeout(self, row: StepRow, code: str) -> None:
+        """A step past its time-out turns the saga back before the pivot and parks it after."""
+        timeout = get_step(row.name).retry.timeout
+        if timeout is None or row.began_at is None or self.now < row.began_at + timedelta(seconds=timeout):
+            return
+        if self._kind(row) is Kind.RETRIABLE:
+            row.wake_at = None
+            self.park(f"{row.name}: timed out, {code}")
+        else:
+            self.turn_back("deadline", "step_timed_out", row.name)
+
+    def _new_intent(self, row: StepRow) -> None:
+        """Proven not done: the next try is a new intent with a key the provider has not seen."""
+        row.intent_number += 1
+        row.key = operation_key(self.saga.shop_id, self.saga.reference, row.name, row.intent_number)
+        row.wake_at = self.now
+
+    def _retry_at(self, row: StepRow, outcome: Answer) -> datetime:
+        if isinstance(outcome, Unavailable) and outcome.retry_at is not None:
+            return max(outcome.retry_at, self.now)
+        return get_step(row.name).retry.next_at(row.tries, now=self.now, rng=self.rng)
+
+    # --- forward -------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """A first claim: the saga runs."""
+        if self.saga.state == "pending":
+            self.saga.state = RUNNING
+
+    def advance(self) -> None:
+        """Open the next stage if this one is done; complete the saga after the last."""
+        self.begin()
+        stage = self.plan.stages[self.saga.stage]
+        if not all(self._is_done(place) for place in stage):
+            return
+        self.saga.stage += 1
+        if self.saga.stage == len(self.plan.stages):
+            self.saga.state, self.saga.finished_at, self.saga.deadline_at = COMPLETED, self.now, None
+            return
+        for place in self.plan.stages[self.saga.stage]:
+            self._create(place.position, DO, place.spec.name, wake_at=self.now)
+
+    def _is_done(self, place: Place) -> bool:
+        row = self.rows.get((place.position, DO))
+        return row is not None and row.state in (DONE, SKIPPED)
+
+    # --- backward ------------------------------------------------------------------------------------------
+
+    @property
+    def can_turn_back(self) -> bool:
+        """Whether the pivot has not been passed and is not out there with an unknown outcome."""
+        if self.saga.state in FINAL or self.saga.stage > self.plan.pivot_stage:
+            return False
+        if not any(p.spec.kind is Kind.COMPENSATABLE for p in self.plan.places):
+            return False
+        return self.saga.stage < self.plan.pivot_stage or self._pivot_untouched()
+
+    @property
+    def pivot_in_flight(self) -> bool:
+        """Whether the pivot may just be happening, or may have happened unseen."""
+        return (
+            self.saga.state not in FINAL
+            and self.saga.stage == self.plan.pivot_stage
+            and not self._pivot_untouched()
+        )
+
+    def _pivot_untouched(self) -> bool:
+        places = (
+            self.plan.stages[self.plan.pivot_stage] if self.plan.pivot_stage < len(self.plan.stages) else ()
+        )
+        rows = [self.rows.get((place.position, DO)) for place in places]
+        return all(r is None or (r.state in (DUE, REFUSED, DROPPED) and r.settled) for r in rows)
+
+    def turn_back(self, cause: str, code: str, step: str) -> None:
+        """Give everything back. Raises the epoch, so that nothing still out there can move the saga forward."""
+        saga = self.saga
+        saga.state, saga.epoch, saga.deadline_at = COMPENSATING, saga.epoch + 1, None
+        saga.cause, saga.cause_code, saga.cause_step = cause, code, step
+        if saga.hold != PAUSED:
+            self._lift()
+        self.turned_back = True
+        for row in [r for r in self.rows.values() if r.direction == DO]:
+            self._plan_undo(row)
+        self.release()
+
+    def _plan_undo(self, row: StepRow) -> None:
+        began = row.attempt > 0 and row.state not in (REFUSED, DROPPED)
+        if row.open and row.settled:
+            self.finish(self.touch(row), DROPPED)
+        elif row.open:
+            row = self.touch(row)
+            row.tries, row.wake_at = 0, row.lease_until or self.now
+        undo = self.plan.undo_of(row.position)
+        if undo and (began or row.state == SKIPPED):
+            self._create(row.position, UNDO, undo, wake_at=None, key=row.key)
+
+    def release(self) -> None:
+        """Let the newest undo go that may; finish or park the saga when none is left that can."""
+        undos = sorted((r for r in self.rows.values() if r.direction == UNDO), key=lambda r: -r.position)
+        for row in undos:
+            if row.open and self._stops_older_ones(row, undos):
+                break
+        self._end_compensation(undos)
+
+    def _stops_older_ones(self, row: StepRow, undos: Sequence[StepRow]) -> bool:
+        do = self.rows.get((row.position, DO))
+        if do is not None and do.open:
+            return do.tries == 0
+        if do is not None and do.state == GAVE_UP:
+            return False
+        if row.position == 0 and not all(r.state in (DONE, SKIPPED) for r in undos if r is not row):
+            return True
+        if row.wake_at is None and row.lease_until is None:
+            self.touch(row).wake_at = self.now
+        return row.tries == 0
+
+    def _end_compensation(self, undos: Sequence[StepRow]) -> None:
+        open_rows = [r for r in self.rows.values() if r.open]
+        if not open_rows and all(r.state in (DONE, SKIPPED) for r in undos):
+            self.saga.state, self.saga.finished_at = COMPENSATED, self.now
+            self._lift()
+        elif not any(r.wake_at or r.lease_until for r in open_rows):
+            stuck = [f"{r.name}: {r.code or r.verdict}" for r in self.rows.values() if r.state == GAVE_UP]
+            self.park("; ".join(stuck) or "nothing left that can run")
+
+    def _undo_answered(self, row: StepRow, outcome: Answer) -> None:
+        match outcome:
+            case Done():
+                self.finish(row, DONE, {})
+            case Refused():
+                self.finish(row, GAVE_UP)
+            case Waiting():
+                row.wake_at, row.tries = outcome.until, row.tries + 1
+            case _:
+                self._retry_or_give_up(row, outcome)
+        self.release()
+
+    def _settled_while_turning_back(self, row: StepRow, outcome: Answer) -> None:
+        match outcome:
+            case Done():
+                self.finish(row, DONE, outcome.result)
+            case Refused():
+                self.finish(row, DROPPED)
+            case Waiting():
+                self.finish(row, DROPPED)
+            case _:
+                self._retry_or_give_up(row, outcome)
+        self.release()
+
+    def _retry_or_give_up(self, row: StepRow, outcome: Answer) -> None:
+        row.tries += 1
+        if get_step(row.name).retry.exhausted(row.tries):
+            self.finish(row, GAVE_UP)
+        else:
+            row.wake_at = self._retry_at(row, outcome)
+
+    def _undo_late_success(self, row: StepRow, outcome: Done) -> None:
+        undo_name = self.plan.undo_of(row.position)
+        if undo_name is None:
+            return
+        self.finish(row, DONE, outcome.result)
+        undo = self.rows.get((row.position, UNDO))
+        if undo is None:
+            self._create(row.position, UNDO, undo_name, wake_at=self.now, key=row.key)
+        else:
+            self.reopen(undo)
+        if self.saga.state == COMPENSATED:
+            self.saga.state, self.saga.finished_at = COMPENSATING, None
+        self.turned_back = True
+
+    def reopen(self, row: StepRow) -> None:
+        """Make a row due again with fresh tries; what is still out there for it is fenced off."""
+        row = self.touch(row)
+        row.state, row.finished_at, row.tries = DUE, None, 0
+        row.attempt, row.lease_until, row.wake_at = row.attempt + 1, None, self.now
+
+    # --- holds ---------------------------------------------------------------------------------------------
+
+    def park(self, reason: str) -> None:
+        """Stand still until a person decides."""
+        self._hold(PARKED, reason, owner=OPERATIONS)
+
+    def _hold(self, hold: str, reason: str, *, owner: str) -> None:
+        if self.saga.hold == PAUSED:
+            return
+        since = self.saga.hold_since if self.saga.hold == hold else self.now
+        self.saga.hold, self.saga.hold_reason, self.saga.hold_owner = hold, reason[:200], owner
+        self.saga.hold_since = since or self.now
+
+    def _lift(self) -> None:
+        self.saga.hold, self.saga.hold_reason, self.saga.hold_owner, self.saga.hold_since = NONE, "", "", None
+
+    def _lift_waiting(self) -> None:
+        if self.saga.hold == WAITING:
+            self._lift()
+
+    def _hold_back_while_paused(self) -> None:
+        if self.saga.hold != PAUSED:
+            return
+        for row in self.rows.values():
+            if row.open and row.wake_at is not None and row.lease_until is None:
+                self.touch(row).wake_at = None
+
+    # --- rows ----------------------------------------------------------------------------------------------
+
+    def touch(self, row: StepRow) -> StepRow:
+        """The case's own copy of a row, marked as changed."""
+        mine = self.rows[row.position, row.direction]
+        self.touched.add(mine.id)
+        return mine
+
+    def finish(self, row: StepRow, state: str, result: dict[str, object] | None = None) -> None:
+        """End a row. Its result goes into the saga's context."""
+        row = self.touch(row)
+        row.state, row.finished_at = state, self.now
+        row.wake_at = row.lease_until = None
+        if result:
+            row.result = result
+            self.saga.context = {**self.saga.context, **result}
+
+    def _create(
+        self, position: int, direction: str, name: str, *, wake_at: datetime | None, key: UUID | None = None
+    ) -> None:
+        key = key or operation_key(self.saga.shop_id, self.saga.reference, name)
+        row = StepRow(uuid7(), self.saga.id, position, direction, name, key, wake_at=wake_at)
+        row.epoch = self.saga.epoch
+        self.rows[position, direction] = row
+        self.created.append(row)
+
+    def _kind(self, row: StepRow) -> Kind:
+        return self.plan.places[row.position].spec.kind
+
+    def _note(self, row: StepRow, outcome: Answer, *, late: bool = False) -> None:
+        row.verdict = row.verdict if late else outcome.word
+        row.code, row.detail = getattr(outcome, "code", ""), getattr(outcome, "detail", "")[:500]
+        self._remember(row, f"late {outcome.word}" if late else outcome.word)
+
+    def _remember(self, row: StepRow, word: str) -> None:
+        entry = [self.now.isoformat(timespec="milliseconds"), row.attempt, word, row.code, row.worker]
+        row.history = [*row.history, entry][-HISTORY:]
+
+
+def first_rows(plan: Plan, saga: SagaRow, *, now: datetime) -> list[StepRow]:
+    """The rows a saga begins with."""
+    return [
+        StepRow(
+            uuid7(),
+            saga.id,
+            place.position,
+            DO,
+            place.spec.name,
+            operation_key(saga.shop_id, saga.reference, place.spec.name),
+            wake_at=now,
+        )
+        for place in plan.stages[0]
+    ]

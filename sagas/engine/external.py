@@ -1,0 +1,298 @@
+"""External batches: claim with a lease, call outside any transaction, record in slices as answers arrive.
+
+Threads make the outside call and nothing else. A slice is what arrived within a moment, or so many answers, so that
+one black hole holds up nobody. The claim is so small that the whole batch is through in half its lease.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import lru_cache, partial
+from uuid import UUID
+
+from django.conf import settings
+from django.db import OperationalError, transaction
+
+from sagas.crash import crash_point
+from sagas.engine import local, store
+from sagas.engine.batch import (
+    RNG,
+    Batch,
+    Claimed,
+    calls,
+    check_answers,
+    commit,
+    in_halves,
+    plan_of,
+    report,
+    take,
+)
+from sagas.engine.core import Case, Outcome
+from sagas.engine.rows import COMPENSATED, COMPENSATING, DO, PENDING, UNDO, Change, SagaRow, StepRow
+from sagas.steps import Ask, Continue, ExternalStep, Step, StepCall
+from sagas.turns import worker_name
+from sagas.verdicts import Unknown, Verdict
+
+
+@dataclass
+class Asked:
+    """One call that is to be made, and the claim it belongs to."""
+
+    claimed: Claimed
+    ask: Ask
+    settling: bool
+
+
+@dataclass
+class Answered:
+    """A call that came back, or the bug that came instead."""
+
+    asked: Asked
+    outcome: Outcome
+    bug: Exception | None = None
+
+
+def claim_limit(wanted: int) -> int:
+    """How many calls fit into half a lease: ceil(n / concurrency) * call time-out < lease / 2."""
+    w = settings.WAYBILL
+    rounds = max(1, math.floor(w.lease_seconds / 2 / w.call_timeout_seconds - 1e-9))
+    return max(1, min(wanted, w.external_claim_limit, rounds * w.call_concurrency))
+
+
+def run(step: Step, *, limit: int) -> Batch:
+    """Run one batch of an external step to the last recorded slice."""
+    limit = claim_limit(limit)
+    seen: list[UUID] = []
+    try:
+        batch, asked = _claim(step, limit=limit, ids=None, seen=seen)
+    except Exception:
+        if not seen:
+            raise
+        return _isolate_begin(step, seen)
+    crash_point(f"{step.name}.after_claim")
+    batch.add(_call_and_record(step, asked))
+    return batch
+
+
+def run_these(step: Step, ids: Sequence[UUID]) -> Batch:
+    """Run exactly these rows, if they are due."""
+    batch, asked = _claim(step, limit=len(ids), ids=ids, seen=[])
+    batch.add(_call_and_record(step, asked))
+    return batch
+
+
+def _isolate_begin(step: Step, ids: Sequence[UUID]) -> Batch:
+    batch = in_halves(ids, partial(run_these, step), partial(local.park, step))
+    batch.full = True
+    return batch
+
+
+def _claim(
+    step: Step, *, limit: int, ids: Sequence[UUID] | None, seen: list[UUID]
+) -> tuple[Batch, list[Asked]]:
+    """Claim, let the app write what it is about to try, and take the lease: one short transaction."""
+    with transaction.atomic():
+        now, pairs = store.claim(step.name, step.provider, limit=limit, ids=ids)
+        if now is None:
+            return Batch(), []
+        settling = {row.id: _unsettled(row, saga) for row, saga in pairs}
+        claimed = take(pairs, now=now)
+        seen.extend(c.row.id for c in claimed)
+        batch, asked = _begin(step, claimed, settling, now)
+        batch.claimed, batch.full = len(claimed), len(claimed) == limit
+    return batch, asked
+
+
+def _unsettled(row: StepRow, saga: SagaRow) -> bool:
+    """Whether an earlier attempt may have done it: its outcome is unknown, or its worker never came back."""
+    turning = row.direction == DO and saga.state in (COMPENSATING, COMPENSATED)
+    return row.verdict == Unknown.word or row.lease_until is not None or turning
+
+
+def _begin(
+    step: Step, claimed: Sequence[Claimed], settling: dict[UUID, bool], now: datetime
+) -> tuple[Batch, list[Asked]]:
+    for c in claimed:
+        plan_of(c.saga)
+    wanted = calls(step, claimed, now=now, settling=settling)
+    begun = _handler(step).begin(wanted)
+    check_answers(step, len(claimed), begun)
+    pairs = list(zip(claimed, begun, strict=True))
+    asked = [Asked(c, b, settling[c.row.id]) for c, b in pairs if isinstance(b, Ask)]
+    _take_leases([a.claimed for a in asked], now)
+    early = [(c, b) for c, b in pairs if not isinstance(b, Ask)]
+    batch = local.record(early, now=now) if early else Batch()
+    return batch, asked
+
+
+def _take_leases(claimed: Sequence[Claimed], now: datetime) -> None:
+    until = now + timedelta(seconds=settings.WAYBILL.lease_seconds)
+    for c in claimed:
+        c.row.lease_until = c.row.wake_at = until
+        c.row.worker = worker_name()
+    store.lease([c.row for c in claimed], now=now, worker=worker_name())
+    store.mark_running([c.saga.id for c in claimed if c.saga.state == PENDING], now=now)
+
+
+def _call_and_record(step: Step, asked: Sequence[Asked]) -> Batch:
+    """Make the calls side by side; record slices as they come; go on at once with those that continue."""
+    batch = Batch()
+    flying = {_submit(step, a): a for a in asked}
+    while flying:
+        answered = [_answered(future, flying.pop(future)) for future in _slice(flying)]
+        crash_point(f"{step.name}.after_call_before_commit")
+        recorded, again = _record(step, answered)
+        crash_point(f"{step.name}.after_commit")
+        batch.add(recorded)
+        flying |= {_submit(step, a): a for a in again}
+    return batch
+
+
+def _slice(flying: dict[Future[Outcome], Asked]) -> set[Future[Outcome]]:
+    waiting = set(flying)
+    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+    end = time.monotonic() + settings.WAYBILL.record_every_seconds
+    while waiting and len(done) < settings.WAYBILL.record_slice and (left := end - time.monotonic()) > 0:
+        more, waiting = wait(waiting, timeout=left, return_when=FIRST_COMPLETED)
+        done |= more
+    return done
+
+
+@lru_cache(maxsize=1)
+def _threads(pid: int) -> ThreadPoolExecutor:
+    del pid  # a pool does not survive a fork
+    return ThreadPoolExecutor(settings.WAYBILL.call_concurrency, thread_name_prefix="call")
+
+
+def _submit(step: Step, asked: Asked) -> Future[Outcome]:
+    crash_point(f"{step.name}.before_call")
+    handler = _handler(step)
+    return _threads(os.getpid()).submit(handler.settle if asked.settling else handler.ask, asked.ask)
+
+
+def _answered(future: Future[Outcome], asked: Asked) -> Answered:
+    error = future.exception()
+    if error is None:
+        return Answered(asked, future.result())
+    if isinstance(error, Verdict):
+        return Answered(asked, error)
+    bug = error if isinstance(error, Exception) else RuntimeError(repr(error))
+    return Answered(asked, Unknown("bug", repr(error)[:200]), bug)
+
+
+def _record(step: Step, answered: Sequence[Answered]) -> tuple[Batch, list[Asked]]:
+    """Record a slice; one that raises is halved, and the one at fault is parked with its outcome unknown."""
+    again: list[Asked] = []
+    by_id = {a.asked.claimed.row.id: a for a in answered}
+
+    def these(ids: Sequence[UUID]) -> Batch:
+        batch, more = _record_slice(step, [by_id[i] for i in ids])
+        again.extend(more)
+        return batch
+
+    def park(row_id: UUID, error: Exception) -> Batch:
+        return _park(by_id[row_id], error)
+
+    return in_halves(list(by_id), these, park), again
+
+
+def _record_slice(step: Step, answered: Sequence[Answered]) -> tuple[Batch, list[Asked]]:
+    with transaction.atomic():
+        now, sagas = store.lock_sagas(a.asked.claimed.saga.id for a in answered)
+        if now is None:
+            return Batch(), []
+        known = store.steps_of(sagas)
+        slips = [_Slip(a, sagas, known) for a in answered if a.asked.claimed.saga.id in sagas]
+        outcomes = _ask_app(step, slips, now)
+        pairs = list(zip(slips, outcomes, strict=True))
+        changes = [slip.decide(outcome, now) for slip, outcome in pairs]
+        batch = commit(changes, sagas, now=now)
+    again = [slip.again(o, now) for slip, o in pairs if isinstance(o, Continue) and slip.mine]
+    return batch, again
+
+
+class _Slip:
+    """One answer beside the rows as they stand now: is it still ours, and is it too late to go forward?"""
+
+    def __init__(
+        self, answered: Answered, sagas: dict[UUID, SagaRow], known: dict[UUID, list[StepRow]]
+    ) -> None:
+        self.answered = answered
+        self.claimed = answered.asked.claimed
+        self.saga = sagas[self.claimed.saga.id]
+        self.rows = known[self.saga.id]
+        self.row = next(r for r in self.rows if r.id == self.claimed.row.id)
+
+    @property
+    def mine(self) -> bool:
+        """Nobody has taken the claim over."""
+        return self.row.open and self.row.attempt == self.claimed.row.attempt
+
+    @property
+    def late(self) -> bool:
+        """The claim is over, or the saga has turned back since."""
+        return not self.mine or self.saga.epoch != self.claimed.row.epoch
+
+    def call(self, now: datetime) -> StepCall:
+        return replace(self.answered.asked.ask.call, now=now, late=self.late, cause=self.saga.cause)
+
+    def decide(self, outcome: Outcome, now: datetime) -> Change:
+        case = Case(plan_of(self.saga), self.saga, self.rows, now=now, rng=RNG)
+        if self.answered.bug is not None:
+            report(self.answered.bug, self.saga, self.row)
+            case.crashed(self.row, "bug", repr(self.answered.bug))
+        elif self.mine:
+            case.answer(self.row, outcome)
+        else:
+            case.late_answer(self.row, outcome)
+        return case.change()
+
+    def again(self, outcome: Continue, now: datetime) -> Asked:
+        old = self.answered.asked
+        memo = {**self.row.memo, **outcome.memo}
+        return Asked(
+            old.claimed,
+            replace(old.ask, call=replace(old.ask.call, memo=memo, now=now)),
+            self._still_settling(),
+        )
+
+    def _still_settling(self) -> bool:
+        # A saga that turned back while the call was out must not begin anything new.
+        return self.saga.state in (COMPENSATING, COMPENSATED) and self.row.direction != UNDO
+
+
+def _ask_app(step: Step, slips: Sequence[_Slip], now: datetime) -> list[Outcome]:
+    """Let the app store the truth. A bug in a thread is recorded as an unknown outcome."""
+    outcomes = _handler(step).record([(s.call(now), s.answered.outcome) for s in slips])
+    check_answers(step, len(slips), outcomes)
+    return list(outcomes)
+
+
+def _park(answered: Answered, error: Exception) -> Batch:
+    """The app could not record an answer: that saga stands still, its outcome unknown."""
+    claimed = answered.asked.claimed
+    with transaction.atomic():
+        now, sagas = store.lock_sagas([claimed.saga.id])
+        if now is None:
+            return Batch()
+        known = store.steps_of(sagas)[claimed.saga.id]
+        row = next(r for r in known if r.id == claimed.row.id)
+        if isinstance(error, OperationalError) or row.attempt != claimed.row.attempt:
+            return Batch()  # the lease runs out and the step is settled
+        report(error, sagas[claimed.saga.id], row)
+        return local.crash([(Claimed(row, sagas[claimed.saga.id]), error)], now=now)
+
+
+def _handler(step: Step) -> ExternalStep:
+    if step.external is None:
+        raise TypeError(f"{step.name} is not an external step.")
+    return step.external
+
+
+__all__ = ["claim_limit", "run", "run_these"]

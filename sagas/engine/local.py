@@ -1,0 +1,168 @@
+"""Local batches: claim, run the handler once, record, all in one transaction. The effect happens exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+from django.conf import settings
+from django.db import OperationalError, transaction
+
+from sagas.crash import crash_point
+from sagas.engine import store
+from sagas.engine.batch import (
+    RNG,
+    Batch,
+    Claimed,
+    UnknownDefinition,
+    calls,
+    cases_for,
+    check_answers,
+    commit,
+    in_halves,
+    plan_of,
+    report,
+    take,
+)
+from sagas.engine.core import OPERATIONS, Case, Outcome
+from sagas.engine.rows import NONE, PARKED, Change, StepRow
+from sagas.steps import Step, get_step
+from sagas.verdicts import Unavailable
+
+
+def run(step: Step, *, limit: int, fuse: frozenset[str]) -> Batch:
+    """Run one batch of a local step. `fuse` names the queues whose next local steps may follow in the commit.
+
+    A batch that raises is rolled back and halved; the one at fault alone is parked.
+    """
+    seen: list[UUID] = []
+    try:
+        return _transaction(step, limit=limit, ids=None, fuse=fuse, seen=seen)
+    except Exception:
+        if not seen:
+            raise
+        return isolate(step, seen)
+
+
+def isolate(step: Step, ids: Sequence[UUID]) -> Batch:
+    """Find the rows at fault in a failing batch; the others go on."""
+
+    def these(some: Sequence[UUID]) -> Batch:
+        return _transaction(step, limit=len(some), ids=some, fuse=frozenset(), seen=[])
+
+    middle = len(ids) // 2
+    if len(ids) == 1:
+        return in_halves(ids, these, partial(park, step))
+    first = in_halves(ids[:middle], these, partial(park, step))
+    first.add(in_halves(ids[middle:], these, partial(park, step)))
+    first.full = True
+    return first
+
+
+def park(step: Step, row_id: UUID, error: Exception) -> Batch:
+    """Stop one saga at a step that failed. A busy database is no fault: that one is tried again later."""
+    with transaction.atomic():
+        now, pairs = store.claim(step.name, step.provider, limit=1, ids=[row_id])
+        if now is None:
+            return Batch()
+        claimed = take(pairs, now=now)[0]
+        if isinstance(error, OperationalError):
+            return record([(claimed, Unavailable("database_busy", str(error)[:200]))], now=now)
+        report(error, claimed.saga, claimed.row)
+        return crash([(claimed, error)], now=now)
+
+
+def crash(failed: Sequence[tuple[Claimed, Exception]], *, now: datetime) -> Batch:
+    """Record failures of handlers on locked sagas, in the caller's transaction."""
+    known = store.steps_of(c.saga.id for c, _ in failed)
+    changes = []
+    for claimed, error in failed:
+        code = "unknown_definition" if isinstance(error, UnknownDefinition) else "bug"
+        changes.append(_stop(claimed, known.get(claimed.saga.id, []), code, error, now))
+    return commit(changes, {c.saga.id: c.saga for c, _ in failed}, now=now)
+
+
+def _stop(claimed: Claimed, known: list[StepRow], code: str, error: Exception, now: datetime) -> Change:
+    try:
+        plan = plan_of(claimed.saga)
+    except UnknownDefinition:
+        return _freeze(claimed, str(error), now)
+    others = [r for r in known if r.id != claimed.row.id]
+    case = Case(plan, claimed.saga, [*others, claimed.row], now=now, rng=RNG)
+    case.crashed(claimed.row, code, f"{type(error).__name__}: {error}")
+    return case.change()
+
+
+def _freeze(claimed: Claimed, why: str, now: datetime) -> Change:
+    """A saga whose definition this code lacks: nothing is decided, it only stands still."""
+    saga, row = claimed.saga.copy(), claimed.row
+    saga.hold, saga.hold_owner, saga.hold_since = PARKED, OPERATIONS, now
+    saga.hold_reason = f"unknown definition: {why}"[:200]
+    row.wake_at = row.lease_until = None
+    return Change(saga, True, [row], [])
+
+
+def _transaction(
+    step: Step, *, limit: int, ids: Sequence[UUID] | None, fuse: frozenset[str], seen: list[UUID]
+) -> Batch:
+    with transaction.atomic():
+        now, pairs = store.claim(step.name, step.provider, limit=limit, ids=ids)
+        if now is None:
+            return Batch()
+        claimed = take(pairs, now=now)
+        seen.extend(c.row.id for c in claimed)
+        batch = _run_claimed(
+            step, claimed, now=now, fuse=fuse if len(claimed) <= settings.WAYBILL.small_claim else frozenset()
+        )
+        batch.claimed, batch.full = len(claimed), len(claimed) == limit
+        crash_point(f"{step.name}.before_commit")
+    crash_point(f"{step.name}.after_commit")
+    return batch
+
+
+def _run_claimed(step: Step, claimed: Sequence[Claimed], *, now: datetime, fuse: frozenset[str]) -> Batch:
+    for c in claimed:
+        plan_of(c.saga)
+    handler = step.local
+    if handler is None:
+        raise TypeError(f"{step.name} is not a local step.")
+    outcomes = handler(calls(step, claimed, now=now, settling={}))
+    check_answers(step, len(claimed), outcomes)
+    changes: list[Change] = []
+    batch = record(list(zip(claimed, outcomes, strict=True)), now=now, changes=changes)
+    return _go_on(batch, changes, now=now, fuse=fuse)
+
+
+def record(
+    answers: Sequence[tuple[Claimed, Outcome]], *, now: datetime, changes: list[Change] | None = None
+) -> Batch:
+    """Decide and write answers to claims that are locked, in the caller's transaction."""
+    cases = cases_for(answers, now=now)
+    for case, (claimed, outcome) in zip(cases, answers, strict=True):
+        case.answer(claimed.row, outcome)
+    made = [case.change() for case in cases]
+    if changes is not None:
+        changes.extend(made)
+    return commit(made, {c.saga.id: c.saga for c, _ in answers}, now=now)
+
+
+def _go_on(batch: Batch, changes: Sequence[Change], *, now: datetime, fuse: frozenset[str]) -> Batch:
+    """Run the next local steps of a small batch in the same commit: one commit, several facts."""
+    for name in sorted(n for n in batch.due if fuse and get_step(n).local and get_step(n).queue in fuse):
+        following = _following(name, changes, now)
+        if following:
+            batch.due.discard(name)
+            batch.due |= _run_claimed(get_step(name), following, now=now, fuse=fuse).due
+    return batch
+
+
+def _following(name: str, changes: Sequence[Change], now: datetime) -> list[Claimed]:
+    if store.paused(name):
+        return []
+    ready = [
+        (r, c.saga) for c in changes if c.saga.hold == NONE for r in c.created if r.name == name and r.wake_at
+    ]
+    asked = store.asked_of([saga.id for _, saga in ready])
+    return take(((row, saga) for row, saga in ready if saga.id not in asked), now=now)

@@ -1,0 +1,145 @@
+"""Starting sagas: rows in the caller's transaction, so that the fact and its saga are one commit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from sagas.bell import ring
+from sagas.definition import Plan, latest, plan
+from sagas.engine.core import first_rows
+from sagas.engine.rows import SagaRow, StepRow
+from sagas.ids import uuid7
+from sagas.sql import execute, rows
+
+# A saga that exists already keeps what it is: the same reference starts it once.
+START = """
+INSERT INTO sagas_saga (id, definition, version, shop_id, subject_id, reference, search_key, label, amount_minor,
+       currency, context, correlation_id, deadline_at, started_at, moved_at,
+       state, hold, hold_reason, hold_owner, stage, epoch, cause, cause_code, cause_step)
+SELECT u.id, u.definition, u.version, u.shop_id, u.subject_id, u.reference, u.search_key, u.label, u.amount_minor,
+       u.currency, u.context, u.correlation_id, waybill_now() + u.deadline, %s, %s,
+       'pending', 'none', '', '', 0, 0, '', '', ''
+  FROM unnest(%s::uuid[], %s::text[], %s::smallint[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[],
+              %s::bigint[], %s::text[], %s::jsonb[], %s::text[], %s::interval[])
+    AS u (id, definition, version, shop_id, subject_id, reference, search_key, label, amount_minor, currency,
+          context, correlation_id, deadline)
+ON CONFLICT (shop_id, definition, reference) DO NOTHING
+RETURNING id
+"""
+FIND = """
+SELECT s.shop_id, s.definition, s.reference, s.id
+  FROM sagas_saga s JOIN unnest(%s::uuid[], %s::text[], %s::text[]) AS w (shop_id, definition, reference)
+    USING (shop_id, definition, reference)
+"""
+FIRST_STEPS = """
+INSERT INTO sagas_step (id, saga_id, position, direction, name, state, epoch, attempt, tries, intent_number, key,
+       verdict, code, detail, memo, result, history, wake_at, worker)
+SELECT u.id, u.saga_id, u.position, 'do', u.name, 'due', 0, 0, 0, 1, u.key, '', '', '', '{}', '{}', '[]',
+       waybill_now(), ''
+  FROM unnest(%s::uuid[], %s::uuid[], %s::smallint[], %s::text[], %s::uuid[]) AS u (id, saga_id, position, name, key)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartSaga:
+    """One saga to start. `reference` is unique per shop and definition: starting it twice starts it once.
+
+    `context` holds ids and amounts, never personal data. `label`, `amount_minor`, `currency` and `search_key`
+    are what pages show.
+    """
+
+    definition: str
+    reference: str
+    shop_id: UUID
+    subject_id: UUID
+    label: str = ""
+    amount_minor: int = 0
+    currency: str = ""
+    search_key: str = ""
+    context: Mapping[str, Any] = field(default_factory=dict)
+    correlation_id: str = ""
+
+
+def start_sagas(starts: Sequence[StartSaga], *, now: datetime) -> list[UUID]:
+    """Start sagas in the caller's transaction; the ids of new and existing ones, in order. Rings after the commit."""
+    if not starts:
+        return []
+    plans = {s.definition: _latest_plan(s.definition) for s in starts}
+    for start in starts:
+        _check_context(start, plans[start.definition])
+    ids = [uuid7() for _ in starts]
+    new = {row[0] for row in rows(START, _params(starts, plans, ids, now))}
+    if new:
+        begun = [(s, i) for s, i in zip(starts, ids, strict=True) if i in new]
+        _insert_first_steps(begun, plans, now)
+    return ids if len(new) == len(ids) else _all_ids(starts)
+
+
+def _latest_plan(name: str) -> Plan:
+    definition = latest(name)
+    found = plan(name, definition.version)
+    if found is None:
+        raise KeyError(name)
+    return found
+
+
+def _check_context(start: StartSaga, planned: Plan) -> None:
+    missing = set(planned.definition.context) - set(start.context)
+    if missing:
+        raise ValueError(f"{start.definition} must be started with {sorted(missing)}.")
+
+
+def _params(
+    starts: Sequence[StartSaga], plans: Mapping[str, Plan], ids: Sequence[UUID], now: datetime
+) -> list[Any]:
+    def deadline(start: StartSaga) -> timedelta | None:
+        return plans[start.definition].definition.deadline
+
+    return [
+        now,
+        now,
+        list(ids),
+        [s.definition for s in starts],
+        [plans[s.definition].definition.version for s in starts],
+        [s.shop_id for s in starts],
+        [s.subject_id for s in starts],
+        [s.reference for s in starts],
+        [s.search_key or s.reference for s in starts],
+        [s.label[:200] for s in starts],
+        [s.amount_minor for s in starts],
+        [s.currency for s in starts],
+        [json.dumps(dict(s.context), default=str) for s in starts],
+        [s.correlation_id for s in starts],
+        [deadline(s) for s in starts],
+    ]
+
+
+def _insert_first_steps(
+    begun: Sequence[tuple[StartSaga, UUID]], plans: Mapping[str, Plan], now: datetime
+) -> None:
+    steps: list[StepRow] = []
+    for start, saga_id in begun:
+        planned = plans[start.definition]
+        saga = SagaRow(
+            saga_id, start.definition, planned.definition.version, start.shop_id, start.subject_id, start.reference,
+            "", 0, "", {}, "",
+        )  # fmt: skip
+        steps += first_rows(planned, saga, now=now)
+    columns = [[getattr(r, c) for r in steps] for c in ("id", "saga_id", "position", "name", "key")]
+    execute(FIRST_STEPS, columns)
+    for name in sorted({r.name for r in steps}):
+        transaction.on_commit(partial(ring, name), robust=True)
+
+
+def _all_ids(starts: Sequence[StartSaga]) -> list[UUID]:
+    wanted = [[s.shop_id for s in starts], [s.definition for s in starts], [s.reference for s in starts]]
+    found = {(shop, definition, ref): id_ for shop, definition, ref, id_ in rows(FIND, wanted)}
+    return [found[s.shop_id, s.definition, s.reference] for s in starts]

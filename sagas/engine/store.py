@@ -1,0 +1,209 @@
+"""Loading and storing the engine's rows: a handful of set-based statements per batch, whatever its size."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sagas.engine.rows import Change, SagaRow, StepRow
+from sagas.sql import execute, rows
+
+SAGA_COLUMNS = (
+    "id", "definition", "version", "shop_id", "subject_id", "reference", "search_key", "amount_minor", "currency",
+    "context", "correlation_id", "state", "hold", "hold_reason", "hold_owner", "hold_since", "stage", "epoch",
+    "cause", "cause_code", "cause_step", "deadline_at", "moved_at", "finished_at",
+)  # fmt: skip
+STEP_COLUMNS = (
+    "id", "saga_id", "position", "direction", "name", "key", "state", "epoch", "attempt", "tries", "intent_number",
+    "verdict", "code", "detail", "memo", "result", "history", "wake_at", "lease_until", "worker", "began_at",
+    "finished_at",
+)  # fmt: skip
+_S = ", ".join(f"s.{c}" for c in SAGA_COLUMNS)
+_T = ", ".join(f"t.{c}" for c in STEP_COLUMNS)
+
+# A saga with an intent nobody has looked at yet is not claimed: the intent goes first.
+CLAIM = f"""
+SELECT waybill_now(), {_T}, {_S}
+  FROM sagas_step t JOIN sagas_saga s ON s.id = t.saga_id
+ WHERE t.finished_at IS NULL AND t.name = %(name)s AND t.wake_at <= waybill_now()
+   AND s.hold IN ('none', 'waiting')
+   AND NOT EXISTS (SELECT FROM sagas_intent i WHERE i.saga_id = s.id AND i.state = 'new')
+   AND NOT EXISTS (SELECT FROM sagas_pause p
+                    WHERE (p.scope, p.name) IN (('step', %(name)s), ('provider', %(provider)s)))
+   {{only}}
+ ORDER BY t.wake_at LIMIT %(limit)s
+   FOR NO KEY UPDATE OF t, s SKIP LOCKED
+"""
+CLAIM_ANY = CLAIM.format(only="")
+CLAIM_THESE = CLAIM.format(only="AND t.id = ANY(%(ids)s::uuid[])")
+
+LOCK_SAGAS = f"""
+SELECT waybill_now(), {_S} FROM sagas_saga s WHERE s.id = ANY(%s::uuid[]) ORDER BY s.id FOR NO KEY UPDATE
+"""
+LOCK_SAGAS_FREE = LOCK_SAGAS.rstrip() + " SKIP LOCKED"
+STEPS_OF = f"SELECT {_T} FROM sagas_step t WHERE t.saga_id = ANY(%s::uuid[])"
+
+LEASE = """
+UPDATE sagas_step t
+   SET attempt = u.attempt, epoch = u.epoch, key = u.key, wake_at = u.until, lease_until = u.until, worker = %s,
+       began_at = coalesce(t.began_at, %s)
+  FROM unnest(%s::uuid[], %s::int[], %s::int[], %s::uuid[], %s::timestamptz[]) AS u (id, attempt, epoch, key, until)
+ WHERE t.id = u.id
+"""
+RUN = "UPDATE sagas_saga SET state = 'running', moved_at = %s WHERE id = ANY(%s::uuid[])"
+
+UPDATE_STEPS = """
+UPDATE sagas_step t
+   SET state = u.state, epoch = u.epoch, attempt = u.attempt, tries = u.tries, intent_number = u.intent_number,
+       key = u.key, verdict = u.verdict, code = u.code, detail = u.detail, memo = u.memo, result = u.result,
+       history = u.history, wake_at = u.wake_at, lease_until = u.lease_until, worker = u.worker,
+       began_at = u.began_at, finished_at = u.finished_at
+  FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::int[], %s::int[], %s::smallint[], %s::uuid[], %s::text[],
+              %s::text[], %s::text[], %s::jsonb[], %s::jsonb[], %s::jsonb[], %s::timestamptz[], %s::timestamptz[],
+              %s::text[], %s::timestamptz[], %s::timestamptz[])
+    AS u (id, state, epoch, attempt, tries, intent_number, key, verdict, code, detail, memo, result, history,
+          wake_at, lease_until, worker, began_at, finished_at)
+ WHERE t.id = u.id
+"""
+_UPDATED = (
+    "id", "state", "epoch", "attempt", "tries", "intent_number", "key", "verdict", "code", "detail", "memo",
+    "result", "history", "wake_at", "lease_until", "worker", "began_at", "finished_at",
+)  # fmt: skip
+
+INSERT_STEPS = """
+INSERT INTO sagas_step (id, saga_id, position, direction, name, state, epoch, attempt, tries, intent_number, key,
+       verdict, code, detail, memo, result, history, wake_at, worker)
+SELECT u.id, u.saga_id, u.position, u.direction, u.name, 'due', u.epoch, 0, 0, 1, u.key, '', '', '', '{}', '{}',
+       '[]', u.wake_at, ''
+  FROM unnest(%s::uuid[], %s::uuid[], %s::smallint[], %s::text[], %s::text[], %s::int[], %s::uuid[],
+              %s::timestamptz[]) AS u (id, saga_id, position, direction, name, epoch, key, wake_at)
+"""
+
+UPDATE_SAGAS = """
+UPDATE sagas_saga s
+   SET state = u.state, hold = u.hold, hold_reason = u.hold_reason, hold_owner = u.hold_owner,
+       hold_since = u.hold_since, stage = u.stage, epoch = u.epoch, context = u.context, cause = u.cause,
+       cause_code = u.cause_code, cause_step = u.cause_step, deadline_at = u.deadline_at, moved_at = u.moved_at,
+       finished_at = u.finished_at
+  FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::smallint[],
+              %s::int[], %s::jsonb[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[],
+              %s::timestamptz[])
+    AS u (id, state, hold, hold_reason, hold_owner, hold_since, stage, epoch, context, cause, cause_code, cause_step,
+          deadline_at, moved_at, finished_at)
+ WHERE s.id = u.id
+"""
+_SAGA_UPDATED = (
+    "id", "state", "hold", "hold_reason", "hold_owner", "hold_since", "stage", "epoch", "context", "cause",
+    "cause_code", "cause_step", "deadline_at", "moved_at", "finished_at",
+)  # fmt: skip
+
+REVISIT = (
+    "UPDATE sagas_intent SET state = 'new' WHERE state = 'deferred' AND saga_id = ANY(%s::uuid[]) RETURNING 1"
+)
+ASKED = "SELECT DISTINCT saga_id FROM sagas_intent WHERE state = 'new' AND saga_id = ANY(%s::uuid[])"
+
+_JSON = {"memo", "result", "history", "context"}
+_SAGA_AT = 1 + len(STEP_COLUMNS)
+
+
+def claim(
+    name: str, provider: str, *, limit: int, ids: Sequence[UUID] | None = None
+) -> tuple[datetime | None, list[tuple[StepRow, SagaRow]]]:
+    """Lock what is due at a step, and its sagas. Rows that others hold are passed over.
+
+    Must run in a transaction. The first value is the database's clock, or None when nothing is due.
+    """
+    params: dict[str, Any] = {"name": name, "provider": provider, "limit": limit}
+    if ids is not None:
+        params["ids"] = list(ids)
+    found = rows(CLAIM_ANY if ids is None else CLAIM_THESE, params)
+    pairs = [(_step(row[1:_SAGA_AT]), _saga(row[_SAGA_AT:])) for row in found]
+    return (found[0][0] if found else None), pairs
+
+
+def lock_sagas(
+    ids: Iterable[UUID], *, skip_locked: bool = False
+) -> tuple[datetime | None, dict[UUID, SagaRow]]:
+    """Lock sagas in id order; the database's clock and the rows."""
+    found = rows(LOCK_SAGAS_FREE if skip_locked else LOCK_SAGAS, [list(set(ids))])
+    return (found[0][0] if found else None), {row[1]: _saga(row[1:]) for row in found}
+
+
+def steps_of(ids: Iterable[UUID]) -> dict[UUID, list[StepRow]]:
+    """All step rows of sagas that are locked already."""
+    found: dict[UUID, list[StepRow]] = {}
+    wanted = list(set(ids))
+    for row in rows(STEPS_OF, [wanted]) if wanted else ():
+        step = _step(row)
+        found.setdefault(step.saga_id, []).append(step)
+    return found
+
+
+def lease(steps: Sequence[StepRow], *, now: datetime, worker: str) -> None:
+    """Write the claim of an external batch: attempt, epoch, and until when it is ours."""
+    if steps:
+        columns = [[getattr(s, c) for s in steps] for c in ("id", "attempt", "epoch", "key", "lease_until")]
+        execute(LEASE, [worker, now, *columns])
+
+
+def mark_running(ids: Sequence[UUID], *, now: datetime) -> None:
+    """Sagas whose first step was claimed."""
+    if ids:
+        execute(RUN, [now, list(ids)])
+
+
+def save(changes: Sequence[Change]) -> None:
+    """Write what the rules decided: at most three statements."""
+    updated = [r for c in changes for r in c.updated]
+    created = [r for c in changes for r in c.created]
+    sagas = [c.saga for c in changes if c.saga_changed]
+    if updated:
+        execute(UPDATE_STEPS, _columns(updated, _UPDATED))
+    if created:
+        names = ("id", "saga_id", "position", "direction", "name", "epoch", "key", "wake_at")
+        execute(INSERT_STEPS, _columns(created, names))
+    if sagas:
+        execute(UPDATE_SAGAS, _columns(sagas, _SAGA_UPDATED))
+
+
+def paused(name: str) -> bool:
+    """Whether a person has stopped this step."""
+    return bool(rows("SELECT 1 FROM sagas_pause WHERE scope = 'step' AND name = %s", [name]))
+
+
+def revisit_intents(saga_ids: Sequence[UUID]) -> bool:
+    """Put deferred intents of these sagas up for another look. Whether there were any."""
+    return bool(saga_ids) and bool(rows(REVISIT, [list(saga_ids)]))
+
+
+def asked_of(saga_ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these sagas have an intent nobody has looked at."""
+    return {row[0] for row in rows(ASKED, [list(saga_ids)])} if saga_ids else set()
+
+
+def _columns(items: Sequence[Any], names: Sequence[str]) -> list[list[Any]]:
+    return [
+        [json.dumps(getattr(i, n)) for i in items] if n in _JSON else [getattr(i, n) for i in items]
+        for n in names
+    ]
+
+
+def _step(row: Sequence[Any]) -> StepRow:
+    return StepRow(**_decoded(STEP_COLUMNS, row))
+
+
+def _saga(row: Sequence[Any]) -> SagaRow:
+    return SagaRow(**_decoded(SAGA_COLUMNS, row))
+
+
+def _decoded(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
+    # Django leaves jsonb undecoded on raw cursors.
+    return {n: decoded(v) if n in _JSON else v for n, v in zip(names, row, strict=True)}
+
+
+def decoded(value: Any) -> Any:
+    """The Python value of a jsonb column."""
+    return json.loads(value) if isinstance(value, str) else value

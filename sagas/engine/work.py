@@ -1,0 +1,120 @@
+"""A worker's stretch of work: everything due at a step, and straight on to the next steps it may run.
+
+One order alone goes through its steps without another message. Under load batches grow by themselves; a second
+worker is called only when a claim comes back full.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+
+import structlog
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+
+from sagas import bell, metrics, turns
+from sagas.engine import external, local, store
+from sagas.engine.batch import Batch
+from sagas.steps import Step, get_step
+
+logger = structlog.get_logger(__name__)
+
+Clock = Callable[[], datetime]
+
+
+def work(
+    name: str, *, clock: Clock, queues: frozenset[str] | None = None, seconds: float | None = None
+) -> int:
+    """Run what is due at step `name`, then the steps that became due, as far as `queues` allows.
+
+    Returns how many steps were run. Safe at any time and any number of times at once.
+    """
+    mine = consumed() if queues is None else queues
+    stop = time.monotonic() + (settings.WAYBILL.turn_seconds if seconds is None else seconds)
+    todo, count = [name], 0
+    while todo:
+        done = _at_step(todo.pop(), clock, mine, stop)
+        count += done.claimed
+        todo.extend(_next(done.due, mine, todo, over=time.monotonic() >= stop))
+    return count
+
+
+def _next(due: set[str], mine: frozenset[str], todo: list[str], *, over: bool) -> list[str]:
+    """Keep what we run ourselves, ring for the rest."""
+    ours = {n for n in due if get_step(n).queue in mine and not over}
+    for name in sorted(due - ours):
+        bell.ring(name)
+    for name in ours:
+        bell.hold(name)
+    return sorted(ours - set(todo))
+
+
+def _at_step(name: str, clock: Clock, mine: frozenset[str], stop: float) -> Batch:
+    """Batches at one step until nothing is due; the bell is held meanwhile, let go, and then one more look taken."""
+    step, total = get_step(name), Batch()
+    bell.hold(name)
+    with turns.turn(name, full=settings.WAYBILL.claim_limit, now=clock()) as progress:
+        _batches(step, progress, mine, stop, total)
+        bell.let_go(name)
+        _batches(step, progress, mine, stop, total)
+    if total.full and time.monotonic() >= stop:
+        bell.ring(name)
+    return total
+
+
+def _batches(step: Step, progress: turns.Progress, mine: frozenset[str], stop: float, total: Batch) -> None:
+    while True:
+        started = time.monotonic()
+        batch = _run(step, progress, mine)
+        total.add(batch)
+        if not batch.claimed:
+            return
+        metrics.observe_batch(step.name, batch.claimed, time.monotonic() - started)
+        progress.survived()
+        if time.monotonic() >= stop:
+            return
+        if batch.full and not progress.cornered:
+            bell.call_help(step.name)
+            _wake_others(batch.due, mine)
+        bell.hold(step.name)
+
+
+def _wake_others(due: set[str], mine: frozenset[str]) -> None:
+    """While this worker is busy here, another may begin the next steps."""
+    for name in sorted(due):
+        if get_step(name).queue in mine:
+            bell.ring(name)
+
+
+def _run(step: Step, progress: turns.Progress, mine: frozenset[str]) -> Batch:
+    if progress.cornered:
+        return _run_alone(step, progress)
+    if step.external is not None:
+        return external.run(step, limit=min(progress.cap, settings.WAYBILL.external_claim_limit))
+    return local.run(step, limit=progress.cap, fuse=mine)
+
+
+def _run_alone(step: Step, progress: turns.Progress) -> Batch:
+    """Name one row beforehand, then run it alone; a row that killed its worker too often is parked."""
+    with transaction.atomic():
+        _, pairs = store.claim(step.name, step.provider, limit=1)
+    if not pairs:
+        return Batch()
+    row = pairs[0][0]
+    if turns.condemned(row.id):
+        turns.acquit(row.id)
+        return local.park(step, row.id, turns.KilledItsWorker(f"{step.name} died {turns.DEATHS_ALONE} times"))
+    progress.suspect(row.id)
+    batch = external.run_these(step, [row.id]) if step.external else local.isolate(step, [row.id])
+    turns.acquit(row.id)
+    return batch
+
+
+@lru_cache(maxsize=1)
+def consumed() -> frozenset[str]:
+    """The queues this worker listens to."""
+    return frozenset(current_app.amqp.queues.consume_from)

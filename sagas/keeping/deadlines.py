@@ -1,0 +1,59 @@
+"""Deadlines: sagas that took too long on the way to their pivot are turned back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from sagas import bell
+from sagas.definition import plan
+from sagas.engine import store
+from sagas.engine.batch import RNG, commit
+from sagas.engine.core import Case
+from sagas.engine.rows import Change, SagaRow, StepRow
+from sagas.loops import keeper
+from sagas.sql import rows
+
+LIMIT = 200
+
+LATE = """
+SELECT id FROM sagas_saga
+ WHERE finished_at IS NULL AND deadline_at <= waybill_now() AND hold <> 'paused' ORDER BY deadline_at LIMIT %s
+"""
+
+
+@keeper("sagas.deadlines", every=1.0)
+def deadlines(*, now: datetime) -> int:
+    """Turn back what is late; behind the pivot the deadline means nothing any more."""
+    del now
+    with transaction.atomic():
+        late = [row[0] for row in rows(LATE, [LIMIT])]
+        at, sagas = store.lock_sagas(late, skip_locked=True) if late else (None, {})
+        if at is None:
+            return 0
+        known = store.steps_of(sagas)
+        changes = [c for s in sagas.values() if (c := turn_back_late(s, known.get(s.id, []), now=at))]
+        due = commit(changes, sagas, now=at).due
+    for name in sorted(due):
+        bell.ring(name)
+    return len(changes)
+
+
+def turn_back_late(saga: SagaRow, steps: list[StepRow], *, now: datetime) -> Change | None:
+    """What a passed deadline does to one saga. None while the pivot is out there: its outcome decides."""
+    found = plan(saga.definition, saga.version)
+    if found is None:
+        return None
+    case = Case(found, saga, steps, now=now, rng=RNG)
+    if case.can_turn_back:
+        case.turn_back("deadline", "deadline_passed", _where(steps))
+    elif case.pivot_in_flight:
+        return None
+    else:
+        case.saga.deadline_at = None
+    return case.change()
+
+
+def _where(steps: list[StepRow]) -> str:
+    return next((r.name for r in steps if r.open), "")

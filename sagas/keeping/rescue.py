@@ -1,0 +1,24 @@
+"""Rescue: turns whose worker died are noted, so that the next batch there is smaller."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+
+from sagas.loops import keeper
+from sagas.sql import rows
+from sagas.turns import bury
+
+NAMES = "SELECT DISTINCT name FROM sagas_turn"
+
+
+@keeper("sagas.rescue", every=2.0)
+def rescue(*, now: datetime) -> int:
+    """Bury dead turns. What they had claimed comes back by itself when its lease runs out."""
+    names = [row[0] for row in rows(NAMES)]
+    return sum(
+        1
+        for name in names
+        if bury(name, full=settings.WAYBILL.claim_limit, now=now) < settings.WAYBILL.claim_limit
+    )

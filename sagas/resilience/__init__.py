@@ -1,0 +1,1 @@
+"""How Waybill talks to those outside without being hurt by them."""

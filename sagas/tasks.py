@@ -1,0 +1,68 @@
+"""Celery tasks: one per step, one per subscription and shard, one for intents. Messages carry no ids."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import structlog
+from celery import Celery, current_app
+from celery.signals import import_modules
+from django.db import OperationalError
+
+from sagas import bell
+from sagas.bus import subscriptions
+from sagas.clock import database_now
+from sagas.delivery import deliver
+from sagas.engine.intents import TASK as APPLY_INTENTS
+from sagas.engine.intents import apply_intents
+from sagas.engine.work import work
+from sagas.steps import all_steps
+
+logger = structlog.get_logger(__name__)
+
+
+def run_step(name: str) -> None:
+    """A doorbell rang at a step. Never raises: what is left is found by the sweep."""
+    _quietly(name, partial(work, name, clock=database_now))
+
+
+def run_delivery(name: str) -> None:
+    """A doorbell rang at a subscription."""
+    _quietly(name, partial(deliver, name, now=database_now))
+
+
+def run_intents() -> None:
+    """A doorbell rang for what people asked."""
+    bell.let_go(APPLY_INTENTS)
+    _quietly(APPLY_INTENTS, take_up_intents)
+
+
+def take_up_intents() -> int:
+    """Apply all intents there are and ring for what became due. Returns how many batches it took."""
+    count = 0
+    while due := apply_intents():
+        count += 1
+        for name in sorted(due):
+            bell.ring(name)
+    return count
+
+
+def _quietly(name: str, run: Any) -> None:
+    # A database that went away is found again by the next task; the rows have lost nothing.
+    try:
+        run()
+    except OperationalError as error:
+        logger.warning("task_interrupted", task=name, error=str(error)[:300])
+
+
+@import_modules.connect
+def register_tasks(sender: Celery | None = None, **_: Any) -> None:
+    """Make a task of every registered step and subscription, once all apps are loaded."""
+    app = sender or current_app
+    for name in all_steps():
+        app.task(partial(run_step, name), name=name, ignore_result=True)
+    for sub in subscriptions():
+        for shard in range(sub.shards):
+            app.task(partial(run_delivery, sub.task(shard)), name=sub.task(shard), ignore_result=True)
+    app.task(run_intents, name=APPLY_INTENTS, ignore_result=True)
