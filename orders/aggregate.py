@@ -37,10 +37,9 @@ class AlreadyHandedOver(Refused):
 
 @dataclass(slots=True)
 class Order:
-    """One order, built by `place`, by `from_events` or from its row. All but the last two fields are columns."""
+    """One order, built by `place`, `from_events` or from its row. All but the last two fields are columns."""
 
     MOVES: ClassVar = MOVES
-    State: ClassVar = State
     FINAL: ClassVar = FINAL
 
     id: UUID

@@ -82,6 +82,8 @@ def _lines_cancelled(order: Order, event: contract.OrderLinesCancelled, _: datet
 
 def _processing(order: Order, _: Event, at: datetime) -> None:
     _move(order, State.PROCESSING, at)
+    if order.on_hold:
+        _clear(order)
 
 
 def _completed(order: Order, _: Event, at: datetime) -> None:

@@ -127,6 +127,22 @@ class Order(models.Model):
         return self.external_reference
 
 
+class Parcel(models.Model):
+    """What is known of one shipment of an order, as shipping reports it. It only ever gains facts."""
+
+    id = models.UUIDField(primary_key=True)
+    order_id = models.UUIDField()
+    handed_over = models.BooleanField(default=False)
+    delivered = models.BooleanField(default=False)
+    gone = models.BooleanField(default=False)
+
+    class Meta:
+        indexes: ClassVar = [models.Index("order_id", name="orders_parcel_order")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
 class OrderLine(models.Model):
     """One line of an order, frozen but for what was cancelled or returned of it."""
 

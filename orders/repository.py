@@ -1,7 +1,7 @@
-"""Orders in and out of the database: loaded and locked as aggregates, stored as rows and events in one commit.
+"""Orders in and out of the database: loaded and locked as aggregates, stored as rows and events together.
 
-Every change of an order goes through here, a batch at a time: a fixed number of statements, whatever the number
-of orders. Rows are locked in id order, so two batches cannot deadlock.
+Every change of an order goes through here, a batch at a time: a fixed number of statements, whatever the
+number of orders. Rows are locked in id order, so two batches cannot deadlock.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from sagas.sql import execute, rows
 from sagas.verdicts import ConcurrencyConflict
 
 COLUMNS = (
-    "id", "shop_id", "external_reference", "version", "state", "person_id", "country", "payment_method", "currency",
-    "total_minor", "goods_minor", "charges_minor", "cancelled_minor", "returned_minor", "charges", "lock_saga",
-    "lock_kind", "lock_since", "on_hold", "hold_reason", "hold_owner", "needs_attention", "attention_reason",
-    "end_code", "cancel_reason", "placed_at", "received_at", "moved_at",
+    "id", "shop_id", "external_reference", "version", "state", "person_id", "country", "payment_method",
+    "currency", "total_minor", "goods_minor", "charges_minor", "cancelled_minor", "returned_minor", "charges",
+    "lock_saga", "lock_kind", "lock_since", "on_hold", "hold_reason", "hold_owner", "needs_attention",
+    "attention_reason", "end_code", "cancel_reason", "placed_at", "received_at", "moved_at",
 )  # fmt: skip
 
-LOCK = (
-    f"SELECT {', '.join(COLUMNS)} FROM orders_order WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
-)
+LOCK = f"""
+SELECT {", ".join(COLUMNS)} FROM orders_order WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+"""  # noqa: S608 - names of columns only
 
 LINES = """
 SELECT order_id, position, sku, kind, quantity, cancelled_quantity, returned_quantity
@@ -38,10 +38,10 @@ SELECT order_id, position, sku, kind, quantity, cancelled_quantity, returned_qua
 
 #: What an event may change, with its type. Everything else of an order is frozen when it is placed.
 CHANGING = {
-    "version": "int", "state": "text", "cancelled_minor": "bigint", "returned_minor": "bigint", "lock_saga": "uuid",
-    "lock_kind": "text", "lock_since": "timestamptz", "on_hold": "boolean", "hold_reason": "text",
-    "hold_owner": "text", "needs_attention": "boolean", "attention_reason": "text", "end_code": "text",
-    "cancel_reason": "text", "moved_at": "timestamptz",
+    "version": "int", "state": "text", "cancelled_minor": "bigint", "returned_minor": "bigint",
+    "lock_saga": "uuid", "lock_kind": "text", "lock_since": "timestamptz", "on_hold": "boolean",
+    "hold_reason": "text", "hold_owner": "text", "needs_attention": "boolean", "attention_reason": "text",
+    "end_code": "text", "cancel_reason": "text", "moved_at": "timestamptz",
 }  # fmt: skip
 
 STORE = f"""
@@ -49,7 +49,7 @@ UPDATE orders_order o SET {", ".join(f"{name} = u.{name}" for name in CHANGING)}
   FROM unnest(%s::uuid[], %s::int[], {", ".join(f"%s::{kind}[]" for kind in CHANGING.values())})
     AS u (id, loaded, {", ".join(CHANGING)})
  WHERE o.id = u.id AND o.version = u.loaded
-"""
+"""  # noqa: S608 - names of columns only
 
 STORE_LINES = """
 UPDATE orders_orderline l SET cancelled_quantity = u.cancelled, returned_quantity = u.returned
@@ -72,8 +72,9 @@ LINE = {
 # references wait for each other in one order.
 INSERT = f"""
 WITH fresh AS (
-  INSERT INTO orders_order ({", ".join(FROZEN)}, version, state, cancelled_minor, returned_minor, lock_kind, on_hold,
-         hold_reason, hold_owner, needs_attention, attention_reason, end_code, cancel_reason, received_at, moved_at)
+  INSERT INTO orders_order ({", ".join(FROZEN)}, version, state, cancelled_minor, returned_minor, lock_kind,
+         on_hold, hold_reason, hold_owner, needs_attention, attention_reason, end_code, cancel_reason,
+         received_at, moved_at)
   SELECT u.*, 1, 'draft', 0, 0, '', false, '', '', false, '', '', '', %s::timestamptz, %s::timestamptz
     FROM unnest({", ".join(f"%s::{kind}[]" for kind in FROZEN.values())}) AS u ({", ".join(FROZEN)})
    ORDER BY u.external_reference, u.shop_id
@@ -86,7 +87,7 @@ WITH fresh AS (
    WHERE u.order_id IN (SELECT id FROM fresh)
 )
 SELECT id FROM fresh
-"""
+"""  # noqa: S608 - names of columns only
 
 FIND = """
 SELECT shop_id, external_reference, id
@@ -116,7 +117,7 @@ def insert(placed: Sequence[OrderPlaced], *, now: datetime, correlation_id: str,
 
 
 def load(order_ids: Iterable[UUID], *, with_lines: bool = False) -> dict[UUID, Order]:
-    """Lock orders until the end of the transaction, in id order. One that does not exist is not in the answer."""
+    """Lock orders until the end of the transaction, in id order. Those that do not exist are left out."""
     wanted = sorted(set(order_ids))
     orders = {row[0]: _from_row(row) for row in rows(LOCK, [wanted])}
     if with_lines:
@@ -135,8 +136,8 @@ def save(
 ) -> None:
     """Store what the loaded orders have decided: rows, lines and events, in the caller's transaction.
 
-    `now` must be the time the decisions were made with. `correlations` are by order id. Orders without changes
-    cost nothing. Raises ConcurrencyConflict if an order moved since it was loaded.
+    `now` must be the time the decisions were made with; `correlations` are by order id. Orders without
+    changes cost nothing. Raises ConcurrencyConflict if an order moved since it was loaded.
     """
     changed = [order for order in orders if order.changes]
     if not changed:
