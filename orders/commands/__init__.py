@@ -1,0 +1,31 @@
+"""Every write of orders. The main flow takes batches and answers in values; staff acts take one and raise."""
+
+from __future__ import annotations
+
+from orders.commands.attention import call_attention, clear_attention
+from orders.commands.cancel import CancelAnswer, OrderNotFound, begin_late_cancellations, cancel_order
+from orders.commands.fulfil import accept_orders, confirm_orders, give_back_orders
+from orders.commands.parcels import ParcelNews, flag_orders, note_parcels
+from orders.commands.place import Placed, place_order, place_orders
+from orders.commands.shops import create_shop, create_token, revoke_token
+
+__all__ = [
+    "CancelAnswer",
+    "OrderNotFound",
+    "ParcelNews",
+    "Placed",
+    "accept_orders",
+    "begin_late_cancellations",
+    "call_attention",
+    "cancel_order",
+    "clear_attention",
+    "confirm_orders",
+    "create_shop",
+    "create_token",
+    "flag_orders",
+    "give_back_orders",
+    "note_parcels",
+    "place_order",
+    "place_orders",
+    "revoke_token",
+]

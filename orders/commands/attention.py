@@ -1,0 +1,43 @@
+"""Orders that need a person: called for by a parked saga, cleared by the person who has looked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from orders import repository
+from orders.commands.cancel import OrderNotFound
+from orders.states import State
+from sagas.definition import SagaNote
+
+OWNER = "operations"
+
+#: Where an order may not go on to the carrier before a person has looked.
+HELD = (State.PENDING, State.CONFIRMED)
+
+
+def call_attention(notes: Sequence[SagaNote], *, now: datetime) -> None:
+    """Flag the orders of parked sagas, in the engine's transaction; before hand-over they go on hold too.
+
+    Safe to repeat. The flags are lifted when the saga ends, or by `clear_attention`.
+    """
+    orders = repository.load(note.subject_id for note in notes)
+    for note in notes:
+        order = orders.get(note.subject_id)
+        if order is not None:
+            hold = order.state in HELD
+            order.need_attention(note.reason or "parked", on_hold=hold, owner=OWNER if hold else "", now=now)
+    repository.save(orders.values(), now=now)
+
+
+def clear_attention(order_id: UUID, *, actor: str, reason: str, now: datetime) -> None:
+    """Lift both flags. Raises OrderNotFound, or IllegalMove when nothing is flagged."""
+    with transaction.atomic(savepoint=False):
+        order = repository.load([order_id]).get(order_id)
+        if order is None:
+            raise OrderNotFound
+        order.clear_attention(now=now)
+        repository.save([order], now=now, actor=actor, reason=reason)

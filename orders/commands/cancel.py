@@ -1,0 +1,146 @@
+"""Cancelling an order: before the capture its saga turns back, after it another saga gives things back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+
+from orders import queries, repository
+from orders.aggregate import Order
+from orders.contract import CANCEL_FULFILMENT
+from orders.states import State
+from sagas.definition import SagaNote
+from sagas.engine import StartSaga, cancel_sagas, start_sagas
+from sagas.verdicts import Refused
+
+logger = structlog.get_logger(__name__)
+
+
+class OrderNotFound(Refused):
+    """There is no such order in this shop. HTTP 404."""
+
+    code = "orders.not_found"
+
+
+class AlreadyRejected(Refused):
+    """The order has ended by itself: everything was given back."""
+
+    code = "orders.already_rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAnswer:
+    """The request is taken. `state` is where the order stands now; `saga_id` gives back what there is."""
+
+    order_id: UUID
+    state: str
+    saga_id: UUID | None
+
+
+def cancel_order(
+    order_id: UUID,
+    *,
+    actor: str,
+    reason: str,
+    now: datetime,
+    shop_id: UUID | None = None,
+    correlation_id: str = "",
+) -> CancelAnswer:
+    """Ask to cancel a whole order. Never refused for being early; safe to repeat.
+
+    Waits at most for the order's row, never for a provider. Raises OrderNotFound (also for another shop's
+    order), AlreadyRejected, AlreadyHandedOver (a return is needed) or OrderLocked (a part of it is being
+    cancelled just now). Publishes CancellationRequested.
+    """
+    with transaction.atomic(savepoint=False):
+        order = repository.load([order_id]).get(order_id)
+        if order is None or shop_id not in (None, order.shop_id):
+            raise OrderNotFound
+        saga_id = _cancel(order, actor=actor, reason=reason, now=now, correlation_id=correlation_id)
+        repository.save([order], now=now, actor=actor, reason=reason, correlations={order_id: correlation_id})
+        return CancelAnswer(order_id, order.state, saga_id)
+
+
+def begin_late_cancellations(notes: Sequence[SagaNote], *, now: datetime) -> None:
+    """Cancels that came after the capture: a saga of its own for each order, in the engine's transaction.
+
+    Safe to repeat. An order that was handed over in the meantime goes to a person: a return is what remains.
+    """
+    orders = repository.load(note.subject_id for note in notes)
+    requests = {note.subject_id: note for note in notes if note.subject_id in orders}
+    ready = [orders[i] for i in requests if _can_begin(orders[i])]
+    sagas = _start(ready, now=now, correlation_id="")
+    for order in ready:
+        order.request_cancellation(sagas[order.id], reason=requests[order.id].reason, now=now)
+    for order_id in requests:
+        if orders[order_id].state in (State.PROCESSING, State.COMPLETED):
+            orders[order_id].need_attention("orders.cancelled_too_late", on_hold=False, owner="", now=now)
+    repository.save(orders.values(), now=now, reason="cancelled after the capture")
+
+
+def _cancel(order: Order, *, actor: str, reason: str, now: datetime, correlation_id: str) -> UUID | None:
+    match order.state:
+        case State.CANCELLED | State.CANCELLING:
+            return order.lock_saga
+        case State.REJECTED:
+            raise AlreadyRejected(detail=order.end_code)
+        case State.DRAFT | State.PENDING:
+            return _turn_back(order, actor=actor, reason=reason, now=now)
+        case _:
+            order.check_cancellable()
+            saga_id = _start([order], now=now, correlation_id=correlation_id)[order.id]
+            order.request_cancellation(saga_id, reason=reason, now=now)
+            return saga_id
+
+
+def _turn_back(order: Order, *, actor: str, reason: str, now: datetime) -> UUID:
+    saga_id = order.lock_saga or queries.fulfilment_saga(order.id)
+    cancel_sagas([saga_id], actor=actor, reason=reason, now=now)
+    if order.state is State.DRAFT:
+        # Nothing was done for a draft, so there is nothing to wait for; its saga will find it cancelled.
+        order.cancel(saga_id, reason=reason, now=now)
+    else:
+        order.request_cancellation(saga_id, reason=reason, now=now)
+    return saga_id
+
+
+def _can_begin(order: Order) -> bool:
+    try:
+        order.check_cancellable()
+    except Refused as refused:
+        logger.info("late_cancellation_not_begun", order_id=str(order.id), code=refused.code)
+        return False
+    return order.state is State.CONFIRMED
+
+
+def _start(orders: Sequence[Order], *, now: datetime, correlation_id: str) -> dict[UUID, UUID]:
+    starts = [_saga(order, correlation_id) for order in orders]
+    return dict(zip((order.id for order in orders), start_sagas(starts, now=now), strict=True))
+
+
+def _saga(order: Order, correlation_id: str) -> StartSaga:
+    # The version makes the reference new when an earlier cancellation was lost, and the same on a repeat.
+    return StartSaga(
+        definition=CANCEL_FULFILMENT,
+        reference=f"{order.external_reference}/cancel-{order.version}",
+        shop_id=order.shop_id,
+        subject_id=order.id,
+        label=f"Cancel order {order.external_reference}",
+        amount_minor=order.outstanding_minor,
+        currency=order.currency,
+        search_key=order.external_reference,
+        context={
+            "order_id": str(order.id),
+            "refund_minor": order.outstanding_minor,
+            "credit_minor": 0,
+            "lines": [],
+            "whole": True,
+            "note_id": "",
+        },
+        correlation_id=correlation_id,
+    )

@@ -1,0 +1,51 @@
+"""The fulfilment of an order, as the business reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from inventory import contract as inventory
+from orders import commands
+from orders.contract import CONFIRM_ORDER, PLACE_ORDER
+from orders.contract import FULFIL_ORDER as NAME
+from payments import contract as payments
+from sagas.definition import SagaDefinition, SagaNote, compensatable, pivot, retriable
+from shipping import contract as shipping
+
+
+def begin_cancellation(notes: Sequence[SagaNote], now: datetime) -> None:
+    """A cancel that came after the capture: giving back is a saga of its own."""
+    commands.begin_late_cancellations(notes, now=now)
+
+
+def call_attention(notes: Sequence[SagaNote], now: datetime) -> None:
+    """A parked saga shows on its order."""
+    commands.call_attention(notes, now=now)
+
+
+FULFIL_ORDER = SagaDefinition(
+    NAME,
+    version=1,
+    steps=[
+        compensatable(PLACE_ORDER),
+        compensatable(payments.AUTHORIZE_PAYMENT),
+        compensatable(inventory.RESERVE_STOCK),
+        compensatable(shipping.BOOK_SHIPMENT),
+        pivot(payments.CAPTURE_PAYMENT),
+        retriable(CONFIRM_ORDER),
+    ],
+    context=("person_id", "country", "payment_method", "total_minor", "currency"),
+    deadline=timedelta(days=1),
+    late_cancel=begin_cancellation,
+    attention=call_attention,
+    countermeasures={
+        "semantic lock": "The order is pending and locked by (saga, kind, since). Other commands get 409"
+        " orders.order_locked; cancel is never refused for being early: it becomes an intent of the saga.",
+        "commutative updates": "Stock is held and given back by adding and subtracting, in SKU order.",
+        "reread value": "Every row is read again under its lock and written by its version; an outdated write"
+        " finds no row.",
+        "version file": "An undo may arrive before its step: the final order, the voided payment and the"
+        " released reservation are tombstones that a late step runs into.",
+    },
+)
