@@ -1,0 +1,147 @@
+"""Orders and shops for staff: to look, not to touch. What changes an order is a command with a reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from orders import queries
+from orders.models import ApiToken, Order, Shop
+from orders.totals import format_minor
+
+#: How far staff can leaf through a list. Who looks for more searches.
+DEEPEST_ROW = 10_000
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """Pages without counting ten million rows: the count stops at a bound."""
+
+    @cached_property
+    def count(self) -> int:
+        objects: Any = self.object_list
+        return len(objects.values_list("pk", flat=True)[:DEEPEST_ROW])
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Shows; adds, changes and deletes nothing."""
+
+    show_full_result_count = False
+    paginator = BoundedPaginator
+    list_per_page = 50
+    actions = None
+
+    def has_add_permission(self, *_: Any, **__: Any) -> bool:
+        return False
+
+    def has_change_permission(self, *_: Any, **__: Any) -> bool:
+        return False
+
+    def has_delete_permission(self, *_: Any, **__: Any) -> bool:
+        return False
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnlyAdmin):
+    """An order with its lines and its history."""
+
+    list_display = ("external_reference", "shop", "state", "total", "needs_attention", "on_hold", "placed_at")
+    list_filter = ("needs_attention",)
+    list_select_related = ("shop",)
+    search_fields = ("external_reference__exact",)
+    search_help_text = "the shop's own reference, exactly"
+    ordering = ("-id",)
+    fieldsets = (
+        (None, {"fields": ("external_reference", "shop", "state", "end_code", "cancel_reason", "placed_at")}),
+        ("Money", {"fields": ("total", "goods", "charged", "given_back", "payment_method", "country")}),
+        ("Who holds it", {"fields": ("lock_kind", "lock_saga", "lock_since")}),
+        ("For a person", {"fields": ("needs_attention", "attention_reason", "on_hold", "hold_owner")}),
+        ("Lines", {"fields": ("lines",)}),
+        ("Story", {"fields": ("story",)}),
+    )
+
+    def get_readonly_fields(self, *_: Any, **__: Any) -> list[str]:
+        return [str(name) for _, section in self.fieldsets for name in section["fields"]]
+
+    @admin.display(description="total")
+    def total(self, order: Order) -> str:
+        return format_minor(order.total_minor, order.currency)
+
+    @admin.display(description="goods")
+    def goods(self, order: Order) -> str:
+        return format_minor(order.goods_minor, order.currency)
+
+    @admin.display(description="charges")
+    def charged(self, order: Order) -> str:
+        parts = ", ".join(
+            f"{c['kind']} {format_minor(c['amount_minor'], order.currency)}" for c in order.charges
+        )
+        return f"{format_minor(order.charges_minor, order.currency)} ({parts or 'none'})"
+
+    @admin.display(description="cancelled / returned")
+    def given_back(self, order: Order) -> str:
+        cancelled = format_minor(order.cancelled_minor, order.currency)
+        return f"{cancelled} / {format_minor(order.returned_minor, order.currency)}"
+
+    @admin.display(description="")
+    def lines(self, order: Order) -> SafeString:
+        head = ("#", "SKU", "name", "kind", "ordered", "cancelled", "returned", "unit price", "total")
+        return _table(
+            head,
+            (
+                (
+                    *(line.position, line.sku, line.name, line.kind),
+                    *(line.quantity, line.cancelled_quantity, line.returned_quantity),
+                    format_minor(line.unit_price_minor, order.currency),
+                    format_minor(line.total_minor, order.currency),
+                )
+                for line in queries.lines_of(order.pk)
+            ),
+        )
+
+    @admin.display(description="")
+    def story(self, order: Order) -> SafeString:
+        parts = queries.story_of(order.pk)
+        return _table(
+            ("version", "what", "at", "by", "why"),
+            ((p.version, p.what, f"{p.at:%Y-%m-%d %H:%M:%S} UTC", p.actor, p.reason) for p in parts),
+        )
+
+
+class TokenInline(admin.TabularInline):  # type: ignore[type-arg]
+    """A shop's tokens by their public part."""
+
+    model = ApiToken
+    fields = ("prefix", "name", "made_at", "revoked_at")
+    readonly_fields = fields
+    can_delete = False
+    extra = 0
+
+    def has_add_permission(self, *_: Any, **__: Any) -> bool:
+        return False
+
+
+@admin.register(Shop)
+class ShopAdmin(ReadOnlyAdmin):
+    """Who may send orders."""
+
+    list_display = ("name", "slug", "id", "made_at")
+    search_fields = ("slug", "name")
+    inlines = (TokenInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Shop]:
+        return super().get_queryset(request).order_by("slug")
+
+
+def _table(head: tuple[str, ...], body: Any) -> SafeString:
+    cells = format_html_join("", "<th>{}</th>", ((name,) for name in head))
+    lines = format_html_join(
+        "", "<tr>{}</tr>", ((format_html_join("", "<td>{}</td>", ((v,) for v in row)),) for row in body)
+    )
+    return format_html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", cells, lines)
