@@ -47,10 +47,9 @@ class Reported:
 class LineDraft:
     """A line of an order: goods, or a voucher that is sold and never shipped.
 
-    `total_minor` is always `quantity * unit_price_minor`. `position` is the place in the document, from 1.
+    `total_minor` is always `quantity * unit_price_minor`.
     """
 
-    position: int
     sku: str
     name: str
     kind: str
@@ -88,12 +87,8 @@ class OrderDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditLine:
-    """Goods given back: how many, and what is paid back for all of them together.
+    """Goods given back: how many, and what is paid back for all of them together."""
 
-    `position` is the line of the order they belong to; None when no order is known.
-    """
-
-    position: int | None
     sku: str
     quantity: int
     amount_minor: int

@@ -20,9 +20,8 @@ CANCELLATION_WITHIN = timedelta(hours=24)
 
 
 class _Goods(NamedTuple):
-    """Pieces of a SKU given back, of which line of the order, and what they are worth."""
+    """Pieces of a SKU given back, and what they are worth."""
 
-    position: int | None
     sku: str
     quantity: int
     amount: Decimal
@@ -76,10 +75,10 @@ def _check(rows: Sequence[Row]) -> None:
 
 
 def _add_goods(parts: dict[Order | None, _Part], row: Row, match: Match) -> None:
-    takes: Sequence[tuple[Order | None, int, int]] = match.takes or [(None, 0, -row.quantity)]
-    for order, position, pieces in takes:
+    takes: Sequence[tuple[Order | None, int]] = match.takes or [(None, -row.quantity)]
+    for order, pieces in takes:
         known = order if order and order.imported else None
-        goods = _Goods(position if known else None, row.sku, pieces, pieces * row.price)
+        goods = _Goods(row.sku, pieces, pieces * row.price)
         parts.setdefault(known, _Part(known)).goods.append(goods)
 
 
@@ -108,7 +107,7 @@ def _draft(reference: str, number: str, customer: str, issued_at: datetime, part
         issued_at=issued_at,
         currency=CURRENCY,
         lines=tuple(
-            CreditLine(position=goods.position, sku=goods.sku, quantity=goods.quantity, amount_minor=amount)
+            CreditLine(sku=goods.sku, quantity=goods.quantity, amount_minor=amount)
             for goods, amount in zip(part.goods, amounts, strict=True)
         ),
         money_minor=money_minor,

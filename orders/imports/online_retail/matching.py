@@ -34,7 +34,6 @@ class _Sale:
     """A goods row of an order. `left` is what has not been given back yet."""
 
     order: Order
-    position: int
     quantity: int
     left: int
     price: Decimal
@@ -54,10 +53,9 @@ class Order:
 
 
 class Take(NamedTuple):
-    """So many pieces belong to this line of this order."""
+    """So many pieces belong to this order."""
 
     order: Order
-    position: int
     quantity: int
 
 
@@ -78,9 +76,9 @@ class SalesBook:
 
     def remember(self, order: Order, rows: Sequence[Row]) -> None:
         """Add an invoice with goods. Guests' are not kept: nothing can be matched to them."""
-        for position, row in enumerate(rows, 1):
+        for row in rows:
             if row.customer and row.kind is LineKind.GOODS and row.quantity > 0:
-                sale = _Sale(order, position, row.quantity, row.quantity, row.price)
+                sale = _Sale(order, row.quantity, row.quantity, row.price)
                 self._sales[row.customer, row.sku].append(sale)
         if order.imported and rows[0].customer:
             self._latest_order[rows[0].customer] = order
@@ -132,4 +130,4 @@ def _spread(sales: Sequence[_Sale], wanted: int) -> Iterator[Take]:
 
 def _take(sale: _Sale, pieces: int) -> Take:
     sale.left -= pieces
-    return Take(sale.order, sale.position, pieces)
+    return Take(sale.order, pieces)

@@ -27,7 +27,7 @@ def build_order(number: str, rows: Sequence[Row]) -> OrderDraft:
     minor units; what they leave of the total (a price may be a tenth of a penny) is a charge, "rounding".
     """
     _check(rows)
-    lines = tuple(_line(position, row) for position, row in enumerate(rows, 1) if row.kind in SOLD)
+    lines = tuple(_line(row) for row in rows if row.kind in SOLD)
     charged = [row for row in rows if row.kind not in SOLD]
     total_minor = rounded_minor(total(row.quantity * row.price for row in rows))
     goods_minor = sum(line.total_minor for line in lines)
@@ -59,10 +59,9 @@ def _check(rows: Sequence[Row]) -> None:
         raise Contradictory("price_negative", "an order has a row with a negative price")
 
 
-def _line(position: int, row: Row) -> LineDraft:
+def _line(row: Row) -> LineDraft:
     unit_price_minor = floored_minor(row.price)
     return LineDraft(
-        position=position,
         sku=row.sku,
         name=row.description,
         kind=row.kind.value,
