@@ -165,9 +165,10 @@ USE_TZ = True
 USE_I18N = False
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = True
+#: An image collects its files here once; without it they are served from where they lie.
+STATIC_ROOT = env.text("WAYBILL_STATIC_ROOT", "") or None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/staff/"

@@ -111,6 +111,14 @@ class Worker:
         """Kill the worker and its pool like a crash. It is started again, as in production."""
         self._supervisor.kill(self.name)
 
+    @property
+    def restarts(self) -> int:
+        return self._supervisor.restarts(self.name)
+
+    def await_ready(self) -> None:
+        """Wait until it takes tasks, also after a crash."""
+        self._supervisor.await_ready(self.name)
+
     def stop(self) -> None:
         """End it for good."""
         self._supervisor.stop(self.name)

@@ -10,12 +10,15 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Generator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from config.embedded.postgres import PostgresCluster
+from config.embedded.processes import ProcessBook
 from config.embedded.state import State
 from config.embedded.supervisor import Supervisor
 from config.embedded.valkey import Valkey
@@ -25,15 +28,22 @@ FOREIGN = ("DATABASE_URL", "REDIS_URL", "WAYBILL_SANDBOX_URL", "WAYBILL_CRASH_PO
            "PROMETHEUS_MULTIPROC_DIR", "WAYBILL_ROLE", "WAYBILL_LOG_STYLE", "WAYBILL_HOSTS")  # fmt: skip
 
 
+PREFIX = "waybill-test-"
+
+
 class Services:
     """The services of one test process, in a state folder of their own."""
 
     def __init__(self) -> None:
-        self.state = State(Path(tempfile.mkdtemp(prefix="waybill-test-")))
+        root = Path(tempfile.mkdtemp(prefix=PREFIX))
+        root.chmod(0o711)  # the database's account must be able to pass through
+        self.state = State(root)
         self.state.prepare()
+        self._hold = ExitStack()
         self.supervisor = Supervisor(processes=self.state.processes, logs=self.state.logs)
 
     def start(self) -> None:
+        self._hold.enter_context(self.state.locked("tests"))
         for name in FOREIGN:
             os.environ.pop(name, None)
         os.environ |= {
@@ -57,7 +67,22 @@ class Services:
     def stop(self) -> None:
         self.supervisor.stop_all(grace_seconds=5)
         self.state.remove()
+        self._hold.close()
         shutil.rmtree(self.state.root, ignore_errors=True)
+
+
+def remove_abandoned() -> None:
+    """Delete what killed test runs left in the temporary folder: theirs is no longer locked, and not new."""
+    for root in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        state = State(root)
+        if (
+            root.stat().st_uid == os.getuid()
+            and time.time() - root.stat().st_mtime > 600
+            and not state.holder()
+        ):
+            ProcessBook(state.processes).stop_orphans()
+            state.remove()
+            shutil.rmtree(root, ignore_errors=True)
 
 
 _services: Services | None = None
@@ -73,14 +98,16 @@ def current() -> Services:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
     """Start before Django's settings load. A process that only hands out tests needs none."""
     global _services  # noqa: PLW0603 - one per process is the point
-    if not _only_hands_out(early_config):
-        _services = Services()
-        try:
-            _services.start()
-        except BaseException:
-            _services.stop()
-            raise
-    return (yield)
+    if _only_hands_out(early_config):
+        return (yield)
+    remove_abandoned()
+    _services = Services()
+    try:
+        _services.start()
+        return (yield)
+    except BaseException:
+        pytest_unconfigure()
+        raise
 
 
 def _only_hands_out(config: pytest.Config) -> bool:

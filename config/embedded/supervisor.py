@@ -92,6 +92,7 @@ class Supervisor:
         self._children: dict[str, Child] = {}
         self._waiting: set[str] = set()
         self._lock = threading.RLock()
+        self._ending = threading.Event()
         self._ended = threading.Event()
         self._watcher: threading.Thread | None = None
 
@@ -105,7 +106,7 @@ class Supervisor:
             child = Child(program, self._logs / f"{program.name}.log", self._book)
             self._children[program.name] = child
             if wait:
-                self._await_ready(child)
+                self._await_ready(child, retries_start=program.retries_start)
         if self._watcher is None:
             self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
             self._watcher.start()
@@ -119,8 +120,8 @@ class Supervisor:
         return self._children[name].restarts
 
     def await_ready(self, name: str) -> None:
-        """Wait until a child answers. Raises ServiceFailed after its own limit."""
-        self._await_ready(self._children[name])
+        """Wait until a child answers, also one being started again. Raises ServiceFailed in the end."""
+        self._await_ready(self._children[name], retries_start=True, relaunch=False)
 
     def kill(self, name: str) -> None:
         """Kill a child and its group without warning, as a crash would. The supervisor starts it again."""
@@ -134,13 +135,15 @@ class Supervisor:
 
     def stop_all(self, *, grace_seconds: float = 15) -> None:
         """Stop everything, the last started first; services that others lean on go last. Safe to repeat."""
-        self._ended.set()
+        self._ending.set()
         with self._lock:
             children = list(self._children.values())[::-1]
             self._children.clear()
         leaned_on = [child for child in children if child.program.name in {"postgres", "valkey"}]
         self._end([child for child in children if child not in leaned_on], grace_seconds)
         self._end(leaned_on, grace_seconds)
+        # Last: a child started again by the watcher dies with the thread that started it.
+        self._ended.set()
         if self._watcher is not None:
             self._watcher.join()
 
@@ -152,17 +155,18 @@ class Supervisor:
             child.sweep_group()
             self._book.forget(child.program.name)
 
-    def _await_ready(self, child: Child) -> None:
+    def _await_ready(self, child: Child, *, retries_start: bool, relaunch: bool = True) -> None:
         program = child.program
         deadline = time.monotonic() + program.ready_within_seconds
         while not program.ready():
             if time.monotonic() > deadline:
                 raise ServiceFailed(f"{program.name} was not ready in time:\n{child.last_words()}")
             if child.exited():
-                if not program.retries_start:
+                if not retries_start:
                     raise ServiceFailed(f"{program.name} ended at once:\n{child.last_words()}")
                 time.sleep(0.2)
-                child.launch()
+                if relaunch:
+                    child.launch()
             time.sleep(0.02)
 
     def _watch(self) -> None:
@@ -173,7 +177,7 @@ class Supervisor:
 
     def _look_after(self, child: Child) -> None:
         name = child.program.name
-        if not child.exited() or self._ended.is_set():
+        if not child.exited() or self._ending.is_set():
             return
         if name not in self._waiting:
             child.sweep_group()
@@ -182,5 +186,5 @@ class Supervisor:
             self._say(f"{name} ended with {child.process.returncode}; starting it again in {pause:.1f} s")
         elif child.due():
             self._waiting.discard(name)
-            child.restarts += 1
             child.launch()
+            child.restarts += 1

@@ -1,0 +1,73 @@
+"""What differs between the roles, and what is refused at the start."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from config import env
+from config.embedded.state import BASE_DIR
+from config.waybill import WaybillSettings
+
+SHOW = "import json; from django.conf import settings; print(json.dumps(settings.DATABASES['default']))"
+
+
+def settings_as(**variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", SHOW],
+        cwd=BASE_DIR,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"} | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_web_has_a_pool() -> None:
+    database = json.loads(settings_as(WAYBILL_ROLE="web").stdout)
+
+    assert database["OPTIONS"]["pool"] == {"min_size": 1, "max_size": 10, "timeout": 5}
+    assert "CONN_MAX_AGE" not in database
+
+
+@pytest.mark.parametrize("role", ["worker", "keep"])
+def test_a_worker_keeps_one_connection_and_no_pool(role: str) -> None:
+    database = json.loads(settings_as(WAYBILL_ROLE=role).stdout)
+
+    assert "pool" not in database["OPTIONS"]
+    assert database["CONN_MAX_AGE"] is None
+
+
+@pytest.mark.parametrize("role", ["web", "worker", "keep", "manage"])
+def test_every_role_has_its_limits_so_that_no_transaction_lingers(role: str) -> None:
+    options = json.loads(settings_as(WAYBILL_ROLE=role).stdout)["OPTIONS"]["options"]
+
+    limits = dict(word.split("=") for word in options.split() if "=" in word)
+    assert set(limits) == {"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"}
+    assert int(limits["idle_in_transaction_session_timeout"]) > 0
+
+
+def test_an_unknown_role_stops_the_start() -> None:
+    done = settings_as(WAYBILL_ROLE="butler")
+
+    assert done.returncode == 1
+    assert "WAYBILL_ROLE must be one of web, worker, keep, manage, not 'butler'" in done.stderr
+
+
+def test_a_lease_that_a_full_claim_could_outlive_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAYBILL_LEASE_SECONDS", "40")
+
+    with pytest.raises(env.BadEnvironment, match="WAYBILL_LEASE_SECONDS must be above 40"):
+        WaybillSettings.from_environment()
+
+
+def test_the_sandbox_of_the_running_system_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    from config.embedded.state import State
+
+    State.current().note(sandbox_url="http://127.0.0.1:4321")
+
+    assert WaybillSettings.from_environment().sandbox_url == "http://127.0.0.1:4321"
