@@ -1,7 +1,7 @@
 """The carrier: books parcels, makes labels, picks up, delivers. JSON over HTTP.
 
-A booking is one paid label; two bookings of one reference under two keys are two labels, as at a real carrier.
-A parcel goes booked → in_transit → delivered, or booked → cancelled; once picked up it cannot be cancelled.
+A booking is one paid label; two bookings of one reference under two keys are two labels, as at a real
+carrier. A parcel goes booked → in_transit → delivered, or booked → cancelled; once picked up it stays so.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from config.sandbox.wire import Reply, Turned, carrier_error, read_json, reply, 
 NOT_SERVED = {"AQ", "Antarctica"}
 PRICES_MINOR = {"standard": (395, 2), "express": (895, 4)}  # a parcel, and each unit in it
 MOST_MOVED = 1000
+REACHED = {"in_transit": {"in_transit", "delivered"}, "delivered": {"delivered"}}
 
 
 class Carrier:
@@ -56,18 +57,18 @@ class Carrier:
             return reply(shipment, 201)
 
         reference = str(params.get("reference", ""))
-        return await self.desk.take(request, Call.of(request, "carrier", "book", reference, act, params))
+        return await self.desk.take(request, Call.of(request, "book", reference, act, params))
 
     async def retrieve(self, request: web.Request) -> web.StreamResponse:
         ident = request.match_info["id"]
         reference = self.load(ident)["reference"]
-        call = Call.of(request, "carrier", "find", reference, lambda _: reply(self.load(ident)))
+        call = Call.of(request, "find", reference, lambda _: reply(self.load(ident)))
         return await self.desk.read(request, call)
 
     async def list_all(self, request: web.Request) -> web.StreamResponse:
         """Newest first; `reference` narrows, `cursor` goes on, `limit` is up to 100."""
         reference = request.query.get("reference", "")
-        call = Call.of(request, "carrier", "find", reference, lambda _: self._page(request, reference))
+        call = Call.of(request, "find", reference, lambda _: self._page(request, reference))
         return await self.desk.read(request, call)
 
     async def label(self, request: web.Request) -> web.StreamResponse:
@@ -80,13 +81,15 @@ class Carrier:
         params = await read_json(request)
         ident = request.match_info["id"]
         reference = self.load(ident)["reference"]
-        call = Call.of(
-            request, "carrier", "cancel_shipment", reference, lambda _: self._cancel(ident), params
-        )
+        call = Call.of(request, "cancel_shipment", reference, lambda _: self._cancel(ident), params)
         return await self.desk.take(request, call)
 
     async def pick_up(self, request: web.Request) -> web.StreamResponse:
-        """Collect booked parcels: {"shipments": [ids]} or {"all": true, "limit": n}."""
+        """Collect booked parcels: {"shipments": [ids]} or {"all": true, "limit": n}.
+
+        The answer names those collected now and, of the ids asked for, those that had been before: a repeat
+        tells the same.
+        """
         return await self._move(request, "booked", "in_transit", "pickups")
 
     async def deliver(self, request: web.Request) -> web.StreamResponse:
@@ -116,40 +119,28 @@ class Carrier:
         params = await read_json(request)
 
         def act(_: Rule | None) -> Reply:
-            moved = self._chosen(params, begin)
-            for shipment in moved:
-                self._advance(shipment, end, effect)
-            return reply({"data": [{"id": one["id"], "reference": one["reference"]} for one in moved]})
+            chosen = self._chosen(params, begin)
+            for shipment in chosen:
+                if shipment["status"] == begin:
+                    self._advance(shipment, end, effect)
+            there = [one for one in chosen if one["status"] in REACHED[end]]
+            return reply({"data": [{"id": one["id"], "reference": one["reference"]} for one in there]})
 
-        return await self.desk.take(request, Call.of(request, "carrier", effect, "", act, params))
+        return await self.desk.take(request, Call.of(request, effect, "", act, params))
 
     def _chosen(self, params: dict[str, Any], status: str) -> list[dict[str, Any]]:
-        """The asked-for parcels that stand at `status`, oldest first. Others are left out of the answer."""
+        """All parcels that stand at `status`, oldest first, or those asked for by id, wherever they stand."""
         limit = whole_number(params.get("limit", MOST_MOVED), least=1, most=MOST_MOVED)
         if limit is None:
             raise Turned(carrier_error(400, "bad_limit", f"limit is 1 to {MOST_MOVED}."))
         if params.get("all") is True:
-            rows = self.record.rows(
-                "SELECT body FROM shipment WHERE status = ? ORDER BY seq LIMIT ?", (status, limit)
-            )
-            return [json.loads(body) for (body,) in rows]
-        return self._asked_for(params.get("shipments"), status, limit)
-
-    def _asked_for(self, idents: Any, status: str, limit: int) -> list[dict[str, Any]]:
-        if (
-            not isinstance(idents, list)
-            or not all(isinstance(ident, str) for ident in idents)
-            or len(idents) > limit
-        ):
-            raise Turned(
-                carrier_error(
-                    400, "bad_shipments", f"shipments is a list of up to {limit} ids, or all: true."
-                )
-            )
-        marks = ",".join("?" * len(idents))
+            where, values = "status = ?", [status]
+        else:
+            values = asked_for(params.get("shipments"))
+            where = f"id IN ({','.join('?' * len(values))})"
         rows = self.record.rows(
-            f"SELECT body FROM shipment WHERE id IN ({marks}) AND status = ? ORDER BY seq",  # noqa: S608 - marks only
-            (*idents, status),
+            f"SELECT body FROM shipment WHERE {where} ORDER BY seq LIMIT ?",  # noqa: S608 - marks only
+            [*values, limit],
         )
         return [json.loads(body) for (body,) in rows]
 
@@ -180,6 +171,15 @@ class Carrier:
         )
 
 
+def asked_for(idents: Any) -> list[str]:
+    """The ids of a request. Turns away what is not a list of them."""
+    if isinstance(idents, list) and len(idents) <= MOST_MOVED and all(isinstance(one, str) for one in idents):
+        return idents
+    raise Turned(
+        carrier_error(400, "bad_shipments", f"shipments is a list of up to {MOST_MOVED} ids, or all: true.")
+    )
+
+
 def _next(rows: Sequence[tuple[Any, ...]], limit: int) -> str | None:
     return str(rows[limit - 1][0]) if len(rows) > limit else None
 
@@ -200,8 +200,8 @@ def new_shipment(params: dict[str, Any], origin: str, now: float) -> dict[str, A
     a_parcel, a_unit = PRICES_MINOR[service]
     ident = f"shp_{token_hex(10)}"
     return {
-        "id": ident, "reference": reference, "tracking_number": f"WB{token_hex(6).upper()}", "status": "booked",
-        "service": service, "parcels": parcels, "units": units, "ship_to": ship_to,
+        "id": ident, "reference": reference, "tracking_number": f"WB{token_hex(6).upper()}",
+        "status": "booked", "service": service, "parcels": parcels, "units": units, "ship_to": ship_to,
         "metadata": params.get("metadata") or {}, "price_minor": a_parcel * parcels + a_unit * units,
         "label_url": f"{origin}/carrier/v1/labels/{ident}", "created": int(now),
         "history": [{"status": "booked", "at": int(now)}],

@@ -15,7 +15,7 @@ from config.sandbox.server import Options, serve
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8790, help="0 takes a free port; the address is printed")
+    parser.add_argument("--port", type=int, default=8090, help="0 takes a free port; the address is printed")
     parser.add_argument("--database", default="sandbox.sqlite3", help="the file of its durable record")
     parser.add_argument("--seed", type=int, default=1, help="decides which references meet trouble")
     parser.add_argument("--profile", default="demo", help="demo, quiet, or a JSON file of rules")

@@ -1,4 +1,4 @@
-"""The tests' and operators' side door: scripts, what really happened, clock, reset, health. Under /sandbox."""
+"""The side door under /sandbox: scripts, what really happened, clock, reset, health."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Control:
         return reply({"data": self.director.scripts()}).to_response()
 
     async def put_script(self, request: web.Request) -> web.StreamResponse:
-        """{operation, reference or "*", action, params, times, append}: the next calls of that pair meet this."""
+        """{operation, reference or "*", action, params, times, append}: what that pair's next calls meet."""
         data = await read_json(request)
         reference, append = data.pop("reference", "*"), data.pop("append", False)
         try:
@@ -65,7 +65,7 @@ class Control:
         return await self._done()
 
     async def effects(self, request: web.Request) -> web.StreamResponse:
-        """What really happened to one `reference`; without one, to all: `after` and `limit` page by reference."""
+        """What really happened to one `reference`, or to all: `after` and `limit` page by reference."""
         await self.record.committed()
         if (reference := request.query.get("reference")) is not None:
             return reply(self._effects_of(reference)).to_response()
@@ -101,8 +101,9 @@ class Control:
         if limit is None:
             raise Turned(carrier_error(400, "bad_page", f"limit is 1 to {MOST_LISTED}."))
         rows = self.record.rows(
-            "SELECT reference, kind, count(*), sum(amount) FROM effect WHERE reference IN (SELECT DISTINCT reference"
-            " FROM effect WHERE reference > ? ORDER BY reference LIMIT ?) GROUP BY reference, kind ORDER BY reference",
+            "SELECT reference, kind, count(*), sum(amount) FROM effect WHERE reference IN"
+            " (SELECT DISTINCT reference FROM effect WHERE reference > ? ORDER BY reference LIMIT ?)"
+            " GROUP BY reference, kind ORDER BY reference",
             (request.query.get("after", ""), limit),
         )
         found: dict[str, list[tuple[Any, ...]]] = {}

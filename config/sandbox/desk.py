@@ -1,10 +1,10 @@
 """The front desk of both providers: idempotency keys and scripted trouble, around any call that acts.
 
 Trouble comes in two kinds. Before the key is looked at: the line breaks, the provider is down, asks for
-patience, or is slow. After the call was done: the answer is lost, or a 5xx is sent in its place. A repeat with
-the same key gets the stored answer. A 500 sent in place of an answer is what the key stores, as Stripe does (the
-truth has to be retrieved); a 502 or 504 comes from a proxy in front, so a repeat gets the true answer. A rule's
-parameter `replays` ("error" or "result") says otherwise.
+patience, or is slow. After the call was done: the answer is lost, or a 5xx is sent in its place. A repeat
+with the same key gets the stored answer. A 500 sent in place of an answer is what the key stores, as Stripe
+does (the truth has to be retrieved); a 502 or 504 comes from a proxy in front, so a repeat gets the true
+answer. A rule's parameter `replays` ("error" or "result") says otherwise.
 """
 
 from __future__ import annotations
@@ -39,15 +39,22 @@ class Call:
 
     @classmethod
     def of(
-        cls, request: web.Request, provider: str, operation: str, reference: str, act: Act,
+        cls,
+        request: web.Request,
+        operation: str,
+        reference: str,
+        act: Act,
         params: Mapping[str, Any] | None = None,
-    ) -> Call:  # fmt: skip
+    ) -> Call:
         """The call a request makes. `params` is None for one that only reads."""
         return cls(
-            provider=provider, operation=operation, reference=reference, act=act,
+            provider="carrier" if request.path.startswith("/carrier/") else "gateway",
+            operation=operation,
+            reference=reference,
             key=request.headers.get("Idempotency-Key") if params is not None else None,
             fingerprint=fingerprint(request, params) if params is not None else "",
-        )  # fmt: skip
+            act=act,
+        )
 
     @property
     def error(self) -> ErrorShape:

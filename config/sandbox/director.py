@@ -1,4 +1,4 @@
-"""Says what trouble a call meets: exact scripts first, then the profile. Remembers which trouble has struck."""
+"""Says what trouble a call meets: exact scripts first, then the profile. Remembers what has struck."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ class Director:
     def unscript(self, operation: str | None = None, reference: str | None = None) -> None:
         """Remove the scripts of an operation and a reference; None stands for all."""
         self._record.write(
-            "DELETE FROM script WHERE operation = coalesce(?, operation) AND reference = coalesce(?, reference)",
+            "DELETE FROM script"
+            " WHERE operation = coalesce(?, operation) AND reference = coalesce(?, reference)",
             (operation, reference),
         )
         self.reload()
@@ -93,7 +94,7 @@ class Director:
         )
 
     def retry_after(self, rule: Rule, operation: str, reference: str) -> str:
-        """The Retry-After of a 429 or 503: what the script says, else what is left of the outage, else 1 s."""
+        """Seconds a 429 or 503 asks for: what the script says, else what is left of the outage, else 1."""
         if "retry_after" in rule.params:
             return str(rule.params["retry_after"])
         seconds = float(rule.params.get("seconds", 1))

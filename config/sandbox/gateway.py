@@ -27,7 +27,9 @@ DECLINING_CARDS = {
     "pm_card_chargeDeclinedExpiredCard": "expired_card",
 }
 CONFIRMABLE = {"requires_confirmation", "requires_payment_method"}
-METADATA_CLAUSE = re.compile(r"""metadata\[['"]([^'"]+)['"]\]\s*:\s*['"]([^'"]*)['"]\s*""")
+METADATA_CLAUSE = re.compile(
+    r"""\s*metadata\[(['"])(?P<name>\w+)\1\]\s*:\s*(['"])(?P<value>(?:\\.|(?!\3)[^\\])*)\3\s*(?:AND\b|$)"""
+)
 
 
 class Gateway:
@@ -63,7 +65,7 @@ class Gateway:
             return self.confirm(intent, {}, rule) if confirm else reply(intent)
 
         reference = str(metadata.get("reference", "")) if isinstance(metadata, dict) else ""
-        call = Call.of(request, "gateway", "authorize" if confirm else "create", reference, act, params)
+        call = Call.of(request, "authorize" if confirm else "create", reference, act, params)
         return await self.desk.take(request, call)
 
     async def act_on(
@@ -77,24 +79,24 @@ class Gateway:
         ident = request.match_info["id"]
         reference = reference_of(self.load(ident))
         call = Call.of(
-            request, "gateway", operation, reference, lambda rule: act(self.load(ident), params, rule), params
+            request, operation, reference, lambda rule: act(self.load(ident), params, rule), params
         )
         return await self.desk.take(request, call)
 
     async def retrieve(self, request: web.Request) -> web.StreamResponse:
         ident = request.match_info["id"]
         reference = reference_of(self.load(ident))
-        call = Call.of(request, "gateway", "retrieve", reference, lambda _: reply(self.load(ident)))
+        call = Call.of(request, "retrieve", reference, lambda _: reply(self.load(ident)))
         return await self.desk.read(request, call)
 
     async def list_all(self, request: web.Request) -> web.StreamResponse:
-        call = Call.of(request, "gateway", "retrieve", "", lambda _: page_of(self.desk, "intent", request))
+        call = Call.of(request, "retrieve", "", lambda _: page_of(self.desk, "intent", request))
         return await self.desk.read(request, call)
 
     async def search(self, request: web.Request) -> web.StreamResponse:
         """`query=metadata['reference']:'X'`, several joined by AND. Newest first, at most 100."""
         wanted = parse_query(request.query.get("query", ""))
-        call = Call.of(request, "gateway", "retrieve", wanted["reference"], lambda _: self._search(wanted))
+        call = Call.of(request, "retrieve", wanted["reference"], lambda _: self._search(wanted))
         return await self.desk.read(request, call)
 
     def confirm(self, intent: dict[str, Any], params: dict[str, Any], rule: Rule | None) -> Reply:
@@ -208,10 +210,11 @@ def new_intent(params: dict[str, Any], metadata: Any, now: float) -> dict[str, A
     ident = f"pi_{token_hex(12)}"
     card = params.get("payment_method")
     return {
-        "id": ident, "object": "payment_intent", "amount": amount, "amount_capturable": 0, "amount_received": 0,
-        "canceled_at": None, "cancellation_reason": None,
+        "id": ident, "object": "payment_intent", "amount": amount, "amount_capturable": 0,
+        "amount_received": 0, "canceled_at": None, "cancellation_reason": None,
         "capture_method": "manual" if method == "manual" else "automatic",
-        "client_secret": f"{ident}_secret_{token_hex(12)}", "confirmation_method": "automatic", "created": int(now),
+        "client_secret": f"{ident}_secret_{token_hex(12)}", "confirmation_method": "automatic",
+        "created": int(now),
         "currency": currency, "description": params.get("description"), "last_payment_error": None,
         "latest_charge": None, "livemode": False, "metadata": {str(k): str(v) for k, v in metadata.items()},
         "next_action": None, "payment_method": card, "payment_method_types": ["card"],
@@ -257,9 +260,12 @@ def unexpected(intent: dict[str, Any], what: str) -> Turned:
 
 def parse_query(query: str) -> dict[str, str]:
     """The metadata clauses of a search. Turns away what it does not understand."""
-    clauses = [METADATA_CLAUSE.fullmatch(part.strip()) for part in re.split(r"\s+AND\s+", query)]
-    wanted = {clause[1]: clause[2] for clause in clauses if clause is not None}
-    if None in clauses or "reference" not in wanted:
+    wanted: dict[str, str] = {}
+    at = 0
+    while at < len(query) and (clause := METADATA_CLAUSE.match(query, at)) is not None:
+        wanted[clause["name"]] = re.sub(r"\\(.)", r"\1", clause["value"])
+        at = clause.end()
+    if at < len(query) or "reference" not in wanted:
         raise Turned(
             gateway_error(400, "parameter_invalid", "Search by metadata['reference']:'…'.", param="query")
         )

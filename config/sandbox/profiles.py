@@ -38,7 +38,7 @@ class BadRule(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One behaviour of one operation. `share` is of all references, from 0 to 1; `name` keys its record of use."""
+    """One behaviour of one operation. `share` is of all references, 0 to 1; `name` keys its record of use."""
 
     operation: str
     action: str
@@ -158,7 +158,7 @@ DEMO = Profile("demo", _named([
 
 
 def load_profile(name: str) -> Profile:
-    """`demo`, `quiet`, or the path of a JSON list of {operation, action, share, params, times}. Raises BadRule."""
+    """`demo`, `quiet`, or a JSON file: a list of rules as `Rule.from_json` reads them. Raises BadRule."""
     known = {profile.name: profile for profile in (DEMO, QUIET)}
     if name in known:
         return known[name]

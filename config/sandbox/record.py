@@ -28,10 +28,11 @@ CREATE TABLE IF NOT EXISTS shipment (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, reference TEXT NOT NULL,
     status TEXT NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS shipment_by_reference ON shipment (reference);
-CREATE INDEX IF NOT EXISTS shipment_to_move ON shipment (status, seq) WHERE status IN ('booked', 'in_transit');
+CREATE INDEX IF NOT EXISTS shipment_to_move ON shipment (status, seq)
+    WHERE status IN ('booked', 'in_transit');
 CREATE TABLE IF NOT EXISTS answer (
     scope TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, status INTEGER NOT NULL,
-    body TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (scope, key)) WITHOUT ROWID;
+    body TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (scope, key));
 CREATE TABLE IF NOT EXISTS effect (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, reference TEXT NOT NULL, kind TEXT NOT NULL, object TEXT NOT NULL,
     amount INTEGER NOT NULL, at REAL NOT NULL);
@@ -55,9 +56,9 @@ class Record:
 
     def __init__(self, path: str | Path) -> None:
         self._db = sqlite3.connect(str(path), isolation_level=None, cached_statements=256)
+        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")  # one process a file, and fewer system calls
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.execute("PRAGMA busy_timeout=5000")
         self._db.execute("PRAGMA wal_autocheckpoint=4000")
         self._db.executescript(SCHEMA)
         self._waiting: list[asyncio.Future[None]] = []

@@ -9,9 +9,9 @@ from typing import Any
 from aiohttp import web
 
 from config.sandbox.desk import Call, Desk
-from config.sandbox.gateway import Gateway, decline_code, note_effect, page_of, reference_of
+from config.sandbox.gateway import Gateway, decline_code, note_effect, page_of, reference_of, unexpected
 from config.sandbox.profiles import Rule
-from config.sandbox.wire import Reply, Turned, gateway_error, read_form, reply, whole_number
+from config.sandbox.wire import Reply, Turned, gateway_error, read_form, whole_number
 
 
 class Refunds:
@@ -40,7 +40,7 @@ class Refunds:
         def act(rule: Rule | None) -> Reply:
             return self.refund(self.gateway.load(ident), params, metadata, rule)
 
-        return await self.desk.take(request, Call.of(request, "gateway", "refund", reference, act, params))
+        return await self.desk.take(request, Call.of(request, "refund", reference, act, params))
 
     async def retrieve(self, request: web.Request) -> web.StreamResponse:
         found = self.record.row("SELECT body FROM refund WHERE id = ?", (request.match_info["id"],))
@@ -49,7 +49,7 @@ class Refunds:
         body: str = found[0]
         reference = reference_of(json.loads(body))
         return await self.desk.read(
-            request, Call.of(request, "gateway", "retrieve", reference, lambda _: Reply(200, body))
+            request, Call.of(request, "retrieve", reference, lambda _: Reply(200, body))
         )
 
     async def list_all(self, request: web.Request) -> web.StreamResponse:
@@ -57,18 +57,17 @@ class Refunds:
         intent = request.query.get("payment_intent")
         where, params = ("intent = ?", (intent,)) if intent else ("1", ())
         call = Call.of(
-            request, "gateway", "retrieve", "", lambda _: page_of(self.desk, "refund", request, where, params)
+            request, "retrieve", "", lambda _: page_of(self.desk, "refund", request, where, params)
         )
         return await self.desk.read(request, call)
 
     def refund(
         self, intent: dict[str, Any], params: dict[str, Any], metadata: dict[str, Any], rule: Rule | None
     ) -> Reply:
-        """Give captured money back. A scripted decline makes a refund that failed, as a closed account does."""
+        """Give captured money back. A scripted decline makes a failed refund, as a closed account does."""
         left = intent["amount_received"] - self.refunded(intent["id"])
         if intent["status"] != "succeeded":
-            raise Turned(gateway_error(
-                400, "payment_intent_unexpected_state", "Nothing of it was captured.", payment_intent=intent))  # fmt: skip
+            raise unexpected(intent, "refund")
         if left == 0:
             raise Turned(gateway_error(400, "charge_already_refunded", "All of it has been refunded."))
         amount = whole_number(params.get("amount", left), least=1)
@@ -101,7 +100,8 @@ class Refunds:
             "id": ident, "object": "refund", "amount": amount, "charge": intent["latest_charge"],
             "created": int(self.desk.director.now()), "currency": intent["currency"],
             "metadata": {str(k): str(v) for k, v in metadata.items()}, "payment_intent": intent["id"],
-            "reason": params.get("reason"), "status": status, **({"failure_reason": failure} if failure else {}),
+            "reason": params.get("reason"), "status": status,
+            **({"failure_reason": failure} if failure else {}),
         }  # fmt: skip
         text = json.dumps(refund)
         self.record.write(

@@ -28,7 +28,7 @@ class Options:
     """How to run it. Port 0 takes a free one; the chosen address is printed as the first line."""
 
     host: str = "127.0.0.1"
-    port: int = 8790
+    port: int = 8090
     database: str = "sandbox.sqlite3"
     seed: int = 1
     profile: Profile = DEMO

@@ -36,7 +36,7 @@ def reply(body: Any, status: int = 200, **headers: str) -> Reply:
     return Reply(status, json.dumps(body, separators=(",", ":")), headers)
 
 
-class Turned(Exception):  # noqa: N818 - a refused request, not a fault of the server
+class Turned(Exception):
     """Leave a handler with this reply; nothing it wrote is kept."""
 
     def __init__(self, answer: Reply) -> None:
@@ -67,7 +67,7 @@ def _nest(pairs: list[tuple[str, str]]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, value in pairs:
         head, _, rest = name.partition("[")
-        inner = rest[:-1] if rest.endswith("]") else rest
+        inner = rest.removesuffix("]")
         if not rest:
             result[head] = value
         elif inner == "" or inner.isdigit():
