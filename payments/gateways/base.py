@@ -1,0 +1,201 @@
+"""What every payment gateway promises, whoever the vendor.
+
+Amounts are integer minor units, currencies ISO codes in upper case. Every act takes the step's idempotency
+key: a repeat with the same key has one effect and one answer. The adapter makes a key of its own for each
+kind of act, so the same step key may be given to create, confirm, capture, void and refund. One key for two
+different requests of a kind raises `KeyReused`, a bug. A vendor forgets keys in time (often after a day).
+
+Answers are values: the object as it stands, or `Refused` (a no, nothing to wait for), `Unavailable` (nothing
+was done, try later), `Unknown` (ask by `retrieve`, `find_by_reference` or `refunds_of` before anything else).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
+from uuid import UUID
+
+from sagas.verdicts import Refused, Unavailable, Unknown
+
+NOT_FOUND = "payments.not_found"
+DECLINED = "payments.declined"
+CAPTURE_FAILED = "payments.capture_failed"
+REFUND_FAILED = "payments.refund_failed"
+REFUND_TOO_LARGE = "payments.refund_too_large"
+AMOUNT_TOO_LARGE = "payments.amount_too_large"
+ALREADY_CAPTURED = "payments.already_captured"
+ALREADY_VOIDED = "payments.already_voided"
+NOT_AUTHORIZED = "payments.not_authorized"
+NOT_CAPTURED = "payments.not_captured"
+GATEWAY_REFUSED = "payments.gateway_refused"  # any other no; the detail has the vendor's word
+
+T = TypeVar("T")
+
+
+class IntentStatus(StrEnum):
+    """Where an intent stands."""
+
+    UNCONFIRMED = "unconfirmed"  #: Created; the card has not been touched.
+    REQUIRES_ACTION = "requires_action"  #: The customer must act (3-D Secure).
+    DECLINED = "declined"  #: The bank said no; confirming again with another card is possible.
+    PROCESSING = "processing"  #: The bank has not decided yet.
+    AUTHORIZED = "authorized"  #: The money is held.
+    CAPTURED = "captured"  #: The money is ours.
+    VOIDED = "voided"  #: The hold was let go, or there was none.
+
+
+class RefundStatus(StrEnum):
+    """Where a refund stands."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreateIntent:
+    """A payment to be made. Creating it touches no card. `reference` is the shop's own name of the order."""
+
+    key: UUID
+    reference: str
+    amount_minor: int
+    currency: str
+    payment_method: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    correlation_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmIntent:
+    """Hold the money."""
+
+    key: UUID
+    intent_id: str
+    correlation_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptureIntent:
+    """Take the held money, all or part of it; the rest of the hold is let go. Once per intent."""
+
+    key: UUID
+    intent_id: str
+    amount_minor: int
+    correlation_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoidIntent:
+    """Let the hold go, or make sure that an unconfirmed intent can never hold anything."""
+
+    key: UUID
+    intent_id: str
+    correlation_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefundIntent:
+    """Give captured money back. `reference` names this refund at the gateway, beside the order's."""
+
+    key: UUID
+    intent_id: str
+    amount_minor: int
+    reference: str
+    correlation_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """A payment as the gateway has it. `key` is the step key it was created with, empty when not ours."""
+
+    id: str
+    status: IntentStatus
+    amount_minor: int
+    currency: str
+    capturable_minor: int
+    captured_minor: int
+    reference: str
+    key: str
+    decline_code: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refund:
+    """A refund as the gateway has it."""
+
+    id: str
+    status: RefundStatus
+    intent_id: str
+    amount_minor: int
+    currency: str
+    reference: str
+    key: str
+    failure_code: str = ""
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """One page of a listing, newest first. `next` goes on; None: that was all."""
+
+    items: tuple[T, ...]
+    next: str | None
+
+
+IntentResult = Intent | Refused | Unavailable | Unknown
+RefundResult = Refund | Refused | Unavailable | Unknown
+
+
+class PaymentGateway(Protocol):
+    """One vendor. Thread-safe; never raises for what a vendor may say or fail to say."""
+
+    def create(self, request: CreateIntent) -> IntentResult:
+        """Create the intent unconfirmed. Its id is to be stored before `confirm`."""
+        ...
+
+    def confirm(self, request: ConfirmIntent) -> IntentResult:
+        """Hold the money. Refused: declined (detail: the bank's code), already voided."""
+        ...
+
+    def capture(self, request: CaptureIntent) -> IntentResult:
+        """Take the money. An intent captured before answers as it stands: compare `captured_minor`."""
+        ...
+
+    def void(self, request: VoidIntent) -> IntentResult:
+        """Let the hold go. Refused with `payments.already_captured` when too late. Safe on a voided one."""
+        ...
+
+    def refund(self, request: RefundIntent) -> RefundResult:
+        """Give money back, never more than was captured over all refunds of the intent.
+
+        A late repeat must look at `refunds_of` first: a vendor that forgot the key would pay twice.
+        """
+        ...
+
+    def retrieve(self, intent_id: str, *, correlation_id: str = "") -> Intent | Refused | Unavailable:
+        """The intent as it stands now. Refused with `payments.not_found`."""
+        ...
+
+    def retrieve_refund(self, refund_id: str, *, correlation_id: str = "") -> Refund | Refused | Unavailable:
+        """The refund as it stands now. Refused with `payments.not_found`."""
+        ...
+
+    def find_by_reference(
+        self, reference: str, *, correlation_id: str = ""
+    ) -> tuple[Intent, ...] | Unavailable:
+        """All intents of an order, newest first. It may lag: it can prove presence, not absence."""
+        ...
+
+    def refunds_of(self, intent_id: str, *, correlation_id: str = "") -> tuple[Refund, ...] | Unavailable:
+        """All refunds of an intent, newest first. Complete: it settles a refund whose answer was lost."""
+        ...
+
+    def list_intents(self, *, after: str | None = None, limit: int = 100) -> Page[Intent] | Unavailable:
+        """A page of everything, for reconciliation."""
+        ...
+
+    def list_refunds(self, *, after: str | None = None, limit: int = 100) -> Page[Refund] | Unavailable:
+        """A page of everything, for reconciliation."""
+        ...
