@@ -1,0 +1,44 @@
+"""Carriers: one Protocol, one file per vendor, one fake."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from sagas.resilience.http import HttpClient
+from shipping.carriers.base import Carrier
+from shipping.carriers.sandbox import SandboxCarrier
+
+_instead: Carrier | None = None
+
+#: Making a connection may take this share of a call's time; the rest is for the answer.
+CONNECT_SHARE = 0.2
+
+
+def get_carrier() -> Carrier:
+    """The carrier the settings name. One per process, so that its connections outlive a batch."""
+    if _instead is not None:
+        return _instead
+    from django.conf import settings
+
+    waybill = settings.WAYBILL
+    return _carrier(
+        waybill.carrier, waybill.sandbox_url, waybill.call_timeout_seconds, waybill.call_concurrency
+    )
+
+
+def use_carrier(carrier: Carrier | None) -> None:
+    """Answer `get_carrier` with this one from now on, or as the settings say. For tests."""
+    global _instead  # noqa: PLW0603 - one switch for the whole process
+    _instead = carrier
+
+
+@cache
+def _carrier(name: str, url: str, call_seconds: float, concurrency: int) -> Carrier:
+    if name != "sandbox":
+        raise ValueError(f"CARRIER names no carrier we have: {name!r}. Known: sandbox.")
+    client = HttpClient(
+        url, provider="carrier", connect_timeout=call_seconds * CONNECT_SHARE,
+        read_timeout=call_seconds * (1 - CONNECT_SHARE), pool_size=concurrency,
+        headers={"Authorization": "Bearer sk_sandbox"},
+    )  # fmt: skip
+    return SandboxCarrier(client)
