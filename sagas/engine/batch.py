@@ -151,17 +151,19 @@ def _by_chain(change: Change, name: str) -> bool:
 
 def _look_again_at_intents(changes: Sequence[Change], before: Mapping[UUID, SagaRow]) -> None:
     """A pivot's outcome or the end of a saga decides what was deferred until then."""
-    moved = [c.saga.id for c in changes if _crossed(c.saga, before[c.saga.id])]
+    moved = [c.saga.id for c in changes if _crossed(c, before[c.saga.id])]
     if store.revisit_intents(moved):
         transaction.on_commit(partial(ring, "sagas.apply_intents"), robust=True)
 
 
-def _crossed(after: SagaRow, before: SagaRow) -> bool:
-    found = plan(after.definition, after.version)
+def _crossed(change: Change, before: SagaRow) -> bool:
+    """Whether the saga passed its pivot, ended, turned, or got to know what its pivot did."""
+    after, found = change.saga, plan(change.saga.definition, change.saga.version)
     if found is None:
         return False
-    at_pivot = before.stage == found.pivot_stage
-    return at_pivot or after.state != before.state or after.state in FINAL
+    if after.state != before.state or (after.stage != before.stage and before.stage >= found.pivot_stage):
+        return True
+    return any(r.settled and found.places[r.position].stage == found.pivot_stage for r in change.updated)
 
 
 def _call_attention(changes: Sequence[Change], before: Mapping[UUID, SagaRow], now: datetime) -> None:

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from sagas.clock import travel
+from sagas.engine import batch
 from tests.sagas import toys
 
 
 @pytest.fixture
-def toy(transactional_db: None) -> Iterator[toys.Script]:
-    """The script of the toy steps, empty before and after."""
+def toy(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[toys.Script]:
+    """The script of the toy steps, empty before and after. Retries wait their longest, so none comes by chance."""
+    monkeypatch.setattr(batch.RNG, "uniform", lambda low, high: high)
+    travel(0)
     toys.script.clear()
     toys.late_cancels.clear()
     toys.parked.clear()

@@ -1,0 +1,164 @@
+"""What a person may do to sagas, steps and providers. Each act needs an actor and a reason and leaves an event.
+
+Acts on sagas are intents: inserted at once, taken up by the engine before the next step. Used by the admin, the
+API, pages and `manage.py sagas`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from sagas import bell, log, redeliver
+from sagas.bus import get_subscription
+from sagas.contract import OperatorActed
+from sagas.engine.intents import ask
+from sagas.ids import operation_key, uuid7
+from sagas.models import Checkpoint, ParkedEvent, Pause
+from sagas.steps import all_steps
+from sagas.verdicts import Refused
+
+#: The stream of acts that belong to no saga.
+PLATFORM = operation_key(UUID(int=0), "platform", "operate")
+
+KINDS = ("cancel", "turn_back", "retry", "resume", "pause", "skip", "resolve")
+
+
+class ReasonMissing(Refused):
+    """Every act needs an actor and a reason."""
+
+    code = "sagas.reason_missing"
+
+
+class NoSuchStep(Refused):
+    """No step or provider of that name is known."""
+
+    code = "sagas.no_such_step"
+
+
+def act(
+    kind: str,
+    saga_ids: Iterable[UUID],
+    *,
+    actor: str,
+    reason: str,
+    now: datetime,
+    payload: Mapping[str, Any] | None = None,
+) -> list[UUID]:
+    """Ask `kind` of sagas. Ids of the intents; the saga's story tells what became of them. Safe to repeat."""
+    _check(actor, reason)
+    if kind not in KINDS:
+        raise Refused("sagas.no_such_act", kind)
+    with transaction.atomic():
+        return ask(
+            list(saga_ids), kind, actor=actor, reason=reason, now=now, payload=json.dumps(dict(payload or {}))
+        )
+
+
+def retry_now(saga_ids: Sequence[UUID], *, actor: str, reason: str, now: datetime) -> list[UUID]:
+    """Try what is due now, with fresh tries; lifts a park."""
+    return act("retry", saga_ids, actor=actor, reason=reason, now=now)
+
+
+def resume(saga_ids: Sequence[UUID], *, actor: str, reason: str, now: datetime) -> list[UUID]:
+    """Lift a pause or a park and go on."""
+    return act("resume", saga_ids, actor=actor, reason=reason, now=now)
+
+
+def turn_back(saga_ids: Sequence[UUID], *, actor: str, reason: str, now: datetime) -> list[UUID]:
+    """Give everything back now. Refused behind the pivot."""
+    return act("turn_back", saga_ids, actor=actor, reason=reason, now=now)
+
+
+def pause(saga_ids: Sequence[UUID], *, actor: str, reason: str, now: datetime) -> list[UUID]:
+    """Stand still until resumed. What is in flight comes to its end first."""
+    return act("pause", saga_ids, actor=actor, reason=reason, now=now)
+
+
+def skip_step(
+    saga_id: UUID, step: str, result: Mapping[str, Any], *, actor: str, reason: str, now: datetime
+) -> list[UUID]:
+    """Take the stated result for a step as if it had answered, and go on."""
+    payload = {"step": step, "result": dict(result)}
+    return act("skip", [saga_id], actor=actor, reason=reason, now=now, payload=payload)
+
+
+def resolve(saga_ids: Sequence[UUID], *, as_state: str, actor: str, reason: str, now: datetime) -> list[UUID]:
+    """End sagas that stand still, `completed` or `compensated`: the rest was settled by hand, the reason tells how."""
+    return act("resolve", saga_ids, actor=actor, reason=reason, now=now, payload={"as": as_state})
+
+
+def pause_for_all(scope: str, name: str, *, actor: str, reason: str, now: datetime) -> None:
+    """Stop a step or a provider for every saga. Nothing burns attempts meanwhile. Safe to repeat."""
+    _check(actor, reason)
+    _check_target(scope, name)
+    with transaction.atomic():
+        defaults = {"actor": actor, "reason": reason, "since": now}
+        Pause.objects.get_or_create(scope=scope, name=name, defaults=defaults)
+        _write(f"pause_{scope}", name, actor=actor, reason=reason, now=now)
+
+
+def resume_for_all(scope: str, name: str, *, actor: str, reason: str, now: datetime) -> None:
+    """Let a step or a provider go on. Safe to repeat."""
+    _check(actor, reason)
+    with transaction.atomic():
+        Pause.objects.filter(scope=scope, name=name).delete()
+        _write(f"resume_{scope}", name, actor=actor, reason=reason, now=now)
+        for step in all_steps().values():
+            if name in (step.name, step.provider):
+                transaction.on_commit(lambda task=step.name: bell.ring(task), robust=True)
+
+
+def skip_event(subscription: str, *, actor: str, reason: str, now: datetime) -> None:
+    """Let a stopped projection pass over the event it could not digest."""
+    _check(actor, reason)
+    sub = get_subscription(subscription)
+    with transaction.atomic():
+        for checkpoint in Checkpoint.objects.select_for_update().filter(
+            subscription=sub.name, state="stopped"
+        ):
+            redeliver.pass_over(sub, checkpoint)
+        _write("skip_event", sub.name, actor=actor, reason=reason, now=now)
+    transaction.on_commit(lambda: bell.ring(sub.task()), robust=True)
+
+
+def settle_parked(parked_ids: Sequence[int], *, how: str, actor: str, reason: str, now: datetime) -> int:
+    """Deliver parked events of a reaction again (`how="redeliver"`), or drop them (`how="drop"`). How many."""
+    _check(actor, reason)
+    with transaction.atomic():
+        found = list(
+            ParkedEvent.objects.select_for_update()
+            .filter(pk__in=parked_ids, settled_at__isnull=True)
+            .order_by("stream", "version")
+        )
+        if how == "redeliver":
+            redeliver.deliver_again(found, now=now)
+        ParkedEvent.objects.filter(pk__in=[p.pk for p in found]).update(
+            settled_at=now, settled_by=actor[:100], settled_how=f"{how}: {reason}"[:200]
+        )
+        _write(how, f"{len(found)} parked events", actor=actor, reason=reason, now=now)
+    return len(found)
+
+
+def _check(actor: str, reason: str) -> None:
+    if not actor.strip() or not reason.strip():
+        raise ReasonMissing
+
+
+def _check_target(scope: str, name: str) -> None:
+    known = {
+        "step": {s.name for s in all_steps().values()},
+        "provider": {s.provider for s in all_steps().values()},
+    }
+    if not name or name not in known.get(scope, set()):
+        raise NoSuchStep(detail=f"{scope} {name}")
+
+
+def _write(act_name: str, target: str, *, actor: str, reason: str, now: datetime) -> None:
+    event = OperatorActed(saga_id=None, act=act_name, target=target, payload={"id": str(uuid7())})
+    log.publish([log.Append(PLATFORM, None, event)], now=now, actor=actor, reason=reason)
