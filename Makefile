@@ -71,4 +71,4 @@ lock: ## Write the locks anew from requirements/*.in (needs uv)
 	@sh scripts/lock.sh
 
 services-check: dev ## Run each compose service's command against the system's PostgreSQL and Redis
-	@$(python) scripts/services_check.py
+	@$(python) -m scripts.services_check

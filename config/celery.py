@@ -12,6 +12,7 @@ from django.db import connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 from kombu.entity import Queue
 
+from config import env
 from config.embedded.stack import QUEUES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -51,6 +52,15 @@ def tell_ready(**_: Any) -> None:
     """Touch the file our starter waits for."""
     if file := os.environ.get("WAYBILL_READY_FILE"):
         Path(file).touch()
+
+
+@worker_ready.connect
+def answer_prometheus(**_: Any) -> None:
+    """A worker in a container of its own has a port for its numbers; embedded, the web server sums them."""
+    if port := env.integer("WAYBILL_METRICS_PORT", 0):
+        from config.telemetry import serve_metrics
+
+        serve_metrics(port)
 
 
 @worker_process_shutdown.connect

@@ -10,7 +10,14 @@ from importlib.util import find_spec
 import sentry_sdk
 from django.apps import apps
 from django.http import HttpRequest, HttpResponse
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    generate_latest,
+    multiprocess,
+    start_http_server,
+)
 from prometheus_client.registry import Collector
 from sentry_sdk.integrations.celery import CeleryIntegration
 from sentry_sdk.integrations.django import DjangoIntegration
@@ -37,6 +44,11 @@ def metrics(_request: HttpRequest) -> HttpResponse:
     for collector in row_collectors():
         rows.register(collector)
     return HttpResponse(generate_latest(registry) + generate_latest(rows), content_type=CONTENT_TYPE_LATEST)
+
+
+def serve_metrics(port: int) -> None:
+    """Answer Prometheus from a process that is no web server: a worker in its own container."""
+    start_http_server(port, registry=all_processes())
 
 
 def all_processes() -> CollectorRegistry:
