@@ -1,0 +1,112 @@
+"""Payments promises: money is captured at most once per order, and never more goes back than came in.
+
+Amounts are integers in the minor unit of `currency`. Events of one payment are in the stream of its
+`payment_id`; `CustomerCredited` is alone in the stream of its ledger entry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sagas.events import Event, register_event
+
+AUTHORIZE_PAYMENT = "payments.authorize_payment"
+VOID_AUTHORIZATION = "payments.void_authorization"
+CAPTURE_PAYMENT = "payments.capture_payment"
+REFUND_PAYMENT = "payments.refund_payment"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaymentEvent(Event):
+    """What every fact about one payment says. `amount_minor` is the amount the fact is about."""
+
+    payment_id: UUID
+    order_id: UUID
+    shop_id: UUID
+    amount_minor: int
+    currency: str
+
+
+@register_event("payments.PaymentAuthorized")
+@dataclass(frozen=True, kw_only=True)
+class PaymentAuthorized(PaymentEvent):
+    """The bank holds the money for us; none has moved."""
+
+
+@register_event("payments.PaymentDeclined")
+@dataclass(frozen=True, kw_only=True)
+class PaymentDeclined(PaymentEvent):
+    """The issuer said no. Nothing is held, and this payment is never tried again."""
+
+    code: str
+
+
+@register_event("payments.PaymentVoided")
+@dataclass(frozen=True, kw_only=True)
+class PaymentVoided(PaymentEvent):
+    """Nothing is held any more. `amount_minor` was let go: 0 if nothing had ever been held."""
+
+
+@register_event("payments.PaymentExpired")
+@dataclass(frozen=True, kw_only=True)
+class PaymentExpired(PaymentEvent):
+    """The provider let the hold go by itself before it was captured."""
+
+
+@register_event("payments.PaymentCaptured")
+@dataclass(frozen=True, kw_only=True)
+class PaymentCaptured(PaymentEvent):
+    """The money is ours. Giving it back is a refund from here on."""
+
+
+@register_event("payments.CaptureFailed")
+@dataclass(frozen=True, kw_only=True)
+class CaptureFailed(PaymentEvent):
+    """The provider refused to capture what it holds. The hold is still to be let go."""
+
+    code: str
+
+
+@register_event("payments.PaymentUnknown")
+@dataclass(frozen=True, kw_only=True)
+class PaymentUnknown(PaymentEvent):
+    """The provider may have done `operation`: create, authorize, capture, void or refund. It will be asked.
+
+    `code` is `payments.mismatch` when it did answer, but with another amount, currency or object than asked.
+    """
+
+    operation: str
+    code: str
+
+
+@register_event("payments.PaymentRefunded")
+@dataclass(frozen=True, kw_only=True)
+class PaymentRefunded(PaymentEvent):
+    """`amount_minor` went back to the customer by the way it came."""
+
+    refund_id: UUID
+
+
+@register_event("payments.RefundFailed")
+@dataclass(frozen=True, kw_only=True)
+class RefundFailed(PaymentEvent):
+    """The provider could not pay back. It is still owed; a person finds another way or tries again."""
+
+    refund_id: UUID
+    code: str
+
+
+@register_event("payments.CustomerCredited")
+@dataclass(frozen=True, kw_only=True)
+class CustomerCredited(Event):
+    """The customer is owed `amount_minor` that did not go back through the provider.
+
+    `source_id` is the refund or credit note it comes from; `order_id` is None for a note without an order.
+    """
+
+    source_id: UUID
+    order_id: UUID | None
+    shop_id: UUID
+    amount_minor: int
+    currency: str
