@@ -1,0 +1,297 @@
+"""Rows of payments: what was asked of the provider, what it did, and the ledger of it in double entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from django.db import models
+from django.db.models import F, Q
+
+from sagas.ids import uuid7
+from sagas.sql import rows
+from sagas.verdicts import IllegalMove, LostRace
+
+MOVE_ALL = """
+UPDATE {table} AS t SET state = %s, moved_at = %s
+  FROM (SELECT id FROM {table} WHERE id = ANY(%s::uuid[]) AND state = ANY(%s::text[])
+         ORDER BY id FOR NO KEY UPDATE) AS due
+ WHERE t.id = due.id
+RETURNING t.id
+"""
+
+
+class Moving(models.Model):
+    """A row whose `state` changes only along its table of MOVES."""
+
+    MOVES: ClassVar[Mapping[str, Iterable[str]]] = {}
+
+    state = models.CharField(max_length=14)
+    moved_at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def may_move(cls, origin: str, to: str) -> bool:
+        """Whether the table has that move."""
+        return to in cls.MOVES.get(origin, ())
+
+    def move(self, to: str, *, at: datetime) -> None:
+        """Change state once. Raises IllegalMove, or LostRace when another worker moved first."""
+        if not self.may_move(self.state, to):
+            raise IllegalMove(detail=f"{self}: {self.state} to {to}")
+        if not type(self)._default_manager.filter(pk=self.pk, state=self.state).update(state=to, moved_at=at):
+            raise LostRace(detail=f"{self} had left {self.state}")
+        self.state, self.moved_at = to, at
+
+    @classmethod
+    def move_all(cls, ids: Iterable[UUID], to: str, at: datetime) -> set[UUID]:
+        """Move those of `ids` that may go to `to`, in one statement, and tell which did. Locks by id."""
+        origins = [origin for origin in cls.MOVES if cls.may_move(origin, to)]
+        moved = rows(MOVE_ALL.format(table=cls._meta.db_table), [to, at, list(ids), origins])
+        return {ident for (ident,) in moved}
+
+
+class Payment(Moving):
+    """One attempt to be paid for an order. One per saga: a void that came first leaves a tombstone.
+
+    What a call is about to do is written before it is made; what it did, when it is known. `unknown` is left
+    only by asking the provider. docs/state_machines.md draws the moves.
+    """
+
+    class State(models.TextChoices):
+        CREATED = "created"  #: Ours alone, or an unconfirmed object at the provider.
+        AUTHORIZING = (
+            "authorizing"  #: The provider's object is known and stored; its confirmation is under way.
+        )
+        AUTHORIZED = "authorized"  #: The bank holds the money; none has moved.
+        CAPTURING = "capturing"  #: Taken by a capture, so that no void can start.
+        CAPTURED = "captured"  #: The money is ours. Final; refunds stand beside it.
+        DECLINED = "declined"  #: The issuer said no. Final.
+        VOIDING = "voiding"  #: Taken by a void, so that no capture can start.
+        VOIDED = "voided"  #: Nothing is held, and nothing may be. Final, unless a late success shows up.
+        EXPIRED = "expired"  #: The provider let the hold go by itself. Final.
+        CAPTURE_FAILED = "capture_failed"  #: The provider refused to capture; the hold is still there.
+        UNKNOWN = "unknown"  #: The provider may have done `unknown_of`. Left only by asking it.
+
+    class Operation(models.TextChoices):
+        NONE = ""
+        CREATE = "create"
+        AUTHORIZE = "authorize"
+        CAPTURE = "capture"
+        VOID = "void"
+
+    #: A late success reopens a tombstone (voided, declined): the truth is kept, so that it can be undone.
+    MOVES: ClassVar = {
+        State.CREATED: {
+            State.AUTHORIZING, State.AUTHORIZED, State.DECLINED, State.VOIDING, State.VOIDED,
+            State.UNKNOWN,
+        },
+        State.AUTHORIZING: {State.AUTHORIZED, State.DECLINED, State.VOIDING, State.VOIDED, State.UNKNOWN},
+        State.AUTHORIZED: {State.CAPTURING, State.CAPTURED, State.VOIDING, State.VOIDED, State.EXPIRED},
+        State.CAPTURING: {
+            State.CAPTURED, State.CAPTURE_FAILED, State.AUTHORIZED, State.VOIDING, State.VOIDED,
+            State.EXPIRED, State.UNKNOWN,
+        },
+        State.CAPTURE_FAILED: {State.CAPTURED, State.VOIDING, State.EXPIRED},
+        State.VOIDING: {State.VOIDED, State.CAPTURED, State.EXPIRED, State.UNKNOWN},
+        State.UNKNOWN: {
+            State.CREATED, State.AUTHORIZING, State.AUTHORIZED, State.CAPTURED, State.CAPTURE_FAILED,
+            State.DECLINED, State.VOIDING, State.VOIDED, State.EXPIRED,
+        },
+        State.VOIDED: {State.AUTHORIZED},
+        State.DECLINED: {State.AUTHORIZED},
+        State.CAPTURED: set(),
+        State.EXPIRED: set(),
+    }  # fmt: skip
+    FINAL: ClassVar = (State.CAPTURED, State.DECLINED, State.VOIDED, State.EXPIRED)
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    saga_id = models.UUIDField()
+    order_id = models.UUIDField()
+    shop_id = models.UUIDField()
+    reference = models.CharField(max_length=200)
+    currency = models.CharField(max_length=3)
+    amount_minor = models.BigIntegerField()
+    state = models.CharField(max_length=14, choices=State, default=State.CREATED)
+    unknown_of = models.CharField(max_length=9, choices=Operation, default=Operation.NONE)
+    mismatch = models.CharField(max_length=200, default="")  #: What the provider said that cannot be.
+    provider_id = models.CharField(max_length=100, default="")
+    authorized_minor = models.BigIntegerField(default=0)
+    captured_minor = models.BigIntegerField(default=0)
+    refunding_minor = models.BigIntegerField(default=0)  #: Promised back and not gone yet.
+    refunded_minor = models.BigIntegerField(default=0)
+    code = models.CharField(max_length=100, default="")  #: Why it was declined, or could not be captured.
+    released_at = models.DateTimeField(null=True)  #: When the provider confirmed that it holds nothing.
+    version = models.IntegerField(default=0)  #: Of the event stream.
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["saga_id"], name="payments_payment_once_per_saga"),
+            models.UniqueConstraint(
+                fields=["provider_id"],
+                condition=~Q(provider_id=""),
+                name="payments_payment_provider_object_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    amount_minor__gte=0,
+                    authorized_minor__gte=0,
+                    captured_minor__gte=0,
+                    refunding_minor__gte=0,
+                    refunded_minor__gte=0,
+                ),
+                name="payments_payment_amounts_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(authorized_minor__lte=F("amount_minor")),
+                name="payments_payment_authorized_at_most_asked",
+            ),
+            models.CheckConstraint(
+                condition=Q(captured_minor__lte=F("authorized_minor")),
+                name="payments_payment_captured_at_most_authorized",
+            ),
+            models.CheckConstraint(
+                condition=Q(captured_minor__gte=F("refunded_minor") + F("refunding_minor")),
+                name="payments_payment_refunds_at_most_captured",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="unknown") ^ Q(unknown_of=""),
+                name="payments_payment_unknown_names_operation",
+            ),
+            models.CheckConstraint(
+                condition=Q(captured_minor=0) | Q(state="captured"),
+                name="payments_payment_captured_stays_captured",
+            ),
+        ]
+        indexes: ClassVar = [models.Index("order_id", name="payments_payment_order")]
+
+    def __str__(self) -> str:
+        return f"payment of {self.reference}"
+
+
+class Refund(Moving):
+    """Money on its way back for one saga: `amount_minor` through the provider, `credit_minor` as credit.
+
+    Until it has gone, `amount_minor` is part of the payment's `refunding_minor`, so it is promised only once.
+    `failures` counts what was proven not to have happened; each makes a new idempotency key.
+    """
+
+    class State(models.TextChoices):
+        SUBMITTING = "submitting"  #: Promised in the ledger; the provider is being asked.
+        UNKNOWN = "unknown"  #: The provider may have paid it back. Left only by asking it.
+        SUCCEEDED = "succeeded"  #: Gone back, if anything had to go through the provider. Final.
+        FAILED = "failed"  #: The provider could not. Still owed: tried again only because a person said so.
+
+    MOVES: ClassVar = {
+        State.SUBMITTING: {State.SUCCEEDED, State.FAILED, State.UNKNOWN},
+        State.UNKNOWN: {State.SUBMITTING, State.SUCCEEDED, State.FAILED},
+        State.FAILED: {State.SUBMITTING, State.SUCCEEDED},
+        State.SUCCEEDED: set(),
+    }
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    saga_id = models.UUIDField()
+    payment = models.ForeignKey(Payment, null=True, on_delete=models.PROTECT, related_name="refunds")
+    order_id = models.UUIDField()
+    shop_id = models.UUIDField()
+    reference = models.CharField(max_length=200)
+    currency = models.CharField(max_length=3)
+    amount_minor = models.BigIntegerField()
+    credit_minor = models.BigIntegerField(default=0)
+    state = models.CharField(max_length=10, choices=State, default=State.SUBMITTING)
+    failures = models.SmallIntegerField(default=0)
+    code = models.CharField(max_length=100, default="")
+    mismatch = models.CharField(max_length=200, default="")
+    provider_id = models.CharField(max_length=100, default="")
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["saga_id"], name="payments_refund_once_per_saga"),
+            models.UniqueConstraint(
+                fields=["provider_id"],
+                condition=~Q(provider_id=""),
+                name="payments_refund_provider_object_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(amount_minor__gte=0, credit_minor__gte=0),
+                name="payments_refund_amounts_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(amount_minor=0) | Q(payment__isnull=False),
+                name="payments_refund_amount_has_a_payment",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"refund of {self.reference}"
+
+
+class Account(models.TextChoices):
+    """The chart of accounts. docs/ledger.md explains each and shows every entry."""
+
+    HOLDS = "holds"  #: Memo: what banks hold for us.
+    HOLDS_CONTRA = "holds_contra"  #: Memo: the other side of holds.
+    PROVIDER_CLEARING = "provider_clearing"  #: Asset: captured by the provider and not refunded.
+    SALES = "sales"  #: Revenue.
+    REFUNDS = "refunds"  #: Against revenue: what was given back or is owed back.
+    REFUNDS_PAYABLE = "refunds_payable"  #: Liability: promised back through the provider, not gone yet.
+    CUSTOMER_CREDIT = "customer_credit"  #: Liability: owed to customers in another way.
+
+
+class JournalEntry(models.Model):
+    """One fact about money. Never changed, never deleted; once per kind and source, so booking may repeat."""
+
+    class Kind(models.TextChoices):
+        AUTHORIZATION = "authorization"
+        RELEASE = "release"
+        CAPTURE = "capture"
+        REFUND_PROMISED = "refund_promised"
+        REFUND_PAID = "refund_paid"
+        CREDIT = "credit"
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    kind = models.CharField(max_length=20, choices=Kind)
+    source_id = models.UUIDField()  #: The payment, the refund or the credit note the entry is about.
+    shop_id = models.UUIDField()
+    order_id = models.UUIDField(null=True)
+    payment_id = models.UUIDField(null=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "journal entries"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["source_id", "kind"], name="payments_journalentry_once_per_source"
+            ),
+        ]
+        indexes: ClassVar = [models.Index("payment_id", name="payments_journalentry_payment")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.source_id}"
+
+
+class JournalLine(models.Model):
+    """One side of an entry: a debit above zero, a credit below. Lines that do not balance are refused."""
+
+    id = models.BigAutoField(primary_key=True)
+    entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="lines")
+    account = models.CharField(max_length=20, choices=Account)
+    currency = models.CharField(max_length=3)
+    amount_minor = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=~Q(amount_minor=0), name="payments_journalline_amount_not_zero"),
+            models.CheckConstraint(
+                condition=Q(account__in=Account.values), name="payments_journalline_known_account"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.amount_minor} {self.currency}"
