@@ -1,0 +1,242 @@
+"""Money on its way back, promised under the payment's lock: two refunds never promise the same money."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from payments import contract
+from payments.commands.attempts import MISMATCH, Outcome, bank_code
+from payments.commands.ledger import Kind, columns, refund_paid, refund_promised
+from payments.commands.owing import Owed
+from payments.commands.sheet import PaymentRow, Sheet
+from payments.models import Payment, Refund
+from sagas.ids import uuid7
+from sagas.sql import execute, rows
+from sagas.steps import NotDone, StepCall
+from sagas.verdicts import Answer, Done, IllegalMove, Refused, Unavailable, Unknown, Waiting
+
+State = Refund.State
+
+
+@dataclass(slots=True)
+class RefundRow:
+    """A refund as the rules see it. `intent_id` is the provider's name of the payment."""
+
+    id: UUID
+    saga_id: UUID
+    payment_id: UUID | None
+    order_id: UUID
+    shop_id: UUID
+    reference: str
+    currency: str
+    amount_minor: int
+    credit_minor: int
+    state: str
+    failures: int = 0
+    code: str = ""
+    mismatch: str = ""
+    provider_id: str = ""
+    intent_id: str = ""
+
+
+STORED = tuple(f.name for f in fields(RefundRow) if f.name != "intent_id")
+LOAD = f"""
+SELECT {", ".join(f"r.{name}" for name in STORED)}, coalesce(p.provider_id, '')
+  FROM payments_refund r LEFT JOIN payments_payment p ON p.id = r.payment_id
+ WHERE r.saga_id = ANY(%s::uuid[])
+"""  # noqa: S608 - column names of our own
+INSERT = f"""
+INSERT INTO payments_refund ({", ".join(STORED)}, made_at, moved_at)
+SELECT u.*, %s::timestamptz, %s::timestamptz
+  FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[],
+              %s::bigint[], %s::bigint[], %s::text[], %s::smallint[], %s::text[], %s::text[], %s::text[]) AS u
+"""  # noqa: S608 - column names of our own
+SAVE = """
+UPDATE payments_refund AS r
+   SET state = u.state, failures = u.failures, code = u.code, mismatch = u.mismatch,
+       provider_id = u.provider_id, moved_at = %s
+  FROM unnest(%s::uuid[], %s::text[], %s::smallint[], %s::text[], %s::text[], %s::text[])
+    AS u (id, state, failures, code, mismatch, provider_id)
+ WHERE r.id = u.id
+"""
+
+
+class Refunds:
+    """The refunds of a batch beside its payments: read once, written once. Payments are locked first."""
+
+    def __init__(self, sheet: Sheet, sagas: Iterable[UUID]) -> None:
+        self.sheet = sheet
+        self.by_saga = {row[1]: RefundRow(*row) for row in rows(LOAD, [list(sagas)])}
+        self._fresh: list[RefundRow] = []
+        self._changed: dict[UUID, RefundRow] = {}
+
+    def promise(
+        self, call: StepCall, payment: PaymentRow | None, *, amount: int, credit_minor: int
+    ) -> RefundRow:
+        """Promise `amount` of a payment and owe `credit_minor` besides; in the ledger at once."""
+        refund = RefundRow(
+            id=uuid7(), saga_id=call.saga_id, payment_id=payment.id if payment else None,
+            order_id=payment.order_id if payment else order_of(call), shop_id=call.shop_id,
+            reference=call.reference, currency=call.currency, amount_minor=amount, credit_minor=credit_minor,
+            state=State.SUBMITTING if amount else State.SUCCEEDED,
+            intent_id=payment.provider_id if payment else "",
+        )  # fmt: skip
+        self._fresh.append(refund)
+        self.by_saga[call.saga_id] = refund
+        if payment is not None and amount:
+            self.sheet.change(payment).refunding_minor += amount
+            self.sheet.book(payment, Kind.REFUND_PROMISED, refund_promised(amount), source=refund.id)
+        self._credit(refund, call)
+        return refund
+
+    def _credit(self, refund: RefundRow, call: StepCall) -> None:
+        if refund.credit_minor:
+            self.sheet.owe(Owed(
+                source_id=refund.id, shop_id=refund.shop_id, order_id=refund.order_id,
+                payment_id=refund.payment_id, amount_minor=refund.credit_minor, currency=refund.currency,
+                correlation_id=call.correlation_id,
+            ))  # fmt: skip
+
+    def record(self, call: StepCall, outcome: Outcome) -> Outcome:
+        """Store what the provider said about the refund of a saga. Safe to repeat."""
+        refund = self.by_saga[call.saga_id]
+        if refund.state == State.SUCCEEDED:
+            return result_of(refund)
+        match outcome:
+            case Done():
+                return self._succeed(refund, call, outcome.result)
+            case NotDone():
+                self._move(refund, State.SUBMITTING).failures += 1
+            case Refused():
+                self._fail(refund, call, bank_code(outcome))
+            case Unknown() | Waiting():
+                self._unknown(refund, call, outcome)
+        return outcome
+
+    def try_again(self, refund: RefundRow) -> None:
+        """A person has said that a failed refund is to be tried once more."""
+        if refund.state == State.FAILED:
+            self._move(refund, State.SUBMITTING)
+
+    def save(self) -> None:
+        """Write refunds, payments, ledger and events in the caller's transaction."""
+        if self._fresh:
+            table = [tuple(getattr(r, name) for name in STORED) for r in self._fresh]
+            execute(INSERT, [self.sheet.now, self.sheet.now, *columns(table)])
+        if self._changed:
+            changed = [
+                (r.id, r.state, r.failures, r.code, r.mismatch, r.provider_id) for r in self._changed.values()
+            ]
+            execute(SAVE, [self.sheet.now, *columns(changed)])
+        self.sheet.save()
+
+    def _succeed(self, refund: RefundRow, call: StepCall, facts: dict[str, Any]) -> Done:
+        payment = self._payment(refund)
+        self._move(refund, State.SUCCEEDED)
+        refund.provider_id, refund.code = str(facts["provider_id"]), ""
+        self.sheet.change(payment).refunding_minor -= refund.amount_minor
+        payment.refunded_minor += refund.amount_minor
+        self.sheet.book(payment, Kind.REFUND_PAID, refund_paid(refund.amount_minor), source=refund.id)
+        self.sheet.tell(payment, contract.PaymentRefunded, refund.amount_minor, call, refund_id=refund.id)
+        return result_of(refund)
+
+    def _fail(self, refund: RefundRow, call: StepCall, code: str) -> None:
+        if refund.state == State.FAILED:
+            return
+        self._move(refund, State.FAILED).failures += 1
+        refund.code = code
+        self.sheet.tell(
+            self._payment(refund),
+            contract.RefundFailed,
+            refund.amount_minor,
+            call,
+            refund_id=refund.id,
+            code=code,
+        )
+
+    def _unknown(self, refund: RefundRow, call: StepCall, answer: Unknown | Waiting) -> None:
+        mismatch = answer.detail[:200] if answer.code == MISMATCH else ""
+        told = refund.state == State.UNKNOWN and refund.mismatch == mismatch
+        if refund.state == State.FAILED or told:
+            return
+        self._move(refund, State.UNKNOWN).mismatch = mismatch
+        fact = {"operation": "refund", "code": answer.code}
+        self.sheet.tell(self._payment(refund), contract.PaymentUnknown, refund.amount_minor, call, **fact)
+
+    def _payment(self, refund: RefundRow) -> PaymentRow:
+        if refund.payment_id is None:
+            raise LookupError(f"refund {refund.id} has no payment to give back")
+        return self.sheet.payments[refund.payment_id]
+
+    def _move(self, refund: RefundRow, to: State) -> RefundRow:
+        if refund.state != to and not Refund.may_move(refund.state, to):
+            raise IllegalMove(detail=f"refund {refund.id}: {refund.state} to {to}")
+        refund.state, refund.mismatch = to, ""
+        self._changed[refund.id] = refund
+        return refund
+
+
+def result_of(refund: RefundRow) -> Done:
+    """The answer of a refund that is through."""
+    return Done({
+        "refund_id": str(refund.id),
+        "refunded_minor": refund.amount_minor,
+        "credited_minor": refund.credit_minor,
+    })  # fmt: skip
+
+
+def begin_refunds(calls: Sequence[StepCall]) -> list[RefundRow | Answer]:
+    """Promise what each call wants back, in the order of the calls. Safe to repeat: one refund per saga.
+
+    What is not captured, or was given back before, becomes customer credit; where nothing was ever captured,
+    nothing is owed but what the call itself says is to be credited. Answers the refund when the provider has
+    to be asked.
+    """
+    sheet = Sheet.of_orders([order_of(c) for c in calls], now=calls[0].now)
+    refunds = Refunds(sheet, [c.saga_id for c in calls])
+    begun = [_begin(refunds, call) for call in calls]
+    refunds.save()
+    return begun
+
+
+def order_of(call: StepCall) -> UUID:
+    """The order a refund is for."""
+    return UUID(str(call.input["order_id"]))
+
+
+def _begin(refunds: Refunds, call: StepCall) -> RefundRow | Answer:
+    refund = refunds.by_saga.get(call.saga_id)
+    if refund is None:
+        payments = [p for p in refunds.sheet.payments.values() if p.order_id == order_of(call)]
+        if any(
+            p.state == Payment.State.CAPTURING or p.unknown_of == Payment.Operation.CAPTURE for p in payments
+        ):
+            return Unavailable("payments.unsettled", detail="the capture is not settled yet")
+        if any(p.captured_minor and p.currency != call.currency for p in payments):
+            return Refused("payments.currency_differs", detail=f"asked for {call.currency}")
+        refund = _promise(refunds, call, payments)
+    refunds.try_again(refund)
+    return result_of(refund) if refund.state == State.SUCCEEDED else refund
+
+
+def _promise(refunds: Refunds, call: StepCall, payments: Sequence[PaymentRow]) -> RefundRow:
+    wanted, credit_minor = int(call.input["refund_minor"]), int(call.input["credit_minor"])
+    captured = [p for p in payments if p.captured_minor]
+    if not captured:
+        return refunds.promise(call, None, amount=0, credit_minor=credit_minor)
+    payment = max(captured, key=lambda p: p.refundable_minor)
+    amount = min(wanted, payment.refundable_minor)
+    return refunds.promise(call, payment, amount=amount, credit_minor=credit_minor + wanted - amount)
+
+
+def record_refunds(answers: Sequence[tuple[StepCall, Outcome]], *, now: datetime) -> list[Outcome]:
+    """Store what the provider said. Safe to repeat. What failed stays promised: it is still owed."""
+    sagas = [call.saga_id for call, _ in answers]
+    refunds = Refunds(Sheet.of_refunds(sagas, now=now), sagas)
+    outcomes = [refunds.record(call, outcome) for call, outcome in answers]
+    refunds.save()
+    return outcomes

@@ -1,0 +1,81 @@
+"""Every read of payments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import BigIntegerField, Count, F, Sum, Value
+from django.db.models.functions import Coalesce
+
+from payments.models import JournalLine, Payment, Refund
+from sagas.sql import rows
+
+PAYMENTS_OF_ORDERS = """
+SELECT DISTINCT ON (order_id) order_id, id, state, unknown_of, currency, amount_minor, authorized_minor,
+       captured_minor, refunding_minor, refunded_minor, code
+  FROM payments_payment WHERE order_id = ANY(%s::uuid[]) ORDER BY order_id, id DESC
+"""
+
+
+@dataclass(frozen=True)
+class OrderPayment:
+    """The newest payment of an order, for people and for other pages. Amounts in minor units."""
+
+    order_id: UUID
+    payment_id: UUID
+    state: str
+    unknown_of: str
+    currency: str
+    amount_minor: int
+    authorized_minor: int
+    captured_minor: int
+    refunding_minor: int
+    refunded_minor: int
+    code: str
+
+
+@dataclass(frozen=True)
+class StateTotal:
+    """All payments, or refunds, of one currency in one state."""
+
+    state: str
+    currency: str
+    count: int
+    amount_minor: int
+
+
+def payment_of_orders(order_ids: Iterable[UUID]) -> dict[UUID, OrderPayment]:
+    """The newest payment of each order, in one statement. An order without one is not in the answer."""
+    return {row[0]: OrderPayment(*row) for row in rows(PAYMENTS_OF_ORDERS, [list(order_ids)])}
+
+
+def payment_totals() -> list[StateTotal]:
+    """Number and amount of payments by state and currency. Reads the whole table."""
+    found = Payment.objects.values_list("state", "currency").annotate(Count("id"), Sum("amount_minor"))
+    return [StateTotal(*row) for row in found.order_by("state", "currency")]
+
+
+def refund_totals() -> list[StateTotal]:
+    """Number and amount of refunds by state and currency. Reads the whole table."""
+    found = Refund.objects.values_list("state", "currency").annotate(Count("id"), Sum("amount_minor"))
+    return [StateTotal(*row) for row in found.order_by("state", "currency")]
+
+
+def trial_balance() -> dict[tuple[str, str], int]:
+    """The balance of every account and currency: debits above zero. All together they sum to zero."""
+    found = JournalLine.objects.values_list("account", "currency").annotate(Sum("amount_minor"))
+    return {(account, currency): balance for account, currency, balance in found}
+
+
+def balances_of_payment(payment_id: UUID) -> dict[str, int]:
+    """What the ledger says about one payment, by account. Accounts at zero are left out."""
+    zero = Value(0, output_field=BigIntegerField())
+    found = (
+        JournalLine.objects.filter(entry__payment_id=payment_id)
+        .values_list(F("account"))
+        .annotate(balance=Coalesce(Sum("amount_minor"), zero))
+        .exclude(balance=0)
+    )
+    return dict(found)
