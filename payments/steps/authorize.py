@@ -1,0 +1,102 @@
+"""Hold the money. The intent is created unconfirmed and its id stored before it is confirmed.
+
+So an unknown outcome is settled by retrieving that id. Until the id is stored nothing can be held, and a
+void that comes then makes sure that nothing ever will be: it cancels the intent, or leaves a tombstone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from payments import contract, gateways
+from payments.commands import attempts
+from payments.gateways import base
+from payments.gateways.base import IntentStatus
+from payments.steps.answers import asks, difference, found, intent_id, mismatch, surely, undecided
+from sagas.steps import Ask, Continue, ExternalStep, NotDone, StepCall, external_step
+from sagas.verdicts import Answer, Done, Refused, Unavailable, Unknown
+
+NO_ANSWER = "payments.no_answer"
+Outcome = Answer | Continue
+
+
+@external_step(
+    contract.AUTHORIZE_PAYMENT,
+    undo=contract.VOID_AUTHORIZATION,
+    provider="gateway",
+    needs=("payment_method",),
+    gives=("payment_id",),
+)
+class AuthorizePayment(ExternalStep):
+    """Done: the bank holds the whole amount. Refused: it will not. A decline is never tried again."""
+
+    def begin(self, calls: Sequence[StepCall]) -> Sequence[Ask | Answer]:
+        return asks(calls, attempts.begin_authorizations(calls))
+
+    def ask(self, ask: Ask) -> Outcome:
+        if ask.payload["unknown"]:
+            settled = self.settle(ask)
+            if not isinstance(settled, NotDone):
+                return settled
+        return self._confirm(ask) if intent_id(ask) else self._create(ask)
+
+    def settle(self, ask: Ask) -> Outcome:
+        if intent_id(ask):
+            return self._look(ask)
+        if ask.call.cause:
+            return NotDone()  # nothing was confirmed, and nothing will be: the saga has turned back
+        created = self._create(ask)
+        return NotDone() if isinstance(created, Unknown) else created
+
+    def record(self, answers: Sequence[tuple[StepCall, Outcome]]) -> Sequence[Outcome]:
+        return attempts.record_authorizations(answers, now=answers[0][0].now)
+
+    def _create(self, ask: Ask) -> Outcome:
+        """An unconfirmed intent holds nothing: without an answer it is made again, with the same key."""
+        call = ask.call
+        request = base.CreateIntent(
+            key=call.key, reference=call.reference, amount_minor=ask.payload["amount_minor"],
+            currency=ask.payload["currency"], payment_method=str(call.input["payment_method"]),
+            metadata={"order_id": str(call.subject_id), "shop_id": str(call.shop_id)},
+            correlation_id=call.correlation_id,
+        )  # fmt: skip
+        result = surely(call, gateways.get_gateway().create(request))
+        if isinstance(result, base.Intent):
+            return Continue({"provider_id": result.id})
+        if isinstance(result, Unknown) and result.code == NO_ANSWER:
+            return Unavailable(result.code, result.detail)
+        return result
+
+    def _confirm(self, ask: Ask) -> Outcome:
+        call = ask.call
+        request = base.ConfirmIntent(
+            key=call.key, intent_id=intent_id(ask), correlation_id=call.correlation_id
+        )
+        result = surely(call, gateways.get_gateway().confirm(request))
+        if not isinstance(result, base.Intent):
+            return result
+        judged = self._judge(ask, result)
+        return undecided(result) if isinstance(judged, NotDone) else judged
+
+    def _look(self, ask: Ask) -> Outcome:
+        call = ask.call
+        result = gateways.get_gateway().retrieve(intent_id(ask), correlation_id=call.correlation_id)
+        intent = found(call, result)
+        return self._judge(ask, intent) if isinstance(intent, base.Intent) else intent
+
+    def _judge(self, ask: Ask, intent: base.Intent) -> Answer:  # noqa: PLR0911 - one per status
+        if differs := difference(ask, intent):
+            return mismatch(ask.call, differs)
+        match intent.status:
+            case IntentStatus.AUTHORIZED if intent.capturable_minor != intent.amount_minor:
+                return mismatch(ask.call, f"{intent.capturable_minor} held of {intent.amount_minor}")
+            case IntentStatus.AUTHORIZED | IntentStatus.CAPTURED:
+                return Done({"provider_id": intent.id})
+            case IntentStatus.DECLINED:
+                return Refused(base.DECLINED, intent.decline_code)
+            case IntentStatus.VOIDED:
+                return Refused(base.ALREADY_VOIDED)
+            case IntentStatus.UNCONFIRMED:
+                return NotDone()
+            case _:
+                return undecided(intent)
