@@ -1,0 +1,115 @@
+"""Payments, refunds and the ledger for staff: to look, not to touch. Money moves only by commands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db import models
+from django.utils.functional import cached_property
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from payments.models import JournalEntry, Payment, Refund
+
+#: How far staff can leaf through a list. Who looks for more searches.
+DEEPEST_ROW = 10_000
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """Pages without counting ten million rows: the count stops at a bound."""
+
+    @cached_property
+    def count(self) -> int:
+        objects: Any = self.object_list
+        return len(objects.values_list("pk", flat=True)[:DEEPEST_ROW])
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Shows; adds, changes and deletes nothing."""
+
+    show_full_result_count = False
+    paginator = BoundedPaginator
+    list_per_page = 50
+    actions = None
+    ordering = ("-id",)
+
+    def has_add_permission(self, *_: Any, **__: Any) -> bool:
+        return False
+
+    def has_change_permission(self, *_: Any, **__: Any) -> bool:
+        return False
+
+    def has_delete_permission(self, *_: Any, **__: Any) -> bool:
+        return False
+
+
+def entries_table(entries: models.QuerySet[JournalEntry]) -> SafeString:
+    """Journal entries with their lines, oldest first."""
+    return format_html_join(
+        "",
+        "<div>{} <b>{}</b>: {}</div>",
+        ((e.at, e.kind, lines_of(e)) for e in entries.prefetch_related("lines")),
+    )
+
+
+def lines_of(entry: JournalEntry) -> str:
+    """One entry in words."""
+    return ", ".join(f"{line.account} {line.amount_minor} {line.currency}" for line in entry.lines.all())
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReadOnlyAdmin):
+    """A payment with its refunds and what the ledger says about it."""
+
+    list_display = (
+        "reference", "state", "unknown_of", "currency", "amount_minor", "captured_minor", "refunded_minor",
+        "code", "moved_at",
+    )  # fmt: skip
+    list_filter = ("state", "unknown_of", "currency")
+    search_fields = ("order_id__exact", "provider_id__exact")
+    search_help_text = "the order's or the provider's id, exactly"
+    readonly_fields = ("refunds_table", "ledger")
+
+    @admin.display(description="refunds")
+    def refunds_table(self, payment: Payment) -> SafeString:
+        return format_html_join(
+            "", "<div>{} {} {} {}</div>",
+            payment.refunds.order_by("id").values_list("state", "amount_minor", "currency", "code"),
+        )  # fmt: skip
+
+    @admin.display(description="ledger")
+    def ledger(self, payment: Payment) -> SafeString:
+        return entries_table(JournalEntry.objects.filter(payment_id=payment.pk).order_by("id"))
+
+
+@admin.register(Refund)
+class RefundAdmin(ReadOnlyAdmin):
+    """A refund, and how far it has come."""
+
+    list_display = (
+        "reference", "state", "currency", "amount_minor", "credit_minor", "failures", "code", "moved_at",
+    )  # fmt: skip
+    list_filter = ("state", "currency")
+    search_fields = ("saga_id__exact", "provider_id__exact")
+    search_help_text = "the saga's or the provider's id, exactly"
+    raw_id_fields = ("payment",)
+
+
+@admin.register(JournalEntry)
+class JournalEntryAdmin(ReadOnlyAdmin):
+    """The ledger, newest first."""
+
+    list_display = ("at", "kind", "source_id", "order_id", "in_words")
+    list_filter = ("kind",)
+    search_fields = ("payment_id__exact", "source_id__exact")
+    search_help_text = "a payment's, refund's or credit note's id, exactly"
+    readonly_fields = ("in_words",)
+
+    def get_queryset(self, *args: Any, **kwargs: Any) -> models.QuerySet[JournalEntry]:
+        return super().get_queryset(*args, **kwargs).prefetch_related("lines")
+
+    @admin.display(description="lines")
+    def in_words(self, entry: JournalEntry) -> str:
+        return lines_of(entry)
