@@ -72,6 +72,7 @@ def deliver(task: str, *, now: Callable[[], datetime], seconds: float = 5.0) -> 
     Safe at any time and any number of times at once: the checkpoint row lets one worker in.
     """
     sub, shard = _parse(task)
+    execute(ENSURE, [sub.name, shard])
     bell.hold(task)
     try:
         with turns.turn(task, full=FULL, now=now()) as progress:
@@ -122,15 +123,7 @@ def _deliver_or_park(sub: Subscription, shard: int, progress: turns.Progress, no
         except Exception as error:
             if limit == 1:
                 return _poisoned(sub, shard, error, now)
-            limit = max(1, min(limit, _size(sub, shard, limit)) // 2)
-
-
-def _size(sub: Subscription, shard: int, limit: int) -> int:
-    era, xid, position = rows(
-        "SELECT era, xid, position FROM sagas_checkpoint WHERE subscription = %s AND shard = %s",
-        [sub.name, shard],
-    )[0]
-    return len(_page(sub, shard, Token(era, xid, position), limit).events)
+            limit = max(1, min(limit, progress.taken) // 2)
 
 
 def _deliver_batch(
@@ -141,6 +134,7 @@ def _deliver_batch(
     with transaction.atomic():
         at = _lock(sub, shard)
         page = _page(sub, shard, at, limit)
+        progress.taken = len(page.events)
         ready = _without_blocked(sub, page.events, now)
         if ready:
             event_published.send(sender=sub, events=ready, now=now)
@@ -199,8 +193,6 @@ def _without_blocked(sub: Subscription, events: list[Recorded], now: datetime) -
 
 def _lock(sub: Subscription, shard: int) -> Token:
     found: list[tuple[Any, ...]] = rows(LOCK, [sub.name, shard])
-    if not found and execute(ENSURE, [sub.name, shard]):
-        found = rows(LOCK, [sub.name, shard])
     if not found or found[0][3] == "stopped":
         raise Stopped
     era, xid, position, _ = found[0]

@@ -53,6 +53,7 @@ class Progress:
     name: str
     cap: int
     full: int
+    taken: int = 0  #: How many rows the last batch took.
 
     @property
     def cornered(self) -> bool:

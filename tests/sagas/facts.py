@@ -1,0 +1,59 @@
+"""Events and subscriptions that tests of the log and the bus make for themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sagas import bus
+from sagas.events import Event, register_event
+from sagas.log import Append, Recorded, publish
+
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+
+
+@register_event("tests.Counted")
+@dataclass(frozen=True, kw_only=True)
+class Counted(Event):
+    """Something was counted."""
+
+    number: int
+    who: UUID | None = None
+    when: datetime | None = None
+
+
+@register_event("tests.Ignored")
+@dataclass(frozen=True, kw_only=True)
+class Ignored(Event):
+    """Something nobody subscribed to."""
+
+    number: int
+
+
+def count(stream: UUID, version: int | None, number: int = 0) -> None:
+    """Publish one Counted."""
+    publish([Append(stream, version, Counted(number=number))], now=NOW)
+
+
+@contextmanager
+def listening(
+    name: str,
+    handler: Callable[[Sequence[Recorded]], None],
+    *,
+    kind: bus.Kind = "reaction",
+    shards: int = 1,
+) -> Iterator[bus.Subscription]:
+    """A subscription to Counted for the length of a test."""
+
+    @bus.subscription(name, of=(Counted,), kind=kind, shards=shards)
+    def receive(*, events: Sequence[Recorded], now: datetime) -> None:
+        del now
+        handler(events)
+
+    try:
+        yield bus.get_subscription(name)
+    finally:
+        bus.unsubscribe(name)
