@@ -35,7 +35,7 @@ def call_attention(notes: Sequence[SagaNote], *, now: datetime) -> None:
 
 def clear_attention(order_id: UUID, *, actor: str, reason: str, now: datetime) -> None:
     """Lift both flags. Raises OrderNotFound, or IllegalMove when nothing is flagged."""
-    with transaction.atomic(savepoint=False):
+    with transaction.atomic():
         order = repository.load([order_id]).get(order_id)
         if order is None:
             raise OrderNotFound

@@ -57,7 +57,7 @@ def cancel_order(
     order), AlreadyRejected, AlreadyHandedOver (a return is needed) or OrderLocked (a part of it is being
     cancelled just now). Publishes CancellationRequested.
     """
-    with transaction.atomic(savepoint=False):
+    with transaction.atomic():
         order = repository.load([order_id]).get(order_id)
         if order is None or shop_id not in (None, order.shop_id):
             raise OrderNotFound
