@@ -21,6 +21,7 @@ from prometheus_client import (
 from prometheus_client.registry import Collector
 from sentry_sdk.integrations.celery import CeleryIntegration
 from sentry_sdk.integrations.django import DjangoIntegration
+from sentry_sdk.types import Event, Hint
 
 
 def start_sentry(dsn: str, *, role: str) -> None:
@@ -32,9 +33,18 @@ def start_sentry(dsn: str, *, role: str) -> None:
         integrations=[DjangoIntegration(), CeleryIntegration()],
         environment=os.environ.get("SENTRY_ENVIRONMENT", "production"),
         send_default_pii=False,
+        before_send=only_bugs,
         traces_sample_rate=0.0,
     )
     sentry_sdk.set_tag("role", role)
+
+
+def only_bugs(event: Event, hint: Hint) -> Event | None:
+    """Drop what is an answer: a refusal, a wait, a lost race. Everything else is a bug."""
+    from sagas.verdicts import Verdict
+
+    raised = hint.get("exc_info", (None, None, None))[1]
+    return None if isinstance(raised, Verdict) else event
 
 
 def metrics(_request: HttpRequest) -> HttpResponse:

@@ -152,7 +152,7 @@ class Check:
 def _ready(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=3) as answer:  # noqa: S310 - our own http:// address
-            return json.load(answer)["status"] == "ok"
+            return bool(json.load(answer)["status"] == "ok")
     except OSError:
         return False
 
