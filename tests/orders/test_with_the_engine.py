@@ -1,4 +1,4 @@
-"""The steps of orders under the real engine: cancelled at each of their own barriers, and never left behind."""
+"""The steps of orders under the real engine: cancelled at each of their barriers, and never left behind."""
 
 from __future__ import annotations
 
