@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from sagas.definition import plan
 from sagas.engine.rows import DO, DONE, DUE, SKIPPED
-from sagas.models import Intent, Saga, SagaStep
+from sagas.models import Intent, ParkedEvent, Pause, Saga, SagaStep
 from sagas.sql import rows
 
 BOARD = """
@@ -27,6 +28,24 @@ FAILURES = """
 SELECT s.cause_code, s.cause_step, s.currency, count(*), sum(s.amount_minor), max(s.moved_at)
   FROM sagas_saga s WHERE s.cause_code <> '' AND s.id >= %s
  GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT %s
+"""
+# From code to code through the index, however many sagas failed with each.
+FAILURE_CODES = """
+WITH RECURSIVE codes (code, cause, looked) AS (
+  (SELECT cause_code, cause, 1 FROM sagas_saga WHERE cause_code <> '' ORDER BY cause_code, id LIMIT 1)
+  UNION ALL
+  SELECT n.cause_code, n.cause, c.looked + 1 FROM codes c CROSS JOIN LATERAL (
+    SELECT cause_code, cause FROM sagas_saga
+     WHERE cause_code <> '' AND cause_code > c.code ORDER BY cause_code, id LIMIT 1) n
+   WHERE c.looked < %s
+)
+SELECT code FROM codes WHERE cause <> 'intent' ORDER BY code
+"""
+#: Reasons of people are codes too, and free text: the way through them is bounded.
+CODES_LOOKED_AT = 500
+EVENTS = """
+SELECT stream, version, type, at, metadata, left(data::text, %s), length(data::text), era, xid, position
+  FROM sagas_event WHERE stream = ANY(%s::uuid[]) ORDER BY era DESC, xid DESC, position DESC LIMIT %s
 """
 
 
@@ -72,10 +91,36 @@ def list_sagas(
     found = found.filter(**{name: value for name, value in equal.items() if value})
     if shop_ids is not None:
         found = found.filter(shop_id__in=shop_ids)
-    if step:
-        open_steps = SagaStep.objects.filter(saga_id=OuterRef("pk"), name=step, finished_at__isnull=True)
-        found = found.filter(Exists(open_steps))
-    return found
+    if state and state not in Saga.FINAL:
+        found = unfinished(found)
+    return standing_at(found, step) if step else found
+
+
+def unfinished(found: QuerySet[Saga]) -> QuerySet[Saga]:
+    """Those that have not come to an end. Said so that the small index on them serves."""
+    return found.filter(finished_at__isnull=True)
+
+
+def standing_at(found: QuerySet[Saga], step: str) -> QuerySet[Saga]:
+    """Those with an unfinished step of that name."""
+    open_steps = SagaStep.objects.filter(saga_id=OuterRef("pk"), name=step, finished_at__isnull=True)
+    return unfinished(found).filter(Exists(open_steps))
+
+
+def search(found: QuerySet[Saga], term: str) -> QuerySet[Saga]:
+    """Those with this id or subject, or whose search key begins with `term`. Indexes serve each way."""
+    term = term.strip()
+    if id_ := _as_id(term):
+        return found.filter(Q(id=id_) | Q(subject_id=id_))
+    # A range and not LIKE alone: a plain index serves it under the "C" collations of our databases.
+    return found.filter(search_key__gte=term, search_key__lt=term + "\U0010ffff", search_key__startswith=term)
+
+
+def _as_id(term: str) -> UUID | None:
+    try:
+        return UUID(term) if len(term) >= 32 else None
+    except ValueError:
+        return None
 
 
 def steps_in_order(saga_id: UUID) -> list[SagaStep]:
@@ -90,7 +135,7 @@ def _when(step: SagaStep) -> tuple[Any, ...]:
 
 
 def story(saga_id: UUID) -> list[str]:
-    """The saga in one short line per step: `book_shipment: refused`. A step that is simply done is its name."""
+    """The saga in a short line per step: `book_shipment: refused`. A step that is simply done is its name."""
     return [tell(step) for step in steps_in_order(saga_id)]
 
 
@@ -120,6 +165,67 @@ def board() -> list[BoardRow]:
 def failures(since: UUID, *, limit: int = 50) -> list[FailureGroup]:
     """Why sagas turned back since the moment in a UUIDv7, most frequent first."""
     return [FailureGroup(*row) for row in rows(FAILURES, [since, limit])]
+
+
+def failure_codes() -> list[str]:
+    """Every code that ever turned a saga back, but for the reasons people gave."""
+    return [code for (code,) in rows(FAILURE_CODES, [CODES_LOOKED_AT])]
+
+
+@dataclass(frozen=True)
+class EventLine:
+    """One event as a page shows it: readable although this code may not know its type. `data` may be cut."""
+
+    stream: UUID
+    version: int
+    type: str
+    at: datetime
+    actor: str
+    reason: str
+    data: str
+    cut: bool
+
+
+def event_lines(streams: Sequence[UUID], *, limit: int = 200, characters: int = 2_000) -> list[EventLine]:
+    """The newest events of some streams, oldest first, in the order of the feed."""
+    found = rows(EVENTS, [characters, list(set(streams)), limit]) if streams else []
+    return [_event_line(row, characters) for row in reversed(found)]
+
+
+def _event_line(row: tuple[Any, ...], characters: int) -> EventLine:
+    stream, version, type_, at, metadata, data, length, *_ = row
+    told = json.loads(metadata) if isinstance(metadata, str) else metadata
+    return EventLine(
+        stream, version, type_, at, told.get("actor", ""), told.get("reason", ""), data, length > characters
+    )
+
+
+def steps_of(saga_ids: Sequence[UUID]) -> dict[UUID, list[SagaStep]]:
+    """The steps of many sagas in one query, without what pages do not show."""
+    found: dict[UUID, list[SagaStep]] = {}
+    for step in SagaStep.objects.filter(saga_id__in=saga_ids).defer("memo", "result", "history"):
+        found.setdefault(step.saga_id, []).append(step)
+    return found
+
+
+def open_intents(saga_ids: Sequence[UUID]) -> dict[UUID, list[Intent]]:
+    """What was asked of many sagas and is not answered yet, oldest first, in one query."""
+    states = (Intent.State.NEW, Intent.State.DEFERRED)
+    found: dict[UUID, list[Intent]] = {}
+    for intent in Intent.objects.filter(saga_id__in=saga_ids, state__in=states).order_by("made_at", "id"):
+        found.setdefault(intent.saga_id, []).append(intent)
+    return found
+
+
+def pauses() -> dict[tuple[str, str], Pause]:
+    """What people have stopped for everybody, by scope and name."""
+    return {(p.scope, p.name): p for p in Pause.objects.all()}
+
+
+def parked_events(*, subscription: str = "") -> QuerySet[ParkedEvent]:
+    """Events nobody has settled yet, newest first."""
+    found = ParkedEvent.objects.filter(settled_at__isnull=True).order_by("-id")
+    return found.filter(subscription=subscription) if subscription else found
 
 
 def intents_of(saga_id: UUID) -> QuerySet[Intent]:

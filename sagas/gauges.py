@@ -1,0 +1,138 @@
+"""Numbers read from the rows when Prometheus asks, at most once in five seconds. Labels are never ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from django.db import DatabaseError
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from sagas import lag, overview
+from sagas.clock import database_now
+from sagas.definition import definitions
+from sagas.models import Saga
+from sagas.remember import Remembered
+from sagas.sql import rows
+from sagas.steps import all_steps
+
+SECONDS = 5.0
+
+# One stretch of the index per step name. A lease is a wake-up time in the future, a hold has none.
+DUE = """
+SELECT n.name, d.count, extract(epoch FROM waybill_now() - d.oldest)::float8
+  FROM unnest(%s::text[]) AS n (name)
+  CROSS JOIN LATERAL (
+    SELECT count(*), min(wake_at) FROM (
+      SELECT wake_at FROM sagas_step t
+       WHERE t.name = n.name AND t.finished_at IS NULL AND t.wake_at <= waybill_now() LIMIT %s) t
+  ) d (count, oldest)
+"""
+DEAD_TURNS = """
+SELECT t.name, count(*) FROM sagas_turn t
+ WHERE NOT EXISTS (SELECT FROM pg_stat_activity a
+                    WHERE a.pid = t.backend_pid AND a.backend_start = t.backend_start)
+ GROUP BY 1
+"""
+CORNERED = "SELECT name, cap FROM sagas_death"
+_OPEN = tuple(state for state in Saga.State if state not in Saga.FINAL)
+
+
+class RowGauges(Collector):
+    """All gauges of the platform. A silent database costs the gauges, never the scrape."""
+
+    def __init__(self) -> None:
+        self._kept: Remembered[list[Metric]] = Remembered(read, seconds=SECONDS)
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing beforehand: registering must not read rows."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """What the rows say, or that they could not be read."""
+        readable = GaugeMetricFamily(
+            "waybill_rows_readable", "Whether the gauges could be read from the rows."
+        )
+        try:
+            found = self._kept.get()
+        except DatabaseError:
+            readable.add_metric([], 0)
+            return [readable]
+        readable.add_metric([], 1)
+        return [readable, *found]
+
+    def forget(self) -> None:
+        """Read anew at the next scrape."""
+        self._kept.forget()
+
+
+def read() -> list[Metric]:
+    """Every gauge, from the rows as they are now."""
+    now = database_now()
+    return [*_sagas(), *_due(), *_lags(now), *_parked(), *_turns()]
+
+
+def _sagas() -> Iterator[Metric]:
+    gauge = GaugeMetricFamily("waybill_sagas", "Unfinished sagas.", labels=["definition", "state", "hold"])
+    found = {key: group.count for key, group in overview.open_sagas().items()}
+    known = {(d.name, str(state), str(hold)) for d in definitions() for state in _OPEN for hold in Saga.Hold}
+    for key in sorted(known | set(found)):
+        gauge.add_metric(list(key), found.get(key, 0))
+    yield gauge
+
+
+def _due() -> Iterator[Metric]:
+    count = GaugeMetricFamily("waybill_steps_due", "Steps that are due now.", labels=["step"])
+    age = GaugeMetricFamily(
+        "waybill_steps_due_oldest_seconds", "For how long the oldest due step has waited.", labels=["step"]
+    )
+    for name, due, oldest in rows(DUE, [sorted(all_steps()), overview.MOST_ROWS]):
+        count.add_metric([name], due)
+        age.add_metric([name], oldest or 0)
+    yield from (count, age)
+
+
+def _lags(now: datetime) -> Iterator[Metric]:
+    labels = ["subscription", "shard"]
+    events = GaugeMetricFamily(
+        "waybill_subscription_lag_events", f"Undelivered events, at most {lag.MOST_EVENTS}.", labels=labels
+    )
+    seconds = GaugeMetricFamily(
+        "waybill_subscription_lag_seconds", "Age of the oldest undelivered event.", labels=labels
+    )
+    stopped = GaugeMetricFamily(
+        "waybill_subscription_stopped", "Whether the subscription stands still for a person.", labels=labels
+    )
+    for one in lag.lags():
+        key = [one.subscription, str(one.shard)]
+        events.add_metric(key, one.waiting)
+        seconds.add_metric(key, max(0.0, (now - one.oldest).total_seconds()) if one.oldest else 0)
+        stopped.add_metric(key, one.stopped)
+    yield from (events, seconds, stopped)
+
+
+def _parked() -> Iterator[Metric]:
+    gauge = GaugeMetricFamily(
+        "waybill_parked_events", "Events that wait for a person.", labels=["subscription"]
+    )
+    for one in lag.parked():
+        gauge.add_metric([one.subscription], one.count)
+    yield gauge
+
+
+def _turns() -> Iterator[Metric]:
+    dead = GaugeMetricFamily(
+        "waybill_turns_dead", "Turns whose worker died and that nobody buried.", labels=["name"]
+    )
+    for name, count in rows(DEAD_TURNS):
+        dead.add_metric([name], count)
+    cap = GaugeMetricFamily("waybill_turn_cap", "How small batches are kept after deaths.", labels=["name"])
+    for name, most in rows(CORNERED):
+        cap.add_metric([name], most)
+    yield from (dead, cap)
+
+
+#: Offered to whoever serves the metrics.
+ROW_COLLECTORS: tuple[Collector, ...] = (RowGauges(),)
