@@ -85,6 +85,8 @@ def load(name: str, schema_version: int, data: dict[str, Any]) -> Event:
 
 def _plain(value: Any) -> Any:
     match value:
+        case str() | int() | None:  # most are, and an abstract class is slow to ask
+            return value
         case UUID():
             return str(value)
         case datetime():
