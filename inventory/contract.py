@@ -1,0 +1,123 @@
+"""Inventory promises: nothing is sold twice; what an order holds is there until it ships or is given back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sagas.events import Event, register_event
+
+RESERVE_STOCK = "inventory.reserve_stock"
+RELEASE_RESERVATION = "inventory.release_reservation"
+WITHDRAW_ALLOCATION = "inventory.withdraw_allocation"
+RESTOCK_GOODS = "inventory.restock_goods"
+
+#: The location a shop has without asking. Made when it is first needed.
+DEFAULT_LOCATION = "main"
+
+OUT_OF_STOCK = "inventory.out_of_stock"
+ALREADY_RELEASED = "inventory.already_released"
+HOLD_EXPIRED = "inventory.hold_expired"
+BELOW_PROMISED = "inventory.below_promised"
+KEY_REUSED = "inventory.key_reused"
+BAD_QUANTITY = "inventory.bad_quantity"
+BAD_SKU = "inventory.bad_sku"
+BAD_KIND = "inventory.bad_kind"
+UNKNOWN_LOCATION = "inventory.unknown_location"
+
+
+@register_event("inventory.StockReserved")
+@dataclass(frozen=True, kw_only=True)
+class StockReserved(Event):
+    """Goods are held for an order until `expires_at`. A line is {sku, quantity, location_id}."""
+
+    reservation_id: UUID
+    order_id: UUID
+    shop_id: UUID
+    expires_at: datetime
+    lines: list[dict[str, Any]]
+
+
+@register_event("inventory.StockRefused")
+@dataclass(frozen=True, kw_only=True)
+class StockRefused(Event):
+    """An order could not be served in full: nothing is held for it. `sku` is the first that was missing."""
+
+    order_id: UUID
+    shop_id: UUID
+    code: str
+    sku: str
+
+
+@register_event("inventory.StockReleased")
+@dataclass(frozen=True, kw_only=True)
+class StockReleased(Event):
+    """`lines` are free for others again. `whole`: the reservation holds nothing any more."""
+
+    reservation_id: UUID
+    order_id: UUID
+    shop_id: UUID
+    reason: str
+    whole: bool
+    lines: list[dict[str, Any]]
+
+
+@register_event("inventory.StockAllocated")
+@dataclass(frozen=True, kw_only=True)
+class StockAllocated(Event):
+    """The goods are bound to a confirmed order. `again`: they had been let go and were taken anew."""
+
+    reservation_id: UUID
+    order_id: UUID
+    shop_id: UUID
+    again: bool = False
+    lines: list[dict[str, Any]]
+
+
+@register_event("inventory.StockShort")
+@dataclass(frozen=True, kw_only=True)
+class StockShort(Event):
+    """A confirmed order has lost its goods: its hold ran out and `sku` is gone. Nothing of it may ship."""
+
+    reservation_id: UUID
+    order_id: UUID
+    shop_id: UUID
+    sku: str
+
+
+@register_event("inventory.StockConsumed")
+@dataclass(frozen=True, kw_only=True)
+class StockConsumed(Event):
+    """Goods have left the house with a shipment. `whole`: nothing of the reservation is left to ship."""
+
+    reservation_id: UUID
+    order_id: UUID
+    shop_id: UUID
+    shipment_id: UUID
+    whole: bool
+    lines: list[dict[str, Any]]
+
+
+@register_event("inventory.StockMoved")
+@dataclass(frozen=True, kw_only=True)
+class StockMoved(Event):
+    """Pieces came, were found or written off. An item is {key, sku, kind, quantity, asked, reason}."""
+
+    batch_id: UUID
+    shop_id: UUID
+    location_id: UUID
+    items: list[dict[str, Any]]
+
+
+@register_event("inventory.GoodsRestocked")
+@dataclass(frozen=True, kw_only=True)
+class GoodsRestocked(Event):
+    """Goods that a customer gave back are on the shelf again."""
+
+    restock_id: UUID
+    order_id: UUID | None
+    shop_id: UUID
+    location_id: UUID
+    items: list[dict[str, Any]]
