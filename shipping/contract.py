@@ -1,0 +1,97 @@
+"""Shipping promises: one paid label for one parcel, and a parcel is either on its way or was never sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sagas.events import Event, register_event
+
+BOOK_SHIPMENT = "shipping.book_shipment"
+CANCEL_SHIPMENT = "shipping.cancel_shipment"
+WITHDRAW_SHIPMENT = "shipping.withdraw_shipment"
+
+ALREADY_CANCELLED = "shipping.already_cancelled"
+ALREADY_HANDED_OVER = "shipping.already_handed_over"
+NO_SUCH_SHIPMENT = "shipping.no_such_shipment"
+NOT_READY = "shipping.not_ready"
+CANCELLED = "shipping.cancelled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShipmentEvent(Event):
+    """What every fact about one shipment says. Its stream is `shipment_id`."""
+
+    shipment_id: UUID
+    order_id: UUID
+    shop_id: UUID
+
+
+@register_event("shipping.ShipmentBooked")
+@dataclass(frozen=True, kw_only=True)
+class ShipmentBooked(ShipmentEvent):
+    """The carrier has sold us a label. `lines`: sku, quantity."""
+
+    tracking: str
+    lines: list[dict[str, Any]]
+
+
+@register_event("shipping.ShipmentRefused")
+@dataclass(frozen=True, kw_only=True)
+class ShipmentRefused(ShipmentEvent):
+    """The carrier will not take this parcel."""
+
+    code: str
+
+
+@register_event("shipping.ShipmentUnknown")
+@dataclass(frozen=True, kw_only=True)
+class ShipmentUnknown(ShipmentEvent):
+    """The carrier may have sold us a label; it has to be asked."""
+
+    code: str
+
+
+@register_event("shipping.ShipmentCancelled")
+@dataclass(frozen=True, kw_only=True)
+class ShipmentCancelled(ShipmentEvent):
+    """The label is void; nothing will be sent with it."""
+
+    reason: str
+
+
+@register_event("shipping.ShipmentWithdrawn")
+@dataclass(frozen=True, kw_only=True)
+class ShipmentWithdrawn(ShipmentEvent):
+    """Part of the parcel will not be sent. `lines` is what was taken out; the label stays."""
+
+    lines: list[dict[str, Any]]
+
+
+@register_event("shipping.ShipmentReady")
+@dataclass(frozen=True, kw_only=True)
+class ShipmentReady(ShipmentEvent):
+    """The order is paid and confirmed: the carrier may take the parcel."""
+
+
+@register_event("shipping.ShipmentStopped")
+@dataclass(frozen=True, kw_only=True)
+class ShipmentStopped(ShipmentEvent):
+    """The parcel may not leave although its order is confirmed; `reason` says why."""
+
+    reason: str
+
+
+@register_event("shipping.ShipmentHandedOver")
+@dataclass(frozen=True, kw_only=True)
+class ShipmentHandedOver(ShipmentEvent):
+    """The carrier has the parcel. `lines` is what is in it: sku, quantity."""
+
+    lines: list[dict[str, Any]]
+
+
+@register_event("shipping.ShipmentDelivered")
+@dataclass(frozen=True, kw_only=True)
+class ShipmentDelivered(ShipmentEvent):
+    """The customer has the parcel."""
