@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from config.embedded.state import state_root
 from config.sandbox.desk import DAY_SECONDS
 from config.sandbox.profiles import load_profile
 from config.sandbox.server import Options, serve
@@ -16,7 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8090, help="0 takes a free port; the address is printed")
-    parser.add_argument("--database", default="sandbox.sqlite3", help="the file of its durable record")
+    parser.add_argument(
+        "--database",
+        type=Path,
+        default=state_root() / "sandbox.sqlite3",
+        help="the file of its durable record; by default in the state folder",
+    )
     parser.add_argument("--seed", type=int, default=1, help="decides which references meet trouble")
     parser.add_argument("--profile", default="demo", help="demo, quiet, or a JSON file of rules")
     parser.add_argument(
@@ -26,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(values: Mapping[str, Any]) -> None:
     """Serve until stopped. Raises BadRule for a bad profile and OSError for a port or file it cannot have."""
+    Path(values["database"]).parent.mkdir(parents=True, exist_ok=True)
     options = Options(
         host=values["host"], port=values["port"], database=values["database"], seed=values["seed"],
         profile=load_profile(values["profile"]), key_seconds=values["key_ttl"],

@@ -25,7 +25,8 @@ class Control:
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.get("/sandbox/health", self.health, allow_head=False),
+            web.get("/health", self.health),
+            web.get("/sandbox/health", self.health),
             web.get("/sandbox/scripts", self.scripts, allow_head=False),
             web.put("/sandbox/scripts", self.put_script),
             web.delete("/sandbox/scripts", self.delete_scripts),

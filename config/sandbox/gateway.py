@@ -105,9 +105,7 @@ class Gateway:
             raise unexpected(intent, "confirm")
         card = params.get("payment_method") or intent["payment_method"]
         if not card:
-            raise Turned(
-                gateway_error(400, "parameter_missing", "A payment method is needed.", param="payment_method")
-            )
+            raise unexpected(intent, "confirm")  # it lost its card to a decline, or never had one
         code = decline_code(rule) or DECLINING_CARDS.get(str(card))
         if code is not None:
             return self._decline(intent, code)

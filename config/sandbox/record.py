@@ -54,15 +54,21 @@ TABLES = ("intent", "refund", "shipment", "answer", "effect", "attempt", "strike
 class Record:
     """One SQLite file. Use it from one event loop only."""
 
-    def __init__(self, path: str | Path) -> None:
-        self._db = sqlite3.connect(str(path), isolation_level=None, cached_statements=256)
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, timeout=2, isolation_level=None, cached_statements=256)
+        try:
+            self._prepare()
+        except sqlite3.OperationalError as error:
+            raise OSError(f"{path}: {error} (does another sandbox hold it?)") from error
+        self._waiting: list[asyncio.Future[None]] = []
+        self._scheduled = False
+
+    def _prepare(self) -> None:
         self._db.execute("PRAGMA locking_mode=EXCLUSIVE")  # one process a file, and fewer system calls
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("PRAGMA wal_autocheckpoint=4000")
         self._db.executescript(SCHEMA)
-        self._waiting: list[asyncio.Future[None]] = []
-        self._scheduled = False
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Read, seeing what this tick has written so far."""

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import web
 
@@ -29,7 +30,7 @@ class Options:
 
     host: str = "127.0.0.1"
     port: int = 8090
-    database: str = "sandbox.sqlite3"
+    database: Path
     seed: int = 1
     profile: Profile = DEMO
     key_seconds: float = DAY_SECONDS

@@ -15,7 +15,7 @@ class Command(BaseCommand):
     """Serves until stopped. Needs no database of ours."""
 
     help = "Run the sandbox payment gateway and carrier over HTTP."
-    requires_system_checks: list[str] = []  # type: ignore[assignment]
+    requires_system_checks: list[str] = []
     requires_migrations_checks = False
 
     def add_arguments(self, parser: CommandParser) -> None:
