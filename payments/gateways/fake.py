@@ -25,7 +25,6 @@ from sagas.verdicts import Refused, Unavailable
 Status = IntentStatus
 Move = Callable[[Intent, Trouble | None], Intent | Refused]
 T = TypeVar("T", Intent, Refund)
-CONFIRMABLE = frozenset({Status.UNCONFIRMED, Status.DECLINED})
 
 
 class FakeGateway(FakeProvider):
@@ -59,7 +58,9 @@ class FakeGateway(FakeProvider):
         def move(intent: Intent, trouble: Trouble | None) -> Intent | Refused:
             if intent.status in {Status.AUTHORIZED, Status.CAPTURED}:
                 return intent
-            if intent.status not in CONFIRMABLE:
+            if intent.status == Status.DECLINED:
+                return Refused(base.DECLINED, intent.decline_code)
+            if intent.status == Status.VOIDED:
                 return Refused(base.ALREADY_VOIDED, str(intent.status))
             if trouble is not None and trouble.action == "decline":
                 self._keep(replace(intent, status=Status.DECLINED, decline_code=trouble.code))

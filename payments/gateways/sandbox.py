@@ -182,6 +182,8 @@ class SandboxGateway:
             return unreadable("payments", error)
         if intent.status in COUNTS_AS_DONE.get(act, ()):
             return intent
+        if act == "confirm" and intent.status == Status.DECLINED:
+            return Refused(base.DECLINED, intent.decline_code)
         return Refused(TOO_LATE.get(intent.status, base.GATEWAY_REFUSED), str(intent.status))
 
     def _understood(self, answer: Answer, read: Callable[[Any], T]) -> T | Refused | Unknown:
