@@ -240,8 +240,10 @@ class Case:
         elif row.open:
             row = self.touch(row)
             row.tries, row.wake_at = 0, row.lease_until or self.now
+        # The first step's subject exists before the saga does: it is ended even if no step ever ran.
+        first = row.position == 0 and row.state != REFUSED
         undo = self.plan.undo_of(row.position)
-        if undo and (began or row.state == SKIPPED):
+        if undo and (began or first or row.state == SKIPPED):
             self._create(row.position, UNDO, undo, wake_at=None, key=row.key)
 
     def release(self) -> None:
@@ -381,7 +383,9 @@ class Case:
         return self.plan.places[row.position].spec.kind
 
     def _note(self, row: StepRow, outcome: Answer, *, late: bool = False) -> None:
-        row.verdict = row.verdict if late else outcome.word
+        # "Not now" does not answer what an earlier attempt did: that stays unknown.
+        still_unknown = row.verdict == Unknown.word and isinstance(outcome, Unavailable)
+        row.verdict = row.verdict if late or still_unknown else outcome.word
         row.code, row.detail = getattr(outcome, "code", ""), getattr(outcome, "detail", "")[:500]
         self._remember(row, f"late {outcome.word}" if late else outcome.word)
 

@@ -101,6 +101,8 @@ def _claim(
         now, pairs = store.claim(step.name, step.provider, limit=limit, ids=ids)
         if now is None:
             return Batch(), []
+        for row, _ in pairs:
+            _doubt(row)
         settling = {row.id: _unsettled(row, saga) for row, saga in pairs}
         claimed = take(pairs, now=now)
         seen.extend(c.row.id for c in claimed)
@@ -109,10 +111,16 @@ def _claim(
     return batch, asked
 
 
+def _doubt(row: StepRow) -> None:
+    """A lease that ran out: its worker never came back, and what it did is unknown until the provider says."""
+    if row.lease_until is not None:
+        row.verdict = Unknown.word
+
+
 def _unsettled(row: StepRow, saga: SagaRow) -> bool:
-    """Whether an earlier attempt may have done it: its outcome is unknown, or its worker never came back."""
+    """Whether an earlier attempt may have done it. A saga that turns back begins nothing new in any case."""
     turning = row.direction == DO and saga.state in (COMPENSATING, COMPENSATED)
-    return row.verdict == Unknown.word or row.lease_until is not None or turning
+    return row.verdict == Unknown.word or turning
 
 
 def _begin(

@@ -48,9 +48,10 @@ STEPS_OF = f"SELECT {_T} FROM sagas_step t WHERE t.saga_id = ANY(%s::uuid[])"
 
 LEASE = """
 UPDATE sagas_step t
-   SET attempt = u.attempt, epoch = u.epoch, key = u.key, wake_at = u.until, lease_until = u.until, worker = %s,
-       began_at = coalesce(t.began_at, %s)
-  FROM unnest(%s::uuid[], %s::int[], %s::int[], %s::uuid[], %s::timestamptz[]) AS u (id, attempt, epoch, key, until)
+   SET attempt = u.attempt, epoch = u.epoch, verdict = u.verdict, wake_at = u.until, lease_until = u.until,
+       worker = %s, began_at = coalesce(t.began_at, %s)
+  FROM unnest(%s::uuid[], %s::int[], %s::int[], %s::text[], %s::timestamptz[])
+    AS u (id, attempt, epoch, verdict, until)
  WHERE t.id = u.id
 """
 RUN = "UPDATE sagas_saga SET state = 'running', moved_at = %s WHERE id = ANY(%s::uuid[])"
@@ -145,7 +146,7 @@ def steps_of(ids: Iterable[UUID]) -> dict[UUID, list[StepRow]]:
 def lease(steps: Sequence[StepRow], *, now: datetime, worker: str) -> None:
     """Write the claim of an external batch: attempt, epoch, and until when it is ours."""
     if steps:
-        columns = [[getattr(s, c) for s in steps] for c in ("id", "attempt", "epoch", "key", "lease_until")]
+        columns = [[getattr(s, c) for s in steps] for c in ("id", "attempt", "epoch", "verdict", "lease_until")]
         execute(LEASE, [worker, now, *columns])
 
 

@@ -1,0 +1,200 @@
+"""A world without a database: one saga by the engine's rules, a provider with a memory, workers that die or linger.
+
+It does what the engine's shell does around the rules (claim, lease, fence, settle), in memory, so that hundreds of
+thousands of histories can be tried.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from sagas.definition import prepare
+from sagas.engine import asked as intents
+from sagas.engine.asked import Asked
+from sagas.engine.core import Case, Outcome, first_rows
+from sagas.engine.rows import COMPENSATING, DO, FINAL, PARKED, UNDO, Change, SagaRow, StepRow
+from sagas.ids import uuid7
+from sagas.steps import NotDone, get_step
+from sagas.verdicts import Done, Refused, Unavailable, Unknown
+from tests.sagas import toys
+
+START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+LEASE = timedelta(seconds=60)
+PLAN = prepare(toys.TOY)
+
+
+@dataclass
+class Flight:
+    """A claim that was taken and has not been recorded: a call on its way, or a worker that died or lingers."""
+
+    row: StepRow
+    epoch: int
+    settling: bool
+    outcome: Outcome | None = None
+    paused: bool = False  #: Stopped before its call; it makes it when it wakes.
+
+    @property
+    def lingers(self) -> bool:
+        return self.paused or self.outcome is not None
+
+
+@dataclass
+class World:
+    """One saga, its rows as stored, what the outside really did, and what is still in flight."""
+
+    now: datetime = START
+    rng: Random = field(default_factory=lambda: Random(7))
+    live: set[str] = field(default_factory=set)
+    done_ever: list[str] = field(default_factory=list)
+    undone: list[str] = field(default_factory=list)
+    flights: list[Flight] = field(default_factory=list)
+    epochs: list[int] = field(default_factory=list)
+    captures: int = 0
+
+    def __post_init__(self) -> None:
+        self.saga = SagaRow(uuid7(), toys.TOY.name, 1, uuid7(), uuid7(), "A-1", "A-1", 100, "EUR", {}, "")
+        self.rows = {(r.position, r.direction): r for r in first_rows(PLAN, self.saga, now=self.now)}
+
+    # --- the shell around the rules ------------------------------------------------------------------------
+
+    def due(self) -> list[StepRow]:
+        if self.saga.hold in ("parked", "paused"):
+            return []
+        rows = [r for r in self.rows.values() if r.open and r.wake_at is not None and r.wake_at <= self.now]
+        return sorted(rows, key=lambda r: (r.position, r.direction))
+
+    def claim(self, row: StepRow) -> Flight:
+        turning = row.direction == DO and self.saga.state in (COMPENSATING, *FINAL)
+        if row.lease_until is not None:
+            row.verdict = "unknown"
+        settling = row.verdict == "unknown" or turning
+        row.attempt, row.epoch, row.began_at = row.attempt + 1, self.saga.epoch, row.began_at or self.now
+        if self.saga.state == "pending":
+            self.saga.state = "running"
+        flight = Flight(row.copy(), self.saga.epoch, settling)
+        if get_step(row.name).external:
+            row.lease_until = row.wake_at = self.now + LEASE
+            self.flights.append(flight)
+        return flight
+
+    def record(self, flight: Flight, outcome: Outcome) -> None:
+        """Store an answer as the engine does: in its own attempt, or late."""
+        row = self.rows[flight.row.position, flight.row.direction]
+        case = self._case()
+        if row.open and row.attempt == flight.row.attempt:
+            case.answer(row, outcome)
+        else:
+            case.late_answer(row, outcome)
+        self.take(case.change())
+
+    def ask(self, kind: str, **payload: Any) -> str:
+        case = self._case()
+        reply = intents.apply(case, Asked(uuid7(), self.saga.id, kind, "ann", "because", payload))
+        self.take(case.change())
+        return reply.state
+
+    def take(self, change: Change) -> None:
+        assert change.saga.epoch >= self.saga.epoch
+        self.saga = change.saga
+        for row in (*change.updated, *change.created):
+            self.rows[row.position, row.direction] = row
+
+    def _case(self) -> Case:
+        return Case(PLAN, self.saga, self.rows.values(), now=self.now, rng=self.rng)
+
+    # --- the outside ---------------------------------------------------------------------------------------
+
+    def really_do(self, row: StepRow) -> Outcome:
+        """The effect happens (or is taken back) out there; the same key twice is once."""
+        what = row.name.partition(".")[2]
+        if row.direction == UNDO:
+            target = PLAN.places[row.position].spec.name.partition(".")[2]
+            self.live.discard(target)
+            self.undone.append(what)
+        elif what not in self.live:
+            self.live.add(what)
+            self.done_ever.append(what)
+        return Done()
+
+    def look_up(self, row: StepRow) -> Outcome:
+        """Settle: ask what an earlier attempt did."""
+        what = row.name.partition(".")[2]
+        if row.direction == UNDO:
+            target = PLAN.places[row.position].spec.name.partition(".")[2]
+            return Done() if target not in self.live else self.really_do(row)
+        return Done() if what in self.live else NotDone()
+
+    def run(self, row: StepRow, verdict: str) -> None:
+        """Claim a due row and let its handler come to `verdict`. `killed` and `lost` never record by themselves."""
+        flight = self.claim(row)
+        local = not get_step(row.name).external
+        if verdict == "killed":
+            if local:
+                self._roll_back(row, flight)
+            return
+        if verdict == "paused" and not local:
+            flight.paused = True
+            return
+        outcome = self._outcome(flight, verdict)
+        if verdict == "lost":
+            flight.outcome = outcome
+            if local:
+                self.record(flight, outcome)
+            return
+        self.flights = [f for f in self.flights if f is not flight]
+        self.record(flight, outcome)
+
+    def wake(self, flight: Flight) -> None:
+        """A worker that lingered goes on: it makes its call if it had not, and records what it got."""
+        self.flights.remove(flight)
+        if flight.paused:
+            flight.outcome = self._outcome(flight, "done")
+        if flight.outcome is not None:
+            self.record(flight, flight.outcome)
+
+    def _roll_back(self, row: StepRow, flight: Flight) -> None:
+        row.attempt = flight.row.attempt - 1
+
+    def _outcome(self, flight: Flight, verdict: str) -> Outcome:
+        row = flight.row
+        match verdict:
+            case "unknown_done" if get_step(row.name).external:
+                if not flight.settling:
+                    self.really_do(row)
+                return Unknown("dropped")
+            case "unknown_not_done" if get_step(row.name).external:
+                return Unknown("dropped")
+            case "unavailable":
+                return Unavailable("busy")
+            case "refused" if row.direction == DO and row.position <= 3 and not flight.settling:
+                return Refused("no")
+            case _:
+                return self.look_up(row) if flight.settling else self.really_do(row)
+
+    def settle(self) -> None:
+        """Everything works from now on; time passes; people retry what is parked. Lingering answers come in late."""
+        for _ in range(200):
+            for flight in self.flights[:]:
+                self.wake(flight)
+            if self.saga.hold in ("parked", "paused"):
+                self.ask("resume")
+            for row in self.due():
+                self.run(self.rows[row.position, row.direction], "done")
+            if self.saga.state in FINAL and not self.flights:
+                return
+            wakes = [r.wake_at for r in self.rows.values() if r.open and r.wake_at]
+            self.now = max(self.now, min(wakes, default=self.now)) + timedelta(milliseconds=1)
+        raise AssertionError(f"never settled: {self.saga} {list(self.rows.values())}")
+
+
+def silent(world: World) -> bool:
+    """Whether the saga stands still with nobody to wake it (I9)."""
+    if world.saga.state in FINAL or world.saga.hold in (PARKED, "paused"):
+        return False
+    return not any(r.open and r.wake_at is not None for r in world.rows.values())
+
+
+__all__ = ["World", "silent"]
