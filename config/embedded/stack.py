@@ -44,6 +44,7 @@ class Stack:
         web: bool = False,
         web_port: int = WEB_PORT,
         purpose: str = "make up",
+        sandbox_arguments: Sequence[str] = (),
         say: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self.state = state
@@ -54,6 +55,7 @@ class Stack:
         self.say = say
         self.supervisor = Supervisor(processes=state.processes, logs=state.logs, say=say)
         self._purpose = purpose
+        self._sandbox_arguments = tuple(sandbox_arguments)
         self._exit = ExitStack()
         self.env: dict[str, str] = {}
 
@@ -129,13 +131,13 @@ class Stack:
         for number in range(1, self.workers + 1):
             self.supervisor.await_ready(f"worker-{number}")
 
-    def start_sandbox(self, *arguments: str) -> None:
+    def start_sandbox(self) -> None:
         """Start the sandbox gateway and carrier unless WAYBILL_SANDBOX_URL names one already running."""
         url = os.environ.get("WAYBILL_SANDBOX_URL")
         if not url:
             port = free_port()
             url = f"http://127.0.0.1:{port}"
-            self.supervisor.start(self.sandbox(port, arguments))
+            self.supervisor.start(self.sandbox(port, self._sandbox_arguments))
         self.env["WAYBILL_SANDBOX_URL"] = url
         self.state.note(sandbox_url=url)
 

@@ -1,0 +1,10 @@
+-- I3: For each payment the ledger's clearing account equals what the provider captured less what it refunded.
+SELECT 'payment ' || p.id, coalesce(l.total, 0), coalesce(i.captured, 0) - coalesce(r.total, 0)
+  FROM payments_payment p
+  LEFT JOIN (SELECT e.payment_id, sum(l.amount_minor) AS total
+               FROM payments_journalline l JOIN payments_journalentry e ON e.id = l.entry_id
+              WHERE l.account = 'provider_clearing' GROUP BY 1) l ON l.payment_id = p.id
+  LEFT JOIN provider_intent i ON i.id = p.provider_id
+  LEFT JOIN (SELECT intent_id, sum(amount) AS total FROM provider_refund WHERE status = 'succeeded' GROUP BY 1) r
+    ON r.intent_id = p.provider_id
+ WHERE coalesce(l.total, 0) <> coalesce(i.captured, 0) - coalesce(r.total, 0)

@@ -1,0 +1,1 @@
+"""The demonstration: real orders through the whole system, from one command."""

@@ -1,0 +1,54 @@
+"""`manage.py audit`: do the books balance? Exit 1 on any breach."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from config.audit import Finding, audit, passed
+from config.audit.listing import Listing, ProviderSilent, fetch
+
+
+class Command(BaseCommand):
+    help = (
+        "Recompute invariants I1 to I10 from the rows and compare with the sandbox's own listing over HTTP."
+        " Only reads. Exit 1 if anything is breached or the provider could not be asked."
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+        parser.add_argument("--url", default="", help="the sandbox, if not the configured one")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        findings = audit(self._listing(options["url"] or settings.WAYBILL.sandbox_url))
+        if options["json"]:
+            report = {"passed": passed(findings), "findings": [asdict(f) for f in findings]}
+            self.stdout.write(json.dumps(report, indent=2))
+        else:
+            self._print(findings)
+        if not passed(findings):
+            sys.exit(1)
+
+    def _listing(self, url: str) -> Listing | None:
+        try:
+            return fetch(url)
+        except ProviderSilent as silent:
+            self.stderr.write(f"The provider could not be asked: {silent}")
+            return None
+
+    def _print(self, findings: list[Finding]) -> None:
+        self.stdout.write("Audit")
+        for f in findings:
+            mark = "skipped" if f.skipped else f"{f.breaches} breaches" if f.breaches else "ok"
+            self.stdout.write(f"  {f.invariant:<4}{mark:<14}{f.promise}")
+            for example in f.examples:
+                self.stdout.write(f"        {example}")
+        breaches = sum(f.breaches for f in findings)
+        verdict = "The books balance." if passed(findings) else f"The books do not balance: {breaches} breaches."
+        self.stdout.write(verdict)
