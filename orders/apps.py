@@ -13,3 +13,4 @@ class OrdersConfig(AppConfig):
         from sagas.registry import load_app_modules
 
         load_app_modules(self.name)
+        load_app_modules(f"{self.name}.giving_back")

@@ -9,6 +9,9 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from orders import states
+from orders.giving_back.models import CreditNote as CreditNote  # Django finds an app's models here
+from orders.imports.models import ImportedDocument as ImportedDocument
+from orders.imports.models import ImportFile as ImportFile
 from sagas.ids import uuid7
 
 

@@ -1,0 +1,1 @@
+"""Giving back after the capture: cancellations before the hand-over, returns after it, and credit notes."""

@@ -1,0 +1,145 @@
+"""What the sagas that give back ask of orders. Set-based, in the engine's transaction, safe to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from orders import repository
+from orders.aggregate import Order
+from orders.giving_back import notes, rules
+from orders.giving_back.models import CreditNote
+from orders.giving_back.notes import Finished
+from orders.states import LockKind, State
+from sagas.steps import StepCall
+from sagas.verdicts import Answer, Done, IllegalMove, Refused
+
+Act = Callable[[Order, StepCall, datetime], dict[str, Any]]
+
+
+def begin_cancellations(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
+    """Make sure that each saga holds its order. It was locked in the commit that started the saga."""
+    return _decide(calls, _begin, now)
+
+
+def abandon_cancellations(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
+    """The goods left first: the orders go on, and their notes wait as returns. Publishes CancellationLost."""
+    answers = _decide(calls, _abandon, now)
+    notes.become_returns(_note_ids(calls), now=now)
+    return answers
+
+
+def close_cancellations(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
+    """Count the pieces as cancelled, let go of the order, end the note.
+
+    Publishes OrderLinesCancelled, OrderCancelled if nothing is left to ship, and CreditNoteApplied.
+    """
+    answers = _decide(calls, _close_cancellation, now)
+    _finish_notes(calls, answers, now)
+    return answers
+
+
+def receive_returns(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
+    """The goods are here. Opens the return unless it is open already. Publishes ReturnOpened."""
+    return _decide(calls, _receive, now)
+
+
+def inspect_returns(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
+    """Accept at most what the order has left, and refund at most what was not credited yet."""
+    return _decide(calls, _inspect, now)
+
+
+def close_returns(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
+    """Count the pieces as returned, let go of the order, end the note.
+
+    Publishes GoodsReturned and CreditNoteApplied.
+    """
+    answers = _decide(calls, _close_return, now)
+    _finish_notes(calls, answers, now)
+    return answers
+
+
+def _decide(calls: Sequence[StepCall], act: Act, now: datetime) -> list[Answer]:
+    orders = repository.load((call.subject_id for call in calls), with_lines=True)
+    answers = [_verdict(act, orders[call.subject_id], call, now) for call in calls]
+    correlations = {call.subject_id: call.correlation_id for call in calls}
+    repository.save(orders.values(), now=now, correlations=correlations)
+    return answers
+
+
+def _verdict(act: Act, order: Order, call: StepCall, now: datetime) -> Answer:
+    try:
+        return Done(act(order, call, now))
+    except Refused as refused:
+        return refused
+
+
+def _begin(order: Order, call: StepCall, now: datetime) -> dict[str, Any]:
+    if not _holds(order, call, LockKind.CANCEL):
+        order.request_cancellation(call.saga_id, reason=call.reference, whole=call.input["whole"], now=now)
+    return {}
+
+
+def _abandon(order: Order, call: StepCall, now: datetime) -> dict[str, Any]:
+    if _holds(order, call, LockKind.CANCEL):
+        order.abandon_cancellation(call.saga_id, code=call.cause_code or call.cause, now=now)
+    return {}
+
+
+def _close_cancellation(order: Order, call: StepCall, now: datetime) -> dict[str, Any]:
+    if not _holds(order, call, LockKind.CANCEL):
+        return {}
+    reason = order.cancel_reason
+    lines = order.lines.values()
+    gone = rules.everything_left(lines) if call.input["whole"] else rules.within(lines, call.input["lines"])
+    order.cancel_lines(call.saga_id, gone, amount_minor=call.input["refund_minor"], now=now)
+    if order.state is State.CANCELLING:
+        order.cancel(call.saga_id, reason=reason, now=now)
+    return {}
+
+
+def _receive(order: Order, call: StepCall, now: datetime) -> dict[str, Any]:
+    if order.state is not State.CANCELLED and not _holds(order, call, LockKind.RETURN):
+        order.open_return(call.saga_id, now=now)
+    return {}
+
+
+def _inspect(order: Order, call: StepCall, _: datetime) -> dict[str, Any]:
+    asked = call.input["refund_minor"] + call.input["credit_minor"]
+    share = rules.share(asked, order)
+    accepted = rules.within(order.lines.values(), call.input["lines"])
+    return {"lines": accepted, "refund_minor": share.refund_minor, "credit_minor": share.credit_minor}
+
+
+def _close_return(order: Order, call: StepCall, now: datetime) -> dict[str, Any]:
+    if _holds(order, call, LockKind.RETURN):
+        lines, amount = call.input["lines"], call.input["refund_minor"]
+        order.return_goods(call.saga_id, lines, amount_minor=amount, now=now)
+    elif order.state is not State.CANCELLED:
+        raise IllegalMove(detail=f"{order.external_reference} is not held by {call.saga_id} for a return")
+    return {}
+
+
+def _holds(order: Order, call: StepCall, kind: LockKind) -> bool:
+    return (order.lock_saga, order.lock_kind) == (call.saga_id, kind)
+
+
+def _finish_notes(calls: Sequence[StepCall], answers: Sequence[Answer], now: datetime) -> None:
+    closed = [call for call, answer in zip(calls, answers, strict=True) if isinstance(answer, Done)]
+    finished = [
+        Finished(
+            UUID(call.input["note_id"]),
+            CreditNote.State.APPLIED,
+            call.input["refunded_minor"],
+            call.input["credited_minor"],
+        )
+        for call in closed
+        if call.input["note_id"]
+    ]
+    notes.finish(finished, now=now)
+
+
+def _note_ids(calls: Sequence[StepCall]) -> list[UUID]:
+    return [UUID(call.input["note_id"]) for call in calls if call.input["note_id"]]
