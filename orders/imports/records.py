@@ -136,22 +136,22 @@ Fact = OrderDraft | tuple[CreditDraft, ...] | AdjustmentDraft
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One document of the file: `rows` rows, of which `reported` were left out with a reason.
+    """One document of the file. The lines in `taken` became its fact, those in `reported` were left out.
 
     `reference` is "" for a row whose document cannot be told. `digest` is equal for equal content.
     """
 
     reference: str
     kind: str
-    rows: int
     digest: str
     fact: Fact | None
+    taken: tuple[int, ...]
     reported: tuple[Reported, ...]
 
     @property
-    def rows_imported(self) -> int:
-        """Rows that became part of the fact."""
-        return self.rows - len(self.reported)
+    def rows(self) -> int:
+        """Rows of the file that this record accounts for."""
+        return len(self.taken) + len(self.reported)
 
 
 class OrderFile(Protocol):

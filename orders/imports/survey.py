@@ -26,8 +26,12 @@ class Survey:
     _names: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     _orders_with: dict[str, list[str] | None] = field(default_factory=dict)
 
-    def add(self, record: Record) -> None:
-        """Take one record into account."""
+    def add(self, record: Record, *, needs_stock: bool = True) -> None:
+        """Take one record into account. One that was imported before needs no stock any more."""
+        if isinstance(record.fact, OrderDraft):
+            self._note_names(record.fact)
+        if not needs_stock:
+            return
         match record.fact:
             case OrderDraft() as order:
                 self._add_order(order)
@@ -78,10 +82,13 @@ class Survey:
         goods = [line for line in order.lines if line.kind == GOODS]
         for line in goods:
             self.sold[line.sku] += line.quantity
-            if line.name and line.unit_price_minor:
-                self._names[line.sku][line.name] += 1
         for sku in {line.sku for line in goods}:
             self._note_order(sku, order.reference)
+
+    def _note_names(self, order: OrderDraft) -> None:
+        for line in order.lines:
+            if line.kind == GOODS and line.name and line.unit_price_minor:
+                self._names[line.sku][line.name] += 1
 
     def _note_order(self, sku: str, reference: str) -> None:
         known = self._orders_with.setdefault(sku, [])

@@ -66,12 +66,13 @@ class _Desk:
             left_out += others
         except Contradictory as fault:
             left_out += [_reported(row, fault.code, fault.detail) for row in invoice.rows]
+        not_taken = {row.line for row in left_out}
         return Record(
             reference=invoice.number,
             kind=kind.value,
-            rows=invoice.size,
             digest=_digest(invoice.rows),
             fact=fact,
+            taken=tuple(row.line for row in invoice.rows if row.line not in not_taken),
             reported=tuple(left_out),
         )
 

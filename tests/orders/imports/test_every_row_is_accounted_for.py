@@ -53,12 +53,12 @@ def _read(content: bytes) -> tuple[list[Record], int]:
 
 def _accounted(records: list[Record], rows_read: int) -> None:
     lines = [row.line for record in records for row in record.reported]
-    imported = sum(record.rows_imported for record in records)
+    imported = sum(len(record.taken) for record in records)
     assert imported + len(lines) == rows_read
     assert len(lines) == len(set(lines))
     assert all(row.code for record in records for row in record.reported)
-    assert all(record.rows_imported == 0 for record in records if record.fact is None)
-    assert all(record.rows_imported > 0 for record in records if record.fact is not None)
+    assert all(len(record.taken) == 0 for record in records if record.fact is None)
+    assert all(len(record.taken) > 0 for record in records if record.fact is not None)
 
 
 @settings(max_examples=150, deadline=None)
