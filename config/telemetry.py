@@ -69,8 +69,8 @@ def all_processes() -> CollectorRegistry:
 
 
 def row_collectors() -> Iterable[Collector]:
-    """Collectors that read rows: each app may offer `ROW_COLLECTORS` in its metrics.py."""
+    """Collectors that read rows: each app may offer `ROW_COLLECTORS` in its gauges.py."""
     for app in apps.get_app_configs():
-        name = f"{app.name}.metrics"
+        name = f"{app.name}.gauges"
         if not app.name.startswith(("django.", "rest_framework")) and find_spec(name) is not None:
             yield from getattr(import_module(name), "ROW_COLLECTORS", ())
