@@ -93,8 +93,7 @@ class Payment(Moving):
         State.AUTHORIZING: {State.AUTHORIZED, State.DECLINED, State.VOIDING, State.VOIDED, State.UNKNOWN},
         State.AUTHORIZED: {State.CAPTURING, State.CAPTURED, State.VOIDING, State.VOIDED, State.EXPIRED},
         State.CAPTURING: {
-            State.CAPTURED, State.CAPTURE_FAILED, State.AUTHORIZED, State.VOIDING, State.VOIDED,
-            State.EXPIRED, State.UNKNOWN,
+            State.CAPTURED, State.CAPTURE_FAILED, State.AUTHORIZED, State.EXPIRED, State.UNKNOWN,
         },
         State.CAPTURE_FAILED: {State.CAPTURED, State.VOIDING, State.EXPIRED},
         State.VOIDING: {State.VOIDED, State.CAPTURED, State.EXPIRED, State.UNKNOWN},

@@ -20,7 +20,7 @@ State = Payment.State
 Operation = Payment.Operation
 
 #: From here a void goes to the provider, if the provider knows the payment at all.
-VOIDABLE = {State.CREATED, State.AUTHORIZING, State.AUTHORIZED, State.CAPTURING, State.CAPTURE_FAILED}
+VOIDABLE = {State.CREATED, State.AUTHORIZING, State.AUTHORIZED, State.CAPTURE_FAILED}
 GONE = {State.VOIDED, State.DECLINED, State.EXPIRED}
 
 
@@ -49,6 +49,10 @@ def _begin(refunds: Refunds, call: StepCall) -> PaymentRow | RefundRow | Answer:
         return Done()
     if payment.state == State.CAPTURED:
         return _give_back(refunds, call, payment) or Done()
+    if payment.state == State.CAPTURING:
+        return Unavailable(
+            "payments.capture_in_flight"
+        )  # it moved first: its outcome decides what is given back
     if not payment.provider_id:
         released(refunds.sheet, payment, call)
         return Done()
