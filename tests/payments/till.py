@@ -72,10 +72,13 @@ class Till:
         self.attempts[step, self.id(saga)] += 1
         known: dict[str, Any] = {
             "saga_id": self.id(saga), "step_id": self.id(f"{saga} {step}"), "step": step,
-            "key": operation_key(self.shop_id, reference, do, intent), "subject_id": self.id(reference.partition("/")[0]),
+            "key": operation_key(self.shop_id, reference, do, intent),
+            "subject_id": self.id(reference.partition("/")[0]),
             "shop_id": self.shop_id, "reference": reference, "search_key": reference,
-            "input": {"payment_method": "pm_card_visa"}, "subject": None, "amount_minor": amount, "currency": "GBP",
-            "attempt": self.attempts[step, self.id(saga)], "epoch": 0, "intent_number": intent, "memo": {},
+            "input": {"payment_method": "pm_card_visa"}, "subject": None, "amount_minor": amount,
+            "currency": "GBP",
+            "attempt": self.attempts[step, self.id(saga)], "epoch": 0, "intent_number": intent,
+            "memo": {},
             "now": self.clock.now, "correlation_id": f"request of {reference}",
         }  # fmt: skip
         return StepCall(**known | more)
@@ -125,6 +128,18 @@ class Till:
         """The claiming transaction."""
         with transaction.atomic():
             return HANDLERS[calls[0].step].begin(calls)
+
+    def asked(self, call: StepCall) -> Ask:
+        """One call that has begun and is to be put to the provider."""
+        [begun] = self.begin([call])
+        assert isinstance(begun, Ask)
+        return begun
+
+    def created(self, ask: Ask) -> Ask:
+        """The first half of an authorization: the intent exists, its id is stored. Asked again: confirmed."""
+        [kept] = self.record([(ask.call, self.ask(ask))])
+        assert isinstance(kept, Continue)
+        return self.again(ask, kept)
 
     def ask(self, ask: Ask) -> Answer | Continue:
         """What the thread does."""
