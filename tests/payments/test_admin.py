@@ -1,0 +1,72 @@
+"""Staff see the money and cannot touch it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from payments.models import Payment
+from tests.payments.factories import a_payment
+from tests.payments.till import Till
+
+
+@pytest.fixture
+def staff(db: None, client: Client) -> Client:
+    """A superuser, who may do whatever anybody may."""
+    client.force_login(User.objects.create_superuser("ada"))
+    return client
+
+
+@pytest.mark.parametrize("page", ["payment", "refund", "journalentry"])
+def test_the_lists_open_with_a_fixed_number_of_statements_and_no_full_count(
+    till: Till, staff: Client, django_assert_max_num_queries: Any, page: str
+) -> None:
+    for n in range(20):
+        till.captured(f"A-{n}")
+        till.refund(f"A-{n}/C-1", refund=100, credit=5)
+
+    with django_assert_max_num_queries(6) as seen:
+        answer = staff.get(f"/admin/payments/{page}/")
+
+    assert answer.status_code == 200
+    assert b"GBP" in answer.content
+    assert not [q for q in seen.captured_queries if "count(*)" in q["sql"].lower()]
+
+
+def test_a_payments_page_tells_its_refunds_and_its_ledger(till: Till, staff: Client) -> None:
+    till.captured("A-1")
+    till.refund("A-1/C-1", refund=400)
+
+    answer = staff.get(f"/admin/payments/payment/{till.payment('A-1').pk}/change/")
+
+    text = answer.content.decode()
+    assert answer.status_code == 200
+    assert "succeeded 400 GBP" in text
+    assert "provider_clearing 1000 GBP, sales -1000 GBP" in text
+
+
+def test_f80_nobody_edits_adds_or_deletes_a_payment(staff: Client) -> None:
+    payment = a_payment()
+    page = f"/admin/payments/payment/{payment.pk}"
+
+    codes = [
+        staff.post(f"{page}/change/", {"state": "captured"}).status_code,
+        staff.post(f"{page}/delete/", {"post": "yes"}).status_code,
+        staff.get("/admin/payments/payment/add/").status_code,
+    ]
+
+    assert codes == [403, 403, 403]
+    assert Payment.objects.get().state == Payment.State.AUTHORIZED
+
+
+@pytest.mark.parametrize("wanted", ["no uuid at all", "pi_77"])
+def test_a_search_finds_by_the_providers_id_and_takes_any_text(staff: Client, wanted: str) -> None:
+    a_payment(provider_id="pi_77", reference="A-77")
+
+    answer = staff.get("/admin/payments/payment/", {"q": wanted})
+
+    assert answer.status_code == 200
+    assert (b"A-77" in answer.content) == (wanted == "pi_77")
