@@ -13,6 +13,7 @@ from inventory.commands.movements import (
     ensure_locations,
     movement_key,
     record_movements,
+    set_location,
 )
 from inventory.commands.release import (
     ReleaseReservation,
@@ -46,5 +47,6 @@ __all__ = [
     "release_reservations",
     "reserve_stock",
     "restock_goods",
+    "set_location",
     "withdraw_allocations",
 ]

@@ -31,6 +31,8 @@ SELECT u.*, 0, %s FROM unnest(%s::uuid[], %s::uuid[], %s::text[]) AS u (id, shop
  ORDER BY shop_id, code
 ON CONFLICT (shop_id, code) DO NOTHING
 """
+SET_PRIORITY = "UPDATE inventory_location SET priority = %s WHERE shop_id = %s AND code = %s"
+
 INSERT_MISSING_STOCK = """
 INSERT INTO inventory_stock (location_id, sku, on_hand, held, allocated, unavailable)
 SELECT u.location_id, u.sku, 0, 0, 0, 0 FROM unnest(%s::uuid[], %s::text[]) AS u (location_id, sku)
@@ -103,6 +105,12 @@ def ensure_locations(places: Iterable[tuple[UUID, str]], *, now: datetime) -> No
     if wanted:
         columns = [[uuid7() for _ in wanted], [shop for shop, _ in wanted], [code for _, code in wanted]]
         execute(INSERT_MISSING_LOCATIONS, [now, *columns])
+
+
+def set_location(shop_id: UUID, code: str, *, priority: int, now: datetime) -> None:
+    """Make a location, or give one that exists its priority. Safe to repeat."""
+    ensure_locations([(shop_id, code)], now=now)
+    execute(SET_PRIORITY, [priority, shop_id, code])
 
 
 def record_movements(moves: Sequence[MoveStock], *, now: datetime) -> list[Answer]:
