@@ -15,7 +15,6 @@ WITHDRAW_SHIPMENT = "shipping.withdraw_shipment"
 ALREADY_CANCELLED = "shipping.already_cancelled"
 ALREADY_HANDED_OVER = "shipping.already_handed_over"
 NO_SUCH_SHIPMENT = "shipping.no_such_shipment"
-NOT_READY = "shipping.not_ready"
 CANCELLED = "shipping.cancelled"
 
 
@@ -67,20 +66,6 @@ class ShipmentWithdrawn(ShipmentEvent):
     """Part of the parcel will not be sent. `lines` is what was taken out; the label stays."""
 
     lines: list[dict[str, Any]]
-
-
-@register_event("shipping.ShipmentReady")
-@dataclass(frozen=True, kw_only=True)
-class ShipmentReady(ShipmentEvent):
-    """The order is paid and confirmed: the carrier may take the parcel."""
-
-
-@register_event("shipping.ShipmentStopped")
-@dataclass(frozen=True, kw_only=True)
-class ShipmentStopped(ShipmentEvent):
-    """The parcel may not leave although its order is confirmed; `reason` says why."""
-
-    reason: str
 
 
 @register_event("shipping.ShipmentHandedOver")

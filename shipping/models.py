@@ -1,0 +1,118 @@
+"""Rows of shipping: a parcel, its label at the carrier, and what is in it. No street address is kept here."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from sagas.ids import uuid7
+
+SKU_LENGTH = 100
+NOT_LIVE = ("voided", "label_failed")
+
+
+class Shipment(models.Model):
+    """One parcel of one order. Its address is read from the person when the carrier is asked."""
+
+    class State(models.TextChoices):
+        LABEL_PENDING = "label_pending"  #: The carrier is about to be asked, or may be asked again.
+        UNKNOWN = "unknown"  #: The carrier may have sold a label. Left only by asking it.
+        LABEL_BOUGHT = "label_bought"  #: There is a paid label; the parcel is in the house.
+        LABEL_FAILED = "label_failed"  #: The carrier will not take it. Final, unless a late label shows up.
+        VOID_PENDING = "void_pending"  #: The label is being given back; the carrier decides who was first.
+        VOIDED = "voided"  #: No label, and none may be bought. Final, unless a late label shows up.
+        HANDED_OVER = "handed_over"  #: The carrier has it. From here on giving back is a return.
+        DELIVERED = "delivered"  #: The customer has it. Final.
+
+    MOVES: ClassVar[dict[str, set[str]]] = {
+        State.LABEL_PENDING: {
+            State.LABEL_BOUGHT, State.LABEL_FAILED, State.UNKNOWN, State.VOID_PENDING, State.VOIDED,
+        },
+        State.UNKNOWN: {State.LABEL_PENDING, State.LABEL_BOUGHT, State.LABEL_FAILED, State.VOID_PENDING},
+        State.LABEL_BOUGHT: {State.VOID_PENDING, State.HANDED_OVER},
+        State.VOID_PENDING: {State.VOIDED, State.HANDED_OVER},
+        State.HANDED_OVER: {State.DELIVERED},
+        State.VOIDED: {State.LABEL_BOUGHT},
+        State.LABEL_FAILED: {State.LABEL_BOUGHT},
+        State.DELIVERED: set(),
+    }  # fmt: skip
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    key = models.UUIDField()  #: The booking step's key; a cancellation that comes first takes its place.
+    keys = ArrayField(models.UUIDField(), default=list)  #: Every key the carrier was asked with.
+    shop_id = models.UUIDField()
+    order_id = models.UUIDField()
+    reference = models.CharField(max_length=200)
+    location_id = models.UUIDField(null=True)  #: Where it leaves from; null when the goods come from several.
+    country = models.CharField(max_length=2)
+    state = models.CharField(max_length=13, choices=State, default=State.LABEL_PENDING)
+    code = models.CharField(max_length=100, default="")  #: Why the carrier refused, or what is unknown.
+    carrier_id = models.CharField(max_length=100, default="")
+    tracking = models.CharField(max_length=100, default="")
+    price_minor = models.BigIntegerField(default=0)
+    surplus = ArrayField(
+        models.CharField(max_length=100), default=list
+    )  #: Labels too many, still to be voided.
+    applied = ArrayField(models.UUIDField(), default=list)  #: Withdrawals it has taken in.
+    ready_at = models.DateTimeField(null=True)  #: Since when the carrier may take it: its order is confirmed.
+    stop_reason = models.CharField(max_length=100, default="")  #: Why it may not leave all the same.
+    stop_version = models.IntegerField(default=0)  #: The version of the stock news that decided it.
+    version = models.IntegerField(default=0)  #: How many events its stream has.
+    made_at = models.DateTimeField()
+    moved_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["key"], name="shipping_shipment_key_once"),
+            models.UniqueConstraint(
+                fields=["order_id"],
+                condition=~Q(state__in=NOT_LIVE),
+                name="shipping_shipment_one_live_per_order",
+            ),
+            models.UniqueConstraint(
+                fields=["carrier_id"], condition=~Q(carrier_id=""), name="shipping_shipment_label_once"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=("label_bought", "handed_over", "delivered")) | ~Q(carrier_id=""),
+                name="shipping_shipment_bought_has_a_label",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index("order_id", name="shipping_shipment_order"),
+            models.Index("id", name="shipping_shipment_to_hand_over", condition=Q(state="label_bought")),
+            models.Index("id", name="shipping_shipment_to_deliver", condition=Q(state="handed_over")),
+            models.Index("id", name="shipping_shipment_surplus", condition=~Q(surplus=[])),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reference}: {self.state}"
+
+
+class ShipmentLine(models.Model):
+    """One SKU of a parcel."""
+
+    pk = models.CompositePrimaryKey("shipment_id", "sku")
+    shipment = models.ForeignKey(Shipment, on_delete=models.CASCADE, related_name="lines", db_index=False)
+    sku = models.CharField(max_length=SKU_LENGTH)
+    quantity = models.BigIntegerField()
+    withdrawn = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="shipping_line_has_something"),
+            models.CheckConstraint(
+                condition=Q(withdrawn__gte=0, withdrawn__lte=F("quantity")),
+                name="shipping_line_withdraws_at_most_what_it_has",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.open} {self.sku}"
+
+    @property
+    def open(self) -> int:
+        """What is to be sent, or was."""
+        return self.quantity - self.withdrawn

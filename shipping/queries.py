@@ -1,0 +1,55 @@
+"""Every read of shipping."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from sagas.sql import rows
+from shipping.models import Shipment
+
+FIRST = UUID(int=0)
+
+TO_HAND_OVER = """
+SELECT id, carrier_id FROM shipping_shipment
+ WHERE state = 'label_bought' AND ready_at IS NOT NULL AND stop_reason = ''
+   AND id > %s AND NOT order_id = ANY(%s::uuid[])
+ ORDER BY id LIMIT %s
+"""
+TO_DELIVER = """
+SELECT id, carrier_id FROM shipping_shipment WHERE state = 'handed_over' AND id > %s ORDER BY id LIMIT %s
+"""
+SURPLUS = """
+SELECT id, label FROM shipping_shipment, unnest(surplus) AS label WHERE surplus <> '{}' ORDER BY id LIMIT %s
+"""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A parcel that waits to be taken or brought, and its name at the carrier."""
+
+    id: UUID
+    carrier_id: str
+
+
+def to_hand_over(
+    *, limit: int, after: UUID | None = None, except_orders: Collection[UUID] = ()
+) -> list[Waiting]:
+    """Parcels that may leave, oldest first: label bought, order confirmed, nothing against it."""
+    return [Waiting(*row) for row in rows(TO_HAND_OVER, [after or FIRST, list(except_orders), limit])]
+
+
+def to_deliver(*, limit: int, after: UUID | None = None) -> list[Waiting]:
+    """Parcels the carrier has, oldest first."""
+    return [Waiting(*row) for row in rows(TO_DELIVER, [after or FIRST, limit])]
+
+
+def surplus_labels(*, limit: int) -> list[Waiting]:
+    """Labels too many that still have to be given back, each with its shipment."""
+    return [Waiting(*row) for row in rows(SURPLUS, [limit])]
+
+
+def shipments_of(order_id: UUID) -> list[Shipment]:
+    """Every parcel of an order, oldest first, with its lines."""
+    return list(Shipment.objects.filter(order_id=order_id).order_by("id").prefetch_related("lines"))
