@@ -1,0 +1,234 @@
+"""Buy labels: write down what is about to be asked, then what the carrier said. One paid label per parcel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sagas.ids import uuid7
+from sagas.log import Append, publish
+from sagas.sql import execute
+from sagas.steps import NotDone
+from sagas.verdicts import Answer, Done, Refused, Unknown
+from shipping import contract
+from shipping.carriers.base import CarrierShipment
+from shipping.commands.parcels import LockedShipment, lock_by_order, save_all, uuids
+from shipping.contract import ShipmentBooked, ShipmentRefused, ShipmentUnknown
+from shipping.models import Shipment
+
+State = Shipment.State
+
+INSERT = """
+INSERT INTO shipping_shipment
+       (id, key, keys, shop_id, order_id, reference, location_id, country, state, code, carrier_id, tracking,
+        price_minor, surplus, applied, stop_reason, stop_version, version, made_at, moved_at)
+SELECT u.id, u.key, u.keys::uuid[], u.shop_id, u.order_id, u.reference, u.location_id, u.country, u.state,
+       '', '', '', 0, '{}', '{}', '', 0, 0, %s, %s
+  FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::text[],
+              %s::text[])
+       AS u (id, key, keys, shop_id, order_id, reference, location_id, country, state)
+"""
+INSERT_LINES = """
+INSERT INTO shipping_shipmentline (shipment_id, sku, quantity, withdrawn)
+SELECT u.*, 0 FROM unnest(%s::uuid[], %s::text[], %s::bigint[]) AS u
+"""
+
+
+class AlreadyCancelled(Refused):
+    """The cancellation came first. No label may be bought for this order any more."""
+
+    code = contract.ALREADY_CANCELLED
+
+
+@dataclass(frozen=True)
+class BookParcel:
+    """What one order has to be sent, in pieces per SKU. `settling`: the carrier may have been asked."""
+
+    key: UUID
+    order_id: UUID
+    shop_id: UUID
+    reference: str
+    country: str
+    goods: Mapping[str, int]
+    location_id: UUID | None = None
+    settling: bool = False
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A parcel the carrier is to be asked about, under any of `keys`."""
+
+    shipment_id: UUID
+    reference: str
+    units: int
+    keys: tuple[UUID, ...]
+    carrier_id: str = ""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What the carrier has for a parcel: the label to use, and the ids of any too many."""
+
+    label: CarrierShipment
+    surplus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What was heard about one order's booking. `late`: its saga is not waiting for it any more."""
+
+    order_id: UUID
+    outcome: Labels | Answer
+    late: bool = False
+
+
+def begin_bookings(requests: Sequence[BookParcel], *, now: datetime) -> list[Parcel | Answer]:
+    """Write down what is about to be asked. Safe to repeat. An order without goods is Done without one."""
+    found = lock_by_order(request.order_id for request in requests)
+    new: dict[UUID, tuple[BookParcel, UUID]] = {}
+    answers: list[Parcel | Answer] = []
+    for request in requests:
+        if shipment := found.get(request.order_id):
+            answers.append(_begin_again(shipment, request))
+        elif not request.goods:
+            answers.append(Done({"shipment_id": None}))
+        else:
+            _, id_ = new.setdefault(request.order_id, (request, uuid7()))
+            answers.append(Parcel(id_, request.reference, sum(request.goods.values()), (request.key,)))
+    insert([(id_, request, State.LABEL_PENDING) for request, id_ in new.values()], now=now)
+    save_all(found.values(), at=now)
+    return answers
+
+
+def record_bookings(heard: Sequence[Heard], *, now: datetime) -> list[Answer]:
+    """Store what the carrier said; the verdict on each. Safe to repeat, and true however late it comes.
+
+    Publishes ShipmentBooked, ShipmentRefused and ShipmentUnknown.
+    """
+    found = lock_by_order(one.order_id for one in heard)
+    events: list[Append] = []
+    answers: list[Answer] = []
+    for one in heard:
+        answer, event = _take_in(found[one.order_id], one)
+        answers.append(answer)
+        events += [event] if event else []
+    save_all(found.values(), at=now)
+    publish(events, now=now)
+    return answers
+
+
+def insert(shipments: Sequence[tuple[UUID, BookParcel, str]], *, now: datetime) -> None:
+    """Write new shipments and their lines."""
+    if not shipments:
+        return
+    requests = [request for _, request, _ in shipments]
+    columns: list[list[Any]] = [
+        [id_ for id_, _, _ in shipments],
+        [r.key for r in requests],
+        [uuids([r.key]) for r in requests],
+        [r.shop_id for r in requests],
+        [r.order_id for r in requests],
+        [r.reference for r in requests],
+        [r.location_id for r in requests],
+        [r.country for r in requests],
+        [state for _, _, state in shipments],
+    ]
+    execute(INSERT, [now, now, *columns])
+    lines = [(id_, sku, quantity) for id_, r, _ in shipments for sku, quantity in r.goods.items()]
+    if lines:
+        execute(INSERT_LINES, [list(column) for column in zip(*lines, strict=True)])
+
+
+def parcel_of(shipment: LockedShipment) -> Parcel:
+    """What a thread needs to ask about it."""
+    return Parcel(shipment.id, shipment.reference, shipment.units, tuple(shipment.keys), shipment.carrier_id)
+
+
+def _begin_again(shipment: LockedShipment, request: BookParcel) -> Parcel | Answer:
+    match shipment.state:
+        case _ if request.settling:
+            return parcel_of(shipment)
+        case State.LABEL_PENDING | State.UNKNOWN:
+            _take_key(shipment, request)
+            return parcel_of(shipment)
+        case State.LABEL_FAILED:
+            return Refused(shipment.code)
+        case State.VOIDED | State.VOID_PENDING:
+            return AlreadyCancelled()
+        case _:
+            return Done({"shipment_id": str(shipment.id)})
+
+
+def _take_key(shipment: LockedShipment, request: BookParcel) -> None:
+    """A new attempt after the carrier was proven to have done nothing comes with a new key."""
+    if shipment.key != request.key:
+        shipment.key, shipment.changed = request.key, True
+        shipment.keys.append(request.key)
+
+
+def _take_in(shipment: LockedShipment, heard: Heard) -> tuple[Answer, Append | None]:
+    match heard.outcome:
+        case Labels():
+            return Done({"shipment_id": str(shipment.id)}), _bought(shipment, heard.outcome)
+        case NotDone():
+            if shipment.state == State.UNKNOWN:
+                shipment.go(State.LABEL_PENDING)
+        case Refused():
+            return heard.outcome, _refused(shipment, heard.outcome)
+        case Unknown():
+            return heard.outcome, _unknown(shipment, heard.outcome)
+    return heard.outcome, None
+
+
+def _bought(shipment: LockedShipment, labels: Labels) -> Append | None:
+    extra = [*labels.surplus]
+    if shipment.carrier_id and shipment.carrier_id != labels.label.id:
+        extra.append(labels.label.id)
+    _note_surplus(shipment, extra)
+    if shipment.carrier_id:
+        return None
+    label = labels.label
+    shipment.carrier_id, shipment.tracking = label.id, label.tracking_number
+    shipment.price_minor, shipment.code, shipment.changed = label.price_minor, "", True
+    if shipment.state != State.VOID_PENDING:
+        shipment.go(State.LABEL_BOUGHT)
+    return shipment.tell(ShipmentBooked, tracking=shipment.tracking, lines=shipment.contents())
+
+
+def _note_surplus(shipment: LockedShipment, ids: Sequence[str]) -> None:
+    for label_id in ids:
+        if label_id != shipment.carrier_id and label_id not in shipment.surplus:
+            shipment.surplus.append(label_id)
+            shipment.changed = True
+
+
+def _refused(shipment: LockedShipment, outcome: Refused) -> Append | None:
+    if shipment.state not in (State.LABEL_PENDING, State.UNKNOWN):
+        return None
+    shipment.go(State.LABEL_FAILED)
+    shipment.code = outcome.code
+    return shipment.tell(ShipmentRefused, code=outcome.code)
+
+
+def _unknown(shipment: LockedShipment, outcome: Unknown) -> Append | None:
+    if shipment.state != State.LABEL_PENDING:
+        return None
+    shipment.go(State.UNKNOWN)
+    shipment.code = outcome.code
+    return shipment.tell(ShipmentUnknown, code=outcome.code)
+
+
+__all__ = [
+    "AlreadyCancelled",
+    "BookParcel",
+    "Heard",
+    "Labels",
+    "Parcel",
+    "begin_bookings",
+    "insert",
+    "parcel_of",
+    "record_bookings",
+]

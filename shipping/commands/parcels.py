@@ -1,0 +1,184 @@
+"""Shipments taken in hand: locked by id, changed in memory, written back in a fixed number of statements."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sagas.log import Append
+from sagas.sql import execute, rows
+from sagas.verdicts import IllegalMove
+from shipping.contract import ShipmentEvent
+from shipping.models import NOT_LIVE, Shipment
+
+State = Shipment.State
+
+COLUMNS = """
+s.id, s.key, s.keys, s.shop_id, s.order_id, s.reference, s.state, s.code, s.carrier_id, s.tracking,
+s.price_minor, s.surplus, s.applied, s.ready_at, s.stop_reason, s.stop_version, s.version"""
+
+LOCK_BY_ORDER = f"""
+SELECT {COLUMNS} FROM shipping_shipment s WHERE s.order_id = ANY(%s::uuid[]) ORDER BY s.id FOR NO KEY UPDATE
+"""  # noqa: S608 - constants
+LOCK_BY_ID = f"""
+SELECT {COLUMNS} FROM shipping_shipment s WHERE s.id = ANY(%s::uuid[]) ORDER BY s.id FOR NO KEY UPDATE
+"""  # noqa: S608 - constants
+LINES = """
+SELECT shipment_id, sku, quantity, withdrawn
+  FROM shipping_shipmentline WHERE shipment_id = ANY(%s::uuid[]) ORDER BY shipment_id, sku
+"""
+WRITE_LINES = """
+UPDATE shipping_shipmentline l SET withdrawn = u.withdrawn
+  FROM unnest(%s::uuid[], %s::text[], %s::bigint[]) AS u (shipment_id, sku, withdrawn)
+ WHERE l.shipment_id = u.shipment_id AND l.sku = u.sku
+"""
+WRITE = """
+UPDATE shipping_shipment s
+   SET key = u.key, keys = u.keys::uuid[], state = u.state, code = u.code, carrier_id = u.carrier_id,
+       tracking = u.tracking, price_minor = u.price_minor,
+       surplus = ARRAY(SELECT jsonb_array_elements_text(u.surplus)), applied = u.applied::uuid[],
+       ready_at = u.ready_at, stop_reason = u.stop_reason, stop_version = u.stop_version, version = u.version,
+       moved_at = CASE WHEN s.state <> u.state THEN %s ELSE s.moved_at END
+  FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+              %s::bigint[], %s::jsonb[], %s::text[], %s::timestamptz[], %s::text[], %s::int[], %s::int[])
+       AS u (id, key, keys, state, code, carrier_id, tracking, price_minor,
+             surplus, applied, ready_at, stop_reason, stop_version, version)
+ WHERE s.id = u.id
+"""
+
+
+@dataclass(slots=True)
+class Line:
+    """One line in hand."""
+
+    sku: str
+    quantity: int
+    withdrawn: int
+    changed: bool = False
+
+    @property
+    def open(self) -> int:
+        """What is to be sent, or was."""
+        return self.quantity - self.withdrawn
+
+
+@dataclass(slots=True)
+class LockedShipment:
+    """One locked shipment. `save_all` writes it if `changed`."""
+
+    id: UUID
+    key: UUID
+    keys: list[UUID]
+    shop_id: UUID
+    order_id: UUID
+    reference: str
+    state: str
+    code: str
+    carrier_id: str
+    tracking: str
+    price_minor: int
+    surplus: list[str]
+    applied: list[UUID]
+    ready_at: datetime | None
+    stop_reason: str
+    stop_version: int
+    version: int
+    lines: list[Line] = field(default_factory=list)
+    changed: bool = False
+
+    @property
+    def is_live(self) -> bool:
+        """Whether there is a parcel, or may be."""
+        return self.state not in NOT_LIVE
+
+    @property
+    def units(self) -> int:
+        """Pieces in it."""
+        return sum(line.open for line in self.lines)
+
+    def go(self, to: str) -> None:
+        """Change state by the table of moves. Staying is allowed. Raises IllegalMove."""
+        if to != self.state and to not in Shipment.MOVES[self.state]:
+            raise IllegalMove(detail=f"shipment {self.id}: {self.state} to {to}")
+        self.state, self.changed = to, True
+
+    def tell(self, event: type[ShipmentEvent], **more: Any) -> Append:
+        """The next event of its stream."""
+        self.version, self.changed = self.version + 1, True
+        ids = {"shipment_id": self.id, "order_id": self.order_id, "shop_id": self.shop_id}
+        return Append(self.id, self.version, event(**ids, **more))
+
+    def contents(self) -> list[dict[str, Any]]:
+        """What is in it, as events carry it."""
+        return [{"sku": line.sku, "quantity": line.open} for line in self.lines if line.open]
+
+
+def lock_by_order(order_ids: Iterable[UUID]) -> dict[UUID, LockedShipment]:
+    """Lock the shipment of each order that matters: the live one, else the last."""
+    chosen: dict[UUID, LockedShipment] = {}
+    for shipment in _load(LOCK_BY_ORDER, order_ids):
+        present = chosen.get(shipment.order_id)
+        if present is None or shipment.is_live or not present.is_live:
+            chosen[shipment.order_id] = shipment
+    return chosen
+
+
+def lock_by_id(ids: Iterable[UUID]) -> dict[UUID, LockedShipment]:
+    """Lock shipments."""
+    return {shipment.id: shipment for shipment in _load(LOCK_BY_ID, ids)}
+
+
+def save_all(shipments: Iterable[LockedShipment], *, at: datetime) -> None:
+    """Write shipments and lines that changed: two statements at most."""
+    unique = {shipment.id: shipment for shipment in shipments}.values()
+    _save_lines([(s.id, line) for s in unique for line in s.lines if line.changed])
+    changed = [s for s in unique if s.changed]
+    if changed:
+        execute(WRITE, [at, *_columns(changed)])
+
+
+def uuids(values: Sequence[UUID]) -> str:
+    """A list of ids as PostgreSQL writes an array, for arrays inside an array."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def _columns(changed: Sequence[LockedShipment]) -> list[list[Any]]:
+    return [
+        [s.id for s in changed],
+        [s.key for s in changed],
+        [uuids(s.keys) for s in changed],
+        [s.state for s in changed],
+        [s.code for s in changed],
+        [s.carrier_id for s in changed],
+        [s.tracking for s in changed],
+        [s.price_minor for s in changed],
+        [json.dumps(s.surplus) for s in changed],
+        [uuids(s.applied) for s in changed],
+        [s.ready_at for s in changed],
+        [s.stop_reason for s in changed],
+        [s.stop_version for s in changed],
+        [s.version for s in changed],
+    ]
+
+
+def _load(sql: str, ids: Iterable[UUID]) -> list[LockedShipment]:
+    found = [LockedShipment(*row) for row in rows(sql, [list(set(ids))])]
+    by_id = {shipment.id: shipment for shipment in found}
+    if by_id:
+        for shipment_id, *line in rows(LINES, [list(by_id)]):
+            by_id[shipment_id].lines.append(Line(*line))
+    return found
+
+
+def _save_lines(changed: Sequence[tuple[UUID, Line]]) -> None:
+    if changed:
+        columns = [
+            [shipment_id for shipment_id, _ in changed],
+            [line.sku for _, line in changed],
+            [line.withdrawn for _, line in changed],
+        ]
+        execute(WRITE_LINES, columns)
