@@ -150,6 +150,7 @@ def test_credit_notes_find_their_order_or_are_owed(path: Path, run: Run) -> None
     run()
 
     matched = CreditNote.objects.get(reference="C536367")
+    assert matched.order is not None
     assert (matched.order.external_reference, matched.kind, matched.state) == (
         "536365",
         "cancellation",
