@@ -120,24 +120,21 @@ class Stack:
         return done.stdout
 
     def start_platform(self) -> None:
-        """Start sandbox, workers, loops and (if wanted) the web server, and wait until each answers."""
-        self.start_sandbox()
-        for number in range(1, self.workers + 1):
-            self.supervisor.start(self.worker(f"worker-{number}"), wait=False)
-        self.supervisor.start(self.keep())
-        if self.web:
-            self.supervisor.start(self.web_server(), wait=False)
-            self.supervisor.await_ready("web")
-        for number in range(1, self.workers + 1):
-            self.supervisor.await_ready(f"worker-{number}")
+        """Start sandbox, workers, loops and (if wanted) the web side by side; wait until each answers."""
+        self.start_sandbox(wait=False)
+        programs = [self.worker(f"worker-{number}") for number in range(1, self.workers + 1)]
+        programs += [self.keep(), *([self.web_server()] if self.web else [])]
+        for program in programs:
+            self.supervisor.start(program, wait=False)
+        self.supervisor.await_all()
 
-    def start_sandbox(self) -> None:
+    def start_sandbox(self, *, wait: bool = True) -> None:
         """Start the sandbox gateway and carrier unless WAYBILL_SANDBOX_URL names one already running."""
         url = os.environ.get("WAYBILL_SANDBOX_URL")
         if not url:
             port = free_port()
             url = f"http://127.0.0.1:{port}"
-            self.supervisor.start(self.sandbox(port, self._sandbox_arguments))
+            self.supervisor.start(self.sandbox(port, self._sandbox_arguments), wait=wait)
         self.env["WAYBILL_SANDBOX_URL"] = url
         self.state.note(sandbox_url=url)
 

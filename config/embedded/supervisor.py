@@ -106,7 +106,7 @@ class Supervisor:
             child = Child(program, self._logs / f"{program.name}.log", self._book)
             self._children[program.name] = child
             if wait:
-                self._await_ready(child, retries_start=program.retries_start)
+                self._await_ready(child, if_it_ends=_start_again if program.retries_start else _give_up)
         if self._watcher is None:
             self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
             self._watcher.start()
@@ -121,7 +121,12 @@ class Supervisor:
 
     def await_ready(self, name: str) -> None:
         """Wait until a child answers, also one being started again. Raises ServiceFailed in the end."""
-        self._await_ready(self._children[name], retries_start=True, relaunch=False)
+        self._await_ready(self._children[name], if_it_ends=_leave_to_watcher)
+
+    def await_all(self) -> None:
+        """Wait until every child answers. Raises ServiceFailed for the first that does not."""
+        for child in list(self._children.values()):
+            self._await_ready(child, if_it_ends=_give_up)
 
     def kill(self, name: str) -> None:
         """Kill a child and its group without warning, as a crash would. The supervisor starts it again."""
@@ -155,18 +160,13 @@ class Supervisor:
             child.sweep_group()
             self._book.forget(child.program.name)
 
-    def _await_ready(self, child: Child, *, retries_start: bool, relaunch: bool = True) -> None:
-        program = child.program
-        deadline = time.monotonic() + program.ready_within_seconds
-        while not program.ready():
+    def _await_ready(self, child: Child, *, if_it_ends: Callable[[Child], None]) -> None:
+        deadline = time.monotonic() + child.program.ready_within_seconds
+        while not child.program.ready():
             if time.monotonic() > deadline:
-                raise ServiceFailed(f"{program.name} was not ready in time:\n{child.last_words()}")
+                raise ServiceFailed(f"{child.program.name} was not ready in time:\n{child.last_words()}")
             if child.exited():
-                if not retries_start:
-                    raise ServiceFailed(f"{program.name} ended at once:\n{child.last_words()}")
-                time.sleep(0.2)
-                if relaunch:
-                    child.launch()
+                if_it_ends(child)
             time.sleep(0.02)
 
     def _watch(self) -> None:
@@ -188,3 +188,16 @@ class Supervisor:
             self._waiting.discard(name)
             child.launch()
             child.restarts += 1
+
+
+def _give_up(child: Child) -> None:
+    raise ServiceFailed(f"{child.program.name} ended at once:\n{child.last_words()}")
+
+
+def _start_again(child: Child) -> None:
+    time.sleep(FIRST_PAUSE_SECONDS)
+    child.launch()
+
+
+def _leave_to_watcher(_child: Child) -> None:
+    """The watcher starts it again; we only wait."""

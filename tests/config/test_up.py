@@ -22,6 +22,9 @@ from config.embedded.stack import MANAGE
 from config.embedded.state import BASE_DIR, State
 from tests.waiting import eventually
 
+#: A whole system starts here up to three times; a busy machine takes its time.
+pytestmark = pytest.mark.timeout(300)
+
 EXPECTED = ["keep", "postgres", "sandbox", "valkey", "web", "worker-1"]
 
 

@@ -44,9 +44,9 @@ class Command(BaseCommand):
     def _run(self, stack: Stack) -> None:
         self.stdout.write(f"Starting on {stack.state.root}")
         stack.migrate()
+        stack.start_platform()
         password = secrets.token_urlsafe(12)
         stack.manage("staff_login", env={"WAYBILL_STAFF_PASSWORD": password})
-        stack.start_platform()
         self._greet(stack, password)
         while True:
             time.sleep(3600)
