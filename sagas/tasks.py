@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import structlog
-from celery import Celery, current_app
-from celery.signals import import_modules
+from celery import current_app
+from celery.signals import worker_init
 from django.db import OperationalError
 
 from sagas import bell
@@ -56,13 +57,19 @@ def _quietly(name: str, run: Any) -> None:
         logger.warning("task_interrupted", task=name, error=str(error)[:300])
 
 
-@import_modules.connect
-def register_tasks(sender: Celery | None = None, **_: Any) -> None:
-    """Make a task of every registered step and subscription, once all apps are loaded."""
-    app = sender or current_app
+@worker_init.connect
+def register_tasks(**_: Any) -> None:
+    """Make a task of every registered step and subscription. A worker begins when all apps are loaded."""
     for name in all_steps():
-        app.task(partial(run_step, name), name=name, ignore_result=True)
+        _register(name, partial(run_step, name))
     for sub in subscriptions():
         for shard in range(sub.shards):
-            app.task(partial(run_delivery, sub.task(shard)), name=sub.task(shard), ignore_result=True)
-    app.task(run_intents, name=APPLY_INTENTS, ignore_result=True)
+            _register(sub.task(shard), partial(run_delivery, sub.task(shard)))
+    _register(APPLY_INTENTS, run_intents)
+
+
+def _register(name: str, body: Callable[[], None]) -> None:
+    def task() -> None:
+        body()
+
+    current_app.task(task, name=name, ignore_result=True)

@@ -1,0 +1,90 @@
+"""Real workers, a real broker, real deaths."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import redis
+from django.conf import settings
+
+from config.embedded.programs import Program
+from config.embedded.stack import MANAGE
+from config.embedded.state import BASE_DIR
+from config.embedded.supervisor import Supervisor
+from sagas.models import Saga
+from tests.conftest import StartWorker
+from tests.sagas import toys
+from tests.sagas.toys import Script
+
+TOYS = {"DJANGO_SETTINGS_MODULE": "tests.sagas.toy_settings", "WAYBILL_CLAIM_LIMIT": "8"}
+DEAD_BROKER = {"REDIS_URL": "redis://127.0.0.1:1/0"}
+
+
+def until(condition: Callable[[], bool], seconds: float = 45) -> None:
+    """Wait for a condition, looking ten times a second."""
+    stop = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < stop, "it never came to be"
+        time.sleep(0.1)
+
+
+def completed() -> int:
+    return Saga.objects.filter(state="completed").count()
+
+
+def keep(processes: Supervisor, system_env: dict[str, str], **env: str) -> None:
+    """Start the loops."""
+    program = Program(
+        name="keep",
+        command=(*MANAGE, "keep"),
+        env=system_env | TOYS | {"WAYBILL_ROLE": "keep"} | env,
+        cwd=BASE_DIR,
+    )
+    processes.start(program)
+
+
+def test_a_doorbell_takes_an_order_through_all_its_steps(
+    toy: Script, celery_worker_process: StartWorker
+) -> None:
+    celery_worker_process(env=TOYS)
+
+    toys.start()
+
+    until(lambda: completed() == 1, seconds=15)
+    assert toys.told() == ["open_case", "hold_money", "keep_goods", "take_money", "tell_shop"]
+
+
+def test_f63_progress_is_made_with_a_dead_broker(
+    toy: Script, processes: Supervisor, system_env: dict[str, str]
+) -> None:
+    toys.start_many([f"A-{n}" for n in range(30)])
+
+    keep(processes, system_env, **DEAD_BROKER)
+
+    until(lambda: completed() == 30)
+
+
+def test_f61_progress_is_made_after_the_broker_lost_every_message(
+    toy: Script, celery_worker_process: StartWorker, processes: Supervisor, system_env: dict[str, str]
+) -> None:
+    toys.start_many([f"A-{n}" for n in range(30)])
+    redis.Redis.from_url(settings.WAYBILL.redis_url).flushall()
+    celery_worker_process(env=TOYS)
+
+    keep(processes, system_env)
+
+    until(lambda: completed() == 30)
+
+
+def test_f64_what_kills_its_worker_is_cornered_and_parked_and_the_rest_goes_on(
+    toy: Script, celery_worker_process: StartWorker, processes: Supervisor, system_env: dict[str, str]
+) -> None:
+    deadly = {"TOY_DEADLY": "keep_goods@A-5"}
+    celery_worker_process(env=TOYS | deadly)
+    keep(processes, system_env, **deadly)
+
+    toys.start_many([f"A-{n}" for n in range(20)])
+
+    until(lambda: completed() == 19 and toys.saga("A-5").hold == "parked", seconds=90)
+    assert toys.saga("A-5").hold_reason == "sagas.keep_goods: bug"

@@ -1,0 +1,1 @@
+"""The toy steps as a Django app, for workers in processes of their own."""
