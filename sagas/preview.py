@@ -70,6 +70,12 @@ def foresee(
     return [_one(kind, saga, known.get(saga.pk, []), now, dict(payload or {})) for saga in sagas]
 
 
+def possible(saga: Saga, payloads: Mapping[str, Mapping[str, Any]], *, now: datetime) -> dict[str, Foreseen]:
+    """What each of several acts would do to one saga, by kind. Reads its steps once."""
+    known = store.steps_of([saga.pk]).get(saga.pk, [])
+    return {kind: _one(kind, saga, known, now, dict(payload)) for kind, payload in payloads.items()}
+
+
 def _one(kind: str, saga: Saga, steps: list[Any], now: datetime, payload: dict[str, Any]) -> Foreseen:
     found = plan(saga.definition, saga.version)
     if found is None:
