@@ -1,5 +1,5 @@
-"""The loops of the `keep` process, one file each. Any number may run; each pass is a bounded batch on the rows."""
+"""The loops of the `keep` process, one file each. Any number may run; a pass is a bounded batch on rows."""
 
-from sagas.keeping import deadlines, intents, relay, rescue, retention, sweep
+from sagas.keeping import answers, deadlines, intents, relay, rescue, retention, sweep
 
-__all__ = ["deadlines", "intents", "relay", "rescue", "retention", "sweep"]
+__all__ = ["answers", "deadlines", "intents", "relay", "rescue", "retention", "sweep"]

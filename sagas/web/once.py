@@ -1,0 +1,98 @@
+"""Requests that are done once, however often they are sent.
+
+The answer is kept in the commit of the effect, so one cannot exist without the other. A lock on (client, key)
+keeps twins apart; it dies with its connection, so no key stays in progress. Only what was done is kept: a
+refused request left nothing behind, and may be corrected and sent again under its key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from uuid import UUID
+
+from django.db import transaction
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from sagas.clock import database_now
+from sagas.crash import crash_point
+from sagas.models import KeptAnswer
+from sagas.sql import rows
+from sagas.web.caller import caller_of
+from sagas.web.problems import Problem
+
+LONGEST_KEY = 255
+#: Printable ASCII without blanks, commas (two headers arrive joined by one) and quotes.
+KEY = re.compile(rf"[!#-+\--~]{{1,{LONGEST_KEY}}}")
+TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
+
+
+def once(request: Request, act: Callable[[], Response]) -> Response:
+    """The answer of `act`, or the one it gave when this client first sent this key with this request.
+
+    Safe to repeat. Raises Problem: 400 without a well-formed Idempotency-Key, 409 while a twin is at work,
+    422 when the key was used for another request. Opens the transaction in which `act` must do all it does.
+    """
+    client_id, key, asked = caller_of(request).shop_id, idempotency_key(request), fingerprint(request)
+    with transaction.atomic(durable=True):
+        _lock(client_id, key)
+        kept = KeptAnswer.objects.filter(client_id=client_id, key=key).first()
+        if kept is not None:
+            return _again(kept, asked)
+        response = act()
+        _keep(client_id, key, asked, response)
+        crash_point("api.before_commit")
+    crash_point("api.after_commit")
+    return response
+
+
+def idempotency_key(request: Request) -> str:
+    """The request's key. Raises Problem 400 if it is missing, malformed or given twice."""
+    sent = request.headers.get("Idempotency-Key")
+    if sent is None:
+        raise Problem(400, "api.idempotency_key_missing", "This request needs an Idempotency-Key header.")
+    # The draft standard writes a key between quotes; most clients do not.
+    key = sent[1:-1] if len(sent) > 2 and sent[0] == sent[-1] == '"' else sent
+    if not KEY.fullmatch(key):
+        detail = (
+            f"A key is one header of 1 to {LONGEST_KEY} visible ASCII characters, without comma or quote."
+        )
+        raise Problem(400, "api.idempotency_key_invalid", detail)
+    return key
+
+
+def fingerprint(request: Request) -> str:
+    """What makes two requests the same: method, path and the document, however it was written down."""
+    document = json.dumps(request.data, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(f"{request.method} {request.path}\n{document}".encode()).hexdigest()
+
+
+def _lock(client_id: UUID, key: str) -> None:
+    digest = hashlib.sha256(f"{client_id}|{key}".encode()).digest()
+    ((taken,),) = rows(TRY_LOCK, [int.from_bytes(digest[:8], "big", signed=True)])
+    if not taken:
+        detail = "A request with this key is being carried out. Ask again for its answer."
+        raise Problem(409, "api.request_in_progress", detail, retry_after_seconds=1)
+
+
+def _again(kept: KeptAnswer, asked: str) -> Response:
+    if kept.fingerprint != asked:
+        raise Problem(422, "api.idempotency_key_reused", "This key was used for another request.")
+    headers = {**kept.headers, "Idempotency-Replayed": "true"}
+    return Response(kept.body, status=kept.status, headers=headers)
+
+
+def _keep(client_id: UUID, key: str, asked: str, response: Response) -> None:
+    headers = {name: response[name] for name in ("Location",) if response.has_header(name)}
+    KeptAnswer.objects.create(
+        client_id=client_id,
+        key=key,
+        fingerprint=asked,
+        status=response.status_code,
+        headers=headers,
+        body=response.data,
+        made_at=database_now(),
+    )
