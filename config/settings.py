@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django_prometheus",
     "django_structlog",
     "sagas",
@@ -45,6 +46,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.api.correlation.CorrelationMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -189,18 +191,45 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.api.schema.ApiSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["sagas.web.bodies.StrictJson"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["config.api.authentication.ShopToken"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["config.api.throttling.ShopThrottle"],
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "config.api.errors.answer",
     "UNAUTHENTICATED_USER": None,
 }
-SPECTACULAR_SETTINGS = {
+SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Waybill",
-    "DESCRIPTION": "Orders in, goods and money out, or everything given back.",
+    "DESCRIPTION": "Orders in, goods and money out, or everything given back. Every error is a problem"
+    " document (RFC 9457) with a stable code; all of them are explained at /api/problems/. Send"
+    " X-Correlation-Id to find a request again in logs, stories and at the providers; every answer names it.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.api.schema.add_problems",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "OrderState": "orders.states.State",
+        "SagaState": "sagas.models.Saga.State",
+        "SagaHold": "sagas.models.Saga.Hold",
+        "SagaCause": "sagas.models.Saga.Cause",
+        "StepState": "sagas.models.SagaStep.State",
+        "StepDirection": "sagas.models.SagaStep.Direction",
+        "LineKind": "orders.api.serializers.LINE_KIND_CHOICES",
+        "ChargeKind": "orders.api.serializers.CHARGE_KIND_CHOICES",
+        "MovementKind": "inventory.api.serializers.KIND_CHOICES",
+    },
+    # The page's scripts come from a package, so that it works without the internet.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
 # --- telemetry ----------------------------------------------------------------------------------------------

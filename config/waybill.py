@@ -39,6 +39,9 @@ class WaybillSettings:
     #: Answers are recorded in slices: after this long or this many, whichever comes first.
     record_every_seconds: float = 0.05
     record_slice: int = 50
+    #: Requests a shop may send to the API: so many per second for long, so many at once.
+    api_rate: int = 100
+    api_burst: int = 500
 
     def __post_init__(self) -> None:
         longest = ceil(self.external_claim_limit / self.call_concurrency) * self.call_timeout_seconds
@@ -68,4 +71,6 @@ class WaybillSettings:
             external_claim_limit=env.integer("WAYBILL_EXTERNAL_CLAIM_LIMIT", 128, least=1),
             call_timeout_seconds=env.seconds("WAYBILL_CALL_TIMEOUT_SECONDS", 5),
             call_concurrency=env.integer("WAYBILL_CALL_CONCURRENCY", 32, least=1),
+            api_rate=env.integer("WAYBILL_API_RATE", 100, least=1),
+            api_burst=env.integer("WAYBILL_API_BURST", 500, least=1),
         )

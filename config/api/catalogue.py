@@ -1,0 +1,107 @@
+"""Every code a client of the API may meet, and what to do about it. Codes never change their meaning."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """One code. `status` is the HTTP status it comes with."""
+
+    status: int
+    title: str
+    advice: str
+
+
+_SAME_KEY = "Send the same request again, under the same key, after Retry-After."
+_CORRECT = "Correct the request. Nothing was stored; the same Idempotency-Key may be used."
+
+CATALOGUE: dict[str, Entry] = {
+    "api.bad_request": Entry(400, "The request cannot be read", "Check the address and the headers."),
+    "api.malformed_json": Entry(
+        400,
+        "The body is not strict JSON",
+        "One document in UTF-8; no NaN, no name twice in one object, nothing nested deeper than 20.",
+    ),
+    "api.cursor_invalid": Entry(
+        400, "The cursor is not one of ours", "Use next_cursor of an earlier page as it is."
+    ),
+    "api.idempotency_key_missing": Entry(
+        400,
+        "The Idempotency-Key is missing",
+        "Make one per intended act, such as a UUID, and send it again with every repeat of that act."
+        " A key protects its request for seven days.",
+    ),
+    "api.idempotency_key_invalid": Entry(
+        400,
+        "The Idempotency-Key is malformed",
+        "One header of 1 to 255 visible ASCII characters, without comma or quote.",
+    ),
+    "api.unauthenticated": Entry(401, "No valid token", "Send Authorization: Bearer with the shop's token."),
+    "api.forbidden": Entry(403, "Not allowed", "This token may not do that."),
+    "api.not_found": Entry(404, "Not found", "It does not exist, or it belongs to another shop."),
+    "orders.not_found": Entry(404, "No such order", "It does not exist, or it belongs to another shop."),
+    "api.method_not_allowed": Entry(
+        405, "Method not allowed", "See the description for what an address takes."
+    ),
+    "api.conflict": Entry(409, "Changed at the same moment", _SAME_KEY),
+    "api.request_in_progress": Entry(409, "A twin of this request is at work", _SAME_KEY),
+    "orders.duplicate_reference": Entry(
+        409,
+        "The reference belongs to an earlier order",
+        "`order_id` and `order` name it. If this is another order, give it a reference of its own.",
+    ),
+    "orders.order_locked": Entry(
+        409, "The order is being changed", "Its saga is at work. Look at the order, then ask again."
+    ),
+    "orders.already_rejected": Entry(
+        409, "The order has ended", "Everything was given back already. There is nothing to cancel."
+    ),
+    "orders.already_handed_over": Entry(
+        409, "The goods are on their way", "Too late to cancel: once they arrive they can be returned."
+    ),
+    "illegal_move": Entry(409, "Not possible in this state", "Look at the order's state."),
+    "api.body_too_large": Entry(413, "The body is too large", "Split the request."),
+    "api.media_type_unsupported": Entry(
+        415, "Unsupported media type", "application/json; for stock movements application/x-ndjson."
+    ),
+    "api.invalid": Entry(
+        422,
+        "The request is not as described",
+        "`errors` names each place, by JSON pointer, and what is wrong.",
+    ),
+    "api.idempotency_key_reused": Entry(
+        422, "The key was used for another request", "Make a new key for a new act."
+    ),
+    "orders.invalid": Entry(422, "The order cannot be taken", _CORRECT),
+    "orders.total_mismatch": Entry(
+        422, "The total is not the sum of the parts", f"`detail` names both sums. {_CORRECT}"
+    ),
+    "orders.amount_invalid": Entry(422, "An amount is out of bounds", _CORRECT),
+    "orders.currency_unknown": Entry(422, "The currency is not accepted", _CORRECT),
+    "orders.country_invalid": Entry(422, "Not a country", _CORRECT),
+    "orders.placed_at_invalid": Entry(422, "placed_at is impossible", _CORRECT),
+    "orders.text_invalid": Entry(422, "A text is not printable or too long", _CORRECT),
+    "orders.nothing_to_ship": Entry(422, "No line of goods", _CORRECT),
+    "orders.too_many_lines": Entry(422, "Too many lines", _CORRECT),
+    "orders.too_many_charges": Entry(422, "Too many charges", _CORRECT),
+    "orders.line_kind_unknown": Entry(422, "Unknown kind of line", _CORRECT),
+    "orders.charge_kind_unknown": Entry(422, "Unknown kind of charge", _CORRECT),
+    "api.rate_limited": Entry(429, "Too many requests", _SAME_KEY),
+    "api.unexpected": Entry(
+        500,
+        "A mistake of ours",
+        "It was reported, with the correlation id. Repeats under the same key are safe.",
+    ),
+    "api.unavailable": Entry(503, "Not now", _SAME_KEY),
+    "lost_race": Entry(503, "Another worker was first", _SAME_KEY),
+    # Not statuses of requests, but words in the answers to single stock movements.
+    "inventory.below_promised": Entry(
+        200, "The pieces are promised to orders", "`detail` says how many are free."
+    ),
+    "inventory.key_reused": Entry(200, "The key was used for another movement", "Make a new key."),
+    "inventory.bad_quantity": Entry(200, "Impossible quantity", "Only an adjustment may be below zero."),
+    "inventory.bad_sku": Entry(200, "Impossible SKU", "1 to 100 printable characters."),
+    "inventory.bad_kind": Entry(200, "Impossible kind", "receipt, adjustment, count or return."),
+    "inventory.unknown_location": Entry(200, "No such location", "Ask staff to set it up."),
+}
