@@ -1,0 +1,1 @@
+"""Orders as shops send and see them."""

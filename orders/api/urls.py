@@ -1,0 +1,13 @@
+"""Addresses of orders below /api/v1/."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from orders.api.views import OrderCancel, OrderDetail, Orders
+
+urlpatterns = [
+    path("orders", Orders.as_view(), name="api-orders"),
+    path("orders/<uuid:order_id>", OrderDetail.as_view(), name="api-order"),
+    path("orders/<uuid:order_id>/cancel", OrderCancel.as_view(), name="api-order-cancel"),
+]
