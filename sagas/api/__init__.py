@@ -1,0 +1,1 @@
+"""Sagas as shops see them."""
