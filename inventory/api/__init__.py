@@ -1,0 +1,1 @@
+"""Stock as shops move and see it."""
