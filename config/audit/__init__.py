@@ -13,7 +13,7 @@ from pathlib import Path
 from django.db import transaction
 
 from config.audit.listing import Listing, load
-from sagas.sql import rows
+from sagas.sql import execute, rows
 
 FOLDER = Path(__file__).parent
 EXAMPLES = 5
@@ -55,7 +55,7 @@ def checks() -> list[Check]:
 def audit(listing: Listing | None) -> list[Finding]:
     """Run every check in one snapshot. Without a listing the checks that compare with the provider are skipped."""
     with transaction.atomic():
-        rows("SELECT set_config('transaction_isolation', 'repeatable read', true)")
+        execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         if listing is not None:
             load(listing)
         return [_run(check, listing) for check in checks()]

@@ -1,4 +1,4 @@
 -- I1: Every paid label at the carrier is one shipment of ours.
 SELECT 'parcel ' || c.id, c.status, c.reference
   FROM provider_parcel c
- WHERE c.status <> 'cancelled' AND NOT EXISTS (SELECT FROM shipping_shipment s WHERE s.provider_id = c.id)
+ WHERE c.status <> 'cancelled' AND NOT EXISTS (SELECT FROM shipping_shipment s WHERE s.carrier_id = c.id OR c.id = ANY(s.surplus))

@@ -43,7 +43,7 @@ class Command(BaseCommand):
         if options["fresh"]:
             call_command("reset", stdout=self.stdout)
         try:
-            self._run(state, show, options)
+            passed = self._run(state, show, options)
         except (StateBusy, StateUnusable, NotInstalled, ServiceFailed, CommandFailed, Stalled) as error:
             show.still()
             raise CommandError(str(error)) from error
@@ -51,8 +51,10 @@ class Command(BaseCommand):
             show.still()
             self.stdout.write("\nStopped. Run it again and it goes on where it was.")
             sys.exit(stop.code if isinstance(stop, SystemExit) else 130)
+        if not passed:
+            sys.exit(1)
 
-    def _run(self, state: State, show: Show, options: dict[str, Any]) -> None:
+    def _run(self, state: State, show: Show, options: dict[str, Any]) -> bool:
         began = time.monotonic()
         wanted = {"seed": options["seed"], "style": options["style"]}
         stack = Stack(
@@ -78,8 +80,7 @@ class Command(BaseCommand):
                 stack.start_sandbox()
             passed = self._finish(stack, show, noted["seconds"])
         show.say(f"This run took {time.monotonic() - began:.0f} s in all.")
-        if not passed:
-            sys.exit(1)
+        return passed
 
     def _finish(self, stack: Stack, show: Show, seconds: float) -> bool:
         found = figures()
