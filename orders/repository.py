@@ -83,7 +83,7 @@ WITH fresh AS (
 ), lines AS (
   INSERT INTO orders_orderline ({", ".join(LINE)}, cancelled_quantity, returned_quantity)
   SELECT u.*, 0, 0
-    FROM unnest({", ".join(f"%s::{kind}[]" for kind in LINE.values())}) AS u ({", ".join(LINE)})
+    FROM json_to_recordset(%s::json) AS u ({", ".join(f"{name} {kind}" for name, kind in LINE.items())})
    WHERE u.order_id IN (SELECT id FROM fresh)
 )
 SELECT id FROM fresh
@@ -110,7 +110,7 @@ def insert(placed: Sequence[OrderPlaced], *, now: datetime, correlation_id: str,
     Must run in a transaction. One that loses its reference to a twin leaves nothing behind.
     """
     orders = [Order.place(event, now=now) for event in placed]
-    fresh = {row[0] for row in rows(INSERT, [now, now, *_frozen(orders), *_lines(placed)])}
+    fresh = {row[0] for row in rows(INSERT, [now, now, *_frozen(orders), _lines(placed)])}
     events = [Append(e.order_id, 1, e) for e in placed if e.order_id in fresh]
     publish(events, now=now, actor=actor, correlation_id=correlation_id)
     return fresh
@@ -177,10 +177,9 @@ def _frozen(orders: Sequence[Order]) -> list[list[Any]]:
     ]
 
 
-def _lines(placed: Sequence[OrderPlaced]) -> list[list[Any]]:
-    owned = [(event.order_id, line) for event in placed for line in event.lines]
-    names = [name for name in LINE if name != "order_id"]
-    return [[order_id for order_id, _ in owned], *([line[name] for _, line in owned] for name in names)]
+def _lines(placed: Sequence[OrderPlaced]) -> str:
+    """All lines as one document: for an order of a thousand lines it costs half of what arrays do."""
+    return json.dumps([line | {"order_id": str(event.order_id)} for event in placed for line in event.lines])
 
 
 def _from_row(row: Sequence[Any]) -> Order:

@@ -42,6 +42,7 @@ class Invoices:
         self._hold = hold
         self._open: dict[str, Invoice] = {}
         self._closed: set[str] = set()
+        self._look_at = 0  #: No invoice can be ripe before so many rows were read.
         self.rows_read = 0
         self.rows_held = 0
 
@@ -55,25 +56,33 @@ class Invoices:
         try:
             for row in rows:
                 self.rows_read += 1
-                yield from self._take(row)
+                if (invoice := self._place(row)) is not None:
+                    yield invoice
+                if self.rows_read >= self._look_at or self.rows_held > self._hold:
+                    yield from self._close_ripe()
         except BrokenFile:
             yield from self._close_all(fault="file_broken")
             raise
         yield from self._close_all()
 
-    def _take(self, row: Row | BadRow) -> Iterator[Invoice]:
-        if not row.invoice or row.invoice in self._closed:
-            late = Invoice(row.invoice, fault="rows_far_apart" if row.invoice else "")
-            yield _add(late, row, self.rows_read)
-            return
-        _add(self._open.setdefault(row.invoice, Invoice(row.invoice)), row, self.rows_read)
+    def _place(self, row: Row | BadRow) -> Invoice | None:
+        """Put a row where it belongs; one that comes too late, or says nothing of its place, stands alone."""
+        number = row.invoice
+        invoice = self._open.get(number)
+        if invoice is None:
+            if not number or number in self._closed:
+                return _add(Invoice(number, fault="rows_far_apart" if number else ""), row)
+            invoice = self._open[number] = Invoice(number)
+        _add(invoice, row)
+        invoice.last_seen = self.rows_read
         self.rows_held += 1
-        yield from self._close_ripe()
+        return None
 
     def _close_ripe(self) -> Iterator[Invoice]:
         while self._open:
             first = next(iter(self._open.values()))
-            if self.rows_read - first.last_seen < self._open_for and self.rows_held <= self._hold:
+            self._look_at = first.last_seen + self._open_for
+            if self.rows_read < self._look_at and self.rows_held <= self._hold:
                 return
             yield self._close(first)
 
@@ -89,8 +98,7 @@ class Invoices:
         return invoice
 
 
-def _add(invoice: Invoice, row: Row | BadRow, place: int) -> Invoice:
-    invoice.last_seen = place
+def _add(invoice: Invoice, row: Row | BadRow) -> Invoice:
     if isinstance(row, Row):
         invoice.rows.append(row)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 CURRENCY = "GBP"
 MINOR_PER_MAJOR = 100
@@ -15,6 +16,7 @@ def rounded_minor(exact: Decimal) -> int:
     return int((exact * MINOR_PER_MAJOR).quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
+@lru_cache(maxsize=4096)
 def floored_minor(exact: Decimal) -> int:
     """Minor units, fractions cut off towards zero."""
     return int((exact * MINOR_PER_MAJOR).quantize(Decimal(1), rounding=ROUND_DOWN))

@@ -47,30 +47,23 @@ def numbered_lines(file: BinaryIO) -> Iterator[RawLine]:
     A line longer than LONGEST_LINE is given shortened: a file without line ends cannot fill the memory.
     """
     number = 0
-    while True:
-        line = _read_line(file, after=number)
-        if not line:
-            return
-        number += 1
-        if len(line) > LONGEST_LINE:
-            _skip_to_line_end(file, line, number)
-            yield RawLine(number, line[:LONGEST_LINE], cut=True)
-        else:
-            yield RawLine(number, line)
-
-
-def _read_line(file: BinaryIO, *, after: int) -> bytes:
     try:
-        return file.readline(LONGEST_LINE + 1)
+        while line := file.readline(LONGEST_LINE + 1):
+            number += 1
+            if len(line) <= LONGEST_LINE:
+                yield RawLine(number, line)
+            else:
+                _skip_to_line_end(file, line)
+                yield RawLine(number, line[:LONGEST_LINE], cut=True)
     except EOFError as error:
-        raise BrokenFile("gzip_cut", f"the compressed file breaks off after line {after}") from error
+        raise BrokenFile("gzip_cut", f"the compressed file breaks off after line {number}") from error
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise BrokenFile("gzip_damaged", f"damaged after line {after}: {error}") from error
+        raise BrokenFile("gzip_damaged", f"damaged after line {number}: {error}") from error
     except OSError as error:
-        raise BrokenFile("file_unreadable", f"reading stopped after line {after}: {error}") from error
+        raise BrokenFile("file_unreadable", f"reading stopped after line {number}: {error}") from error
 
 
-def _skip_to_line_end(file: BinaryIO, start: bytes, number: int) -> None:
+def _skip_to_line_end(file: BinaryIO, start: bytes) -> None:
     rest = start
     while rest and not rest.endswith(b"\n"):
-        rest = _read_line(file, after=number - 1)
+        rest = file.readline(LONGEST_LINE + 1)

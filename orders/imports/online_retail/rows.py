@@ -127,16 +127,16 @@ def _row(number: int, values: list[str]) -> Row:
     invoice, code, description, quantity, moment, price, customer, country = map(str.strip, values)
     sku = code.upper()
     return Row(
-        line=number,
-        invoice=_invoice(invoice),
-        sku=sku,
-        kind=_kind(sku),
-        description=_text(description),
-        quantity=_quantity(quantity),
-        at=_moment(moment),
-        price=_price(price),
-        customer=_customer(customer),
-        country=_country(country),
+        number,
+        _invoice(invoice),
+        sku,
+        _kind(sku),
+        _text(description),
+        _quantity(quantity),
+        _moment(moment),
+        _price(price),
+        _customer(customer),
+        _country(country),
     )
 
 
