@@ -73,7 +73,6 @@ class StockAllocated(Event):
     order_id: UUID
     shop_id: UUID
     again: bool = False
-    lines: list[dict[str, Any]]
 
 
 @register_event("inventory.StockShort")

@@ -70,13 +70,7 @@ def _allocated(held: LockedReservation, shelf: Shelf, *, again: bool) -> Append:
         held.let_go(line, line.open, shelf)
         shelf[line.spot].shift(allocated=line.open)
     held.go(State.ALLOCATED)
-    event = StockAllocated(
-        reservation_id=held.id,
-        order_id=held.order_id,
-        shop_id=held.shop_id,
-        again=again,
-        lines=held.open_lines(),
-    )
+    event = StockAllocated(reservation_id=held.id, order_id=held.order_id, shop_id=held.shop_id, again=again)
     return Append(held.id, held.act(), event)
 
 

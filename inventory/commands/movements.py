@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from inventory import contract
+from inventory.commands.columns import COLUMN, packed
 from inventory.commands.shelf import Shelf, Spot, lock_spots
 from inventory.contract import StockMoved
 from inventory.models import SKU_LENGTH, Movement
@@ -21,6 +22,7 @@ from sagas.verdicts import Answer, Done, LostRace, Refused
 Kind = Movement.Kind
 ASKABLE = (Kind.RECEIPT, Kind.RETURN, Kind.COUNT, Kind.ADJUSTMENT)
 MOST_PIECES = 10**12
+REASON_LENGTH = 200
 
 #: Keys of the outside world become movement keys under this namespace. Fixed for ever.
 MOVEMENT_KEYS = UUID("6f0d3c0a-54d5-5f0e-9d4b-0a3a6f7b1c22")
@@ -33,26 +35,28 @@ ON CONFLICT (shop_id, code) DO NOTHING
 """
 SET_PRIORITY = "UPDATE inventory_location SET priority = %s WHERE shop_id = %s AND code = %s"
 
-INSERT_MISSING_STOCK = """
+INSERT_MISSING_STOCK = f"""
 INSERT INTO inventory_stock (location_id, sku, on_hand, held, allocated, unavailable)
-SELECT u.location_id, u.sku, 0, 0, 0, 0 FROM unnest(%s::uuid[], %s::text[]) AS u (location_id, sku)
+SELECT u.location_id, u.sku, 0, 0, 0, 0 FROM unnest({COLUMN}::uuid[], {COLUMN}) AS u (location_id, sku)
  WHERE NOT EXISTS (SELECT FROM inventory_stock s WHERE s.location_id = u.location_id AND s.sku = u.sku)
  ORDER BY u.location_id, u.sku
 ON CONFLICT (location_id, sku) DO NOTHING
-"""
+"""  # noqa: S608 - constants
 KNOWN = """
 SELECT key, shop_id, location_id, sku, kind, quantity, asked, reason, source_id
   FROM inventory_movement WHERE key = ANY(%s::uuid[])
 """
 
-INSERT_MOVEMENTS = """
+INSERT_MOVEMENTS = f"""
 INSERT INTO inventory_movement
        (id, key, shop_id, location_id, sku, kind, quantity, asked, reason, source_id, at)
-SELECT u.*, %s::timestamptz
-  FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[],
-              %s::bigint[], %s::bigint[], %s::text[], %s::uuid[]) AS u
+SELECT u.id, u.key, u.shop_id, u.location_id, u.sku, u.kind, u.quantity, u.asked, coalesce(u.reason, ''),
+       u.source_id, %s
+  FROM unnest({COLUMN}::uuid[], {COLUMN}::uuid[], {COLUMN}::uuid[], {COLUMN}::uuid[], {COLUMN}, {COLUMN},
+              {COLUMN}::bigint[], {COLUMN}::bigint[], {COLUMN}, {COLUMN}::uuid[])
+       AS u (id, key, shop_id, location_id, sku, kind, quantity, asked, reason, source_id)
 ON CONFLICT (key) DO NOTHING
-"""
+"""  # noqa: S608 - constants
 
 
 class BelowPromised(Refused):
@@ -149,17 +153,17 @@ def store_movements(moved: Sequence[Moved], *, now: datetime) -> None:
     """Write movements whose counters this transaction has changed. Raises LostRace if a key exists."""
     if not moved:
         return
-    columns: list[list[Any]] = [
-        [uuid7() for _ in moved],
-        [m.key for m in moved],
-        [m.shop_id for m in moved],
-        [m.location_id for m in moved],
-        [m.sku for m in moved],
-        [m.kind for m in moved],
-        [m.quantity for m in moved],
-        [m.asked for m in moved],
-        [m.reason[:200] for m in moved],
-        [m.source_id for m in moved],
+    columns = [
+        packed(uuid7() for _ in moved),
+        packed(m.key for m in moved),
+        packed(m.shop_id for m in moved),
+        packed(m.location_id for m in moved),
+        packed(m.sku for m in moved),
+        packed(m.kind for m in moved),
+        packed(m.quantity for m in moved),
+        packed(m.asked for m in moved),
+        packed(m.reason for m in moved),
+        packed(m.source_id for m in moved),
     ]
     if execute(INSERT_MOVEMENTS, [now, *columns]) != len(moved):
         raise LostRace(detail="another worker wrote a movement with the same key")
@@ -194,7 +198,7 @@ def _spot(move: MoveStock, places: Mapping[tuple[UUID, str], UUID]) -> Spot | No
 
 def _lock_or_make(spots: set[Spot]) -> Shelf:
     if spots:
-        execute(INSERT_MISSING_STOCK, [[place for place, _ in spots], [sku for _, sku in spots]])
+        execute(INSERT_MISSING_STOCK, [packed(place for place, _ in spots), packed(sku for _, sku in spots)])
     return lock_spots(spots)
 
 
@@ -210,7 +214,7 @@ def _apply(
     if quantity != asked and not move.capped:
         return BelowPromised(detail=f"{shelf.available(spot)} of {move.sku} are free")
     shelf[spot].shift(on_hand=quantity)
-    reason = move.reason[:200]
+    reason = " ".join(move.reason.split())[:REASON_LENGTH]
     done = Moved(move.key, move.shop_id, *spot, move.kind, quantity, asked, reason, move.source_id)
     known[move.key] = done
     moved.append(done)
@@ -218,8 +222,8 @@ def _apply(
 
 
 def _problem(move: MoveStock) -> Refused | None:
-    if not 0 < len(move.sku) <= SKU_LENGTH:
-        return Refused(contract.BAD_SKU, f"a SKU has 1 to {SKU_LENGTH} characters")
+    if not 0 < len(move.sku) <= SKU_LENGTH or not move.sku.isprintable():
+        return Refused(contract.BAD_SKU, f"a SKU has 1 to {SKU_LENGTH} printable characters")
     if move.kind not in ASKABLE:
         return Refused(contract.BAD_KIND, f"a {move.kind} cannot be asked for")
     if abs(move.quantity) > MOST_PIECES or (move.quantity < 0 and move.kind != Kind.ADJUSTMENT):

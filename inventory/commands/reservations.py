@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from inventory.commands.columns import COLUMN, packed
 from inventory.commands.shelf import Shelf, Spot
 from inventory.models import Reservation
 from sagas.sql import execute, rows
@@ -30,12 +31,12 @@ SELECT reservation_id, sku, location_id, quantity, withdrawn, consumed
   FROM inventory_reservationline
  WHERE reservation_id = ANY(%s::uuid[]) ORDER BY reservation_id, sku, location_id
 """
-WRITE_LINES = """
+WRITE_LINES = f"""
 UPDATE inventory_reservationline l SET withdrawn = u.withdrawn, consumed = u.consumed
-  FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::bigint[], %s::bigint[])
+  FROM unnest({COLUMN}::uuid[], {COLUMN}, {COLUMN}::uuid[], {COLUMN}::bigint[], {COLUMN}::bigint[])
        AS u (reservation_id, sku, location_id, withdrawn, consumed)
  WHERE l.reservation_id = u.reservation_id AND l.sku = u.sku AND l.location_id = u.location_id
-"""
+"""  # noqa: S608 - constants
 WRITE_RESERVATIONS = """
 UPDATE inventory_reservation r
    SET state = u.state, version = u.version, applied = r.applied || u.acts::uuid[], moved_at = %s,
@@ -165,10 +166,10 @@ def _save_lines(changed: Sequence[tuple[UUID, Line]]) -> None:
         execute(
             WRITE_LINES,
             [
-                [reservation_id for reservation_id, _ in changed],
-                [line.sku for _, line in changed],
-                [line.location_id for _, line in changed],
-                [line.withdrawn for _, line in changed],
-                [line.consumed for _, line in changed],
+                packed(reservation_id for reservation_id, _ in changed),
+                packed(line.sku for _, line in changed),
+                packed(line.location_id for _, line in changed),
+                packed(line.withdrawn for _, line in changed),
+                packed(line.consumed for _, line in changed),
             ],
         )

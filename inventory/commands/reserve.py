@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from inventory import contract
+from inventory.commands.columns import COLUMN, packed
 from inventory.commands.shelf import Shelf, lock_everywhere
 from inventory.conf import hold_for
 from inventory.contract import StockRefused, StockReserved
@@ -37,10 +37,10 @@ SELECT u.id, u.key, u.shop_id, u.order_id, 'held', %s, '{}', 1, %s, %s
   FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[]) AS u (id, key, shop_id, order_id)
 ON CONFLICT (key) DO NOTHING
 """
-INSERT_LINES = """
+INSERT_LINES = f"""
 INSERT INTO inventory_reservationline (reservation_id, sku, location_id, quantity, withdrawn, consumed)
-SELECT u.*, 0, 0 FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::bigint[]) AS u
-"""
+SELECT u.*, 0, 0 FROM unnest({COLUMN}::uuid[], {COLUMN}, {COLUMN}::uuid[], {COLUMN}::bigint[]) AS u
+"""  # noqa: S608 - constants
 
 
 class OutOfStock(Refused):
@@ -171,8 +171,7 @@ def _store(taken: Sequence[Taken], refused: Sequence[StockRefused], *, now: date
 
 def _store_lines(taken: Sequence[Taken]) -> None:
     lines = [(t.id, *take) for t in taken for take in t.takes]
-    columns: list[list[Any]] = [list(column) for column in zip(*lines, strict=True)]
-    execute(INSERT_LINES, columns)
+    execute(INSERT_LINES, [packed(column) for column in zip(*lines, strict=True)])
 
 
 def _event(served: Taken, expires_at: datetime) -> StockReserved:

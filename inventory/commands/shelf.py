@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from inventory.commands.columns import COLUMN, packed
 from sagas.sql import execute, rows
 
 Spot = tuple[UUID, str]  #: A location and a SKU: one stock row.
@@ -19,7 +20,7 @@ COLUMNS = "s.location_id, s.sku, s.id, s.on_hand, s.held, s.allocated, s.unavail
 
 LOCK_SPOTS = f"""
 SELECT {COLUMNS}
-  FROM unnest(%s::uuid[], %s::text[]) AS w (location_id, sku)
+  FROM unnest({COLUMN}::uuid[], {COLUMN}) AS w (location_id, sku)
   JOIN inventory_stock s ON s.location_id = w.location_id AND s.sku = w.sku
  ORDER BY s.location_id, s.sku
    FOR NO KEY UPDATE OF s
@@ -27,19 +28,20 @@ SELECT {COLUMNS}
 
 LOCK_EVERYWHERE = f"""
 SELECT {COLUMNS}, l.shop_id, l.priority, l.code
-  FROM unnest(%s::uuid[], %s::text[]) AS w (shop_id, sku)
+  FROM unnest({COLUMN}::uuid[], {COLUMN}) AS w (shop_id, sku)
   JOIN inventory_location l ON l.shop_id = w.shop_id
   JOIN inventory_stock s ON s.location_id = l.id AND s.sku = w.sku
  ORDER BY s.location_id, s.sku
    FOR NO KEY UPDATE OF s
 """  # noqa: S608 - constants
 
-WRITE = """
+WRITE = f"""
 UPDATE inventory_stock s
    SET on_hand = s.on_hand + d.on_hand, held = s.held + d.held, allocated = s.allocated + d.allocated
-  FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) AS d (id, on_hand, held, allocated)
+  FROM unnest({COLUMN}::bigint[], {COLUMN}::bigint[], {COLUMN}::bigint[], {COLUMN}::bigint[])
+       AS d (id, on_hand, held, allocated)
  WHERE s.id = d.id
-"""
+"""  # noqa: S608 - constants
 
 
 @dataclass(slots=True)
@@ -93,10 +95,10 @@ class Shelf:
             execute(
                 WRITE,
                 [
-                    [row.id for row in changed],
-                    [row.moved for row in changed],
-                    [row.holding for row in changed],
-                    [row.allocating for row in changed],
+                    packed(row.id for row in changed),
+                    packed(row.moved for row in changed),
+                    packed(row.holding for row in changed),
+                    packed(row.allocating for row in changed),
                 ],
             )
 
@@ -106,7 +108,9 @@ def lock_spots(spots: Iterable[Spot]) -> Shelf:
     wanted = set(spots)
     if not wanted:
         return Shelf(())
-    return Shelf(rows(LOCK_SPOTS, [[location for location, _ in wanted], [sku for _, sku in wanted]]))
+    return Shelf(
+        rows(LOCK_SPOTS, [packed(location for location, _ in wanted), packed(sku for _, sku in wanted)])
+    )
 
 
 def lock_everywhere(wanted: Iterable[tuple[UUID, str]]) -> tuple[Shelf, dict[UUID, list[UUID]]]:
@@ -114,7 +118,7 @@ def lock_everywhere(wanted: Iterable[tuple[UUID, str]]) -> tuple[Shelf, dict[UUI
     pairs = set(wanted)
     if not pairs:
         return Shelf(()), {}
-    found = rows(LOCK_EVERYWHERE, [[shop for shop, _ in pairs], [sku for _, sku in pairs]])
+    found = rows(LOCK_EVERYWHERE, [packed(shop for shop, _ in pairs), packed(sku for _, sku in pairs)])
     return Shelf(found), _by_priority(found)
 
 

@@ -37,6 +37,7 @@ def test_every_item_of_a_batch_has_its_own_answer(warehouse: Warehouse) -> None:
         warehouse.movement("MUG", 1, location="moon"),
         warehouse.movement("MUG", -1),
         warehouse.movement("", 1),
+        warehouse.movement("M\x1eUG", 1),
         warehouse.movement("MUG", 1, kind=Kind.SHIPMENT),
         warehouse.movement("MUG", 10**13),
     ]
@@ -49,13 +50,23 @@ def test_every_item_of_a_batch_has_its_own_answer(warehouse: Warehouse) -> None:
         Done({"quantity": -2, "on_hand": 8}),
         Refused("inventory.unknown_location", "moon"),
         Refused("inventory.bad_quantity", "-1 is not a possible receipt"),
-        Refused("inventory.bad_sku", "a SKU has 1 to 100 characters"),
+        Refused("inventory.bad_sku", "a SKU has 1 to 100 printable characters"),
+        Refused("inventory.bad_sku", "a SKU has 1 to 100 printable characters"),
         Refused("inventory.bad_kind", "a shipment cannot be asked for"),
         Refused("inventory.bad_quantity", "10000000000000 is not a possible receipt"),
     ]
     assert warehouse.counters("MUG") == (8, 8, 0)
     assert Movement.objects.count() == 3
     assert wrong_counters() == []
+
+
+def test_a_reason_is_kept_as_one_line_of_text(warehouse: Warehouse) -> None:
+    moves = [warehouse.movement("MUG", 1, reason=text) for text in ("", "broken\n in\x1etransit ", "x" * 300)]
+
+    commands.record_movements(moves, now=warehouse.clock.now)
+
+    kept = Movement.objects.order_by("id").values_list("reason", flat=True)
+    assert list(kept) == ["", "broken in transit", "x" * 200]
 
 
 def test_a_key_counts_once_and_is_answered_again(warehouse: Warehouse) -> None:

@@ -110,7 +110,7 @@ def test_stock_is_conserved_whatever_is_done_repeated_or_reordered() -> None:
     run_state_machine_as_test(
         Stockroom,
         settings=settings(
-            max_examples=60,
+            max_examples=40,
             stateful_step_count=40,
             deadline=None,
             phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking would outlast the time-out

@@ -33,9 +33,7 @@ def short(dock: Dock, order: str) -> StockShort:
 
 
 def filled(dock: Dock, order: str) -> StockAllocated:
-    return StockAllocated(
-        reservation_id=uuid7(), order_id=dock.id(order), shop_id=dock.shop_id, again=True, lines=[]
-    )
+    return StockAllocated(reservation_id=uuid7(), order_id=dock.id(order), shop_id=dock.shop_id, again=True)
 
 
 def test_the_carrier_takes_only_parcels_of_confirmed_orders(dock: Dock) -> None:
