@@ -87,7 +87,7 @@ class AtStep(Group):
 
     name: str = ""
     direction: str = ""
-    states: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    states: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -133,7 +133,7 @@ def at_steps() -> list[AtStep]:
     for name, direction, currency, state, count, amount, oldest in rows(STEPS, [MOST_ROWS]):
         group = found.setdefault((name, direction), AtStep(name=name, direction=direction))
         group.add(count, currency, int(amount), made_at(oldest))
-        group.states[state] += count
+        group.states[state] = group.states.get(state, 0) + count
     order = step_order()
     return sorted(found.values(), key=lambda g: (order.get(g.name, len(order)), g.name))
 

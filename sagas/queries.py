@@ -116,6 +116,14 @@ def search(found: QuerySet[Saga], term: str) -> QuerySet[Saga]:
     return found.filter(search_key__gte=term, search_key__lt=term + "\U0010ffff", search_key__startswith=term)
 
 
+def named(term: str, *, limit: int = 20) -> list[Saga]:
+    """The sagas with exactly this id, subject or search key, newest first."""
+    found = Saga.objects.order_by("-id")
+    if id_ := _as_id(term):
+        return list(found.filter(Q(id=id_) | Q(subject_id=id_))[:limit])
+    return list(found.filter(search_key=term)[:limit])
+
+
 def _as_id(term: str) -> UUID | None:
     try:
         return UUID(term) if len(term) >= 32 else None

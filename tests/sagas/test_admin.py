@@ -29,7 +29,7 @@ def client(toy: Script) -> Client:
 
 def text(response: Any) -> str:
     """A page as a reader meets it: no tags, single spaces."""
-    bare = re.sub(r"<(script|style)\b.*?</\1>|<[^>]+>", " ", response.content.decode(), flags=re.S)
+    bare = re.sub(r"<(script|style)\b.*?</\1>|<[^>]+>", " ", response.content.decode(), flags=re.DOTALL)
     return re.sub(r"\s+", " ", html.unescape(bare))
 
 
@@ -52,7 +52,7 @@ def parked(toy: Script, reference: str = "A-1", **more: Any) -> Saga:
     return toys.saga(reference)
 
 
-# --- the list -------------------------------------------------------------------------------------------------
+# --- the list ----------------------------------------------------------------
 
 
 def test_the_list_shows_state_hold_amount_and_what_a_saga_waits_for(client: Client, toy: Script) -> None:
@@ -170,7 +170,7 @@ def test_a_page_costs_the_same_however_many_sagas_it_shows(
     ]
 
 
-# --- one saga -------------------------------------------------------------------------------------------------
+# --- one saga ----------------------------------------------------------------
 
 
 def test_the_story_shows_steps_tries_events_and_what_was_asked(client: Client, toy: Script) -> None:
@@ -233,7 +233,7 @@ def test_nothing_is_added_changed_or_deleted_here(client: Client, toy: Script) -
     assert Saga.objects.count() == 1
 
 
-# --- acts -----------------------------------------------------------------------------------------------------
+# --- acts ----------------------------------------------------------------
 
 
 def test_retry_now_asks_for_a_reason_calls_one_command_and_shows_one_message(
@@ -384,14 +384,14 @@ def test_without_staff_there_is_nothing_to_see(toy: Script) -> None:
     assert people.customer().get(LIST)["Location"].startswith("/admin/login/")
 
 
-# --- the platform's pages ---------------------------------------------------------------------------------------
+# --- the platform's pages ----------------------------------------------------------------
 
 
 def test_a_step_is_paused_and_resumed_for_everybody_with_a_reason(client: Client, toy: Script) -> None:
     pause = reverse("admin:sagas_pause", args=["pause", "step", "sagas.hold_money"])
     client.post(pause, {"reason": "rehearsal"})
     toys.start()
-    toys.settle()
+    toys.settle(rounds=3)
     page, row = text(client.get(reverse("admin:sagas_pauses"))), text(client.get(LIST))
     stood = list(toys.told())
 
@@ -407,7 +407,7 @@ def test_a_step_is_paused_and_resumed_for_everybody_with_a_reason(client: Client
 def test_a_provider_is_paused_for_everybody(client: Client, toy: Script) -> None:
     client.post(reverse("admin:sagas_pause", args=["pause", "provider", "bank"]), {"reason": "maintenance"})
     toys.start()
-    toys.settle()
+    toys.settle(rounds=3)
 
     assert toys.told() == ["open_case", "hold_money: due"]
     assert "hold money: provider paused by olga, maintenance" in text(client.get(LIST))
