@@ -13,8 +13,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from orders import queries
+from orders.giving_back.admin import CreditNoteAdmin
+from orders.imports.admin import ImportFileAdmin
 from orders.models import ApiToken, Order, Shop
 from orders.totals import format_minor
+
+__all__ = ["CreditNoteAdmin", "ImportFileAdmin", "OrderAdmin", "ShopAdmin"]
 
 #: How far staff can leaf through a list. Who looks for more searches.
 DEEPEST_ROW = 10_000

@@ -9,10 +9,11 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from orders import states
-from orders.giving_back.models import CreditNote as CreditNote  # Django finds an app's models here
-from orders.imports.models import ImportedDocument as ImportedDocument
-from orders.imports.models import ImportFile as ImportFile
+from orders.giving_back.models import CreditNote
+from orders.imports.models import ImportedDocument, ImportFile
 from sagas.ids import uuid7
+
+__all__ = ["ApiToken", "CreditNote", "ImportFile", "ImportedDocument", "Order", "OrderLine", "Parcel", "Shop"]
 
 
 class Shop(models.Model):
