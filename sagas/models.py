@@ -120,14 +120,22 @@ class Saga(models.Model):
         DEADLINE = "deadline"  #: The way to the pivot took too long.
         INTENT = "intent"  #: Somebody asked for it.
 
+    #: Where nothing has to be given back, a refusal ends a saga at once. A person who has settled the rest by
+    #: hand may end an open saga either way.
     MOVES: ClassVar = {
-        State.PENDING: {State.RUNNING, State.COMPENSATING},
-        State.RUNNING: {State.COMPLETED, State.COMPENSATING},
-        State.COMPENSATING: {State.COMPENSATED},
+        State.PENDING: {State.RUNNING, State.COMPENSATING, State.COMPLETED, State.COMPENSATED},
+        State.RUNNING: {State.COMPENSATING, State.COMPLETED, State.COMPENSATED},
+        State.COMPENSATING: {State.COMPLETED, State.COMPENSATED},
         State.COMPENSATED: {State.COMPENSATING},
         State.COMPLETED: set(),
     }
     FINAL: ClassVar = (State.COMPLETED, State.COMPENSATED)
+    HOLD_MOVES: ClassVar = {
+        Hold.NONE: {Hold.WAITING, Hold.PARKED, Hold.PAUSED},
+        Hold.WAITING: {Hold.NONE, Hold.PARKED, Hold.PAUSED},
+        Hold.PARKED: {Hold.NONE, Hold.WAITING, Hold.PAUSED},
+        Hold.PAUSED: {Hold.NONE},
+    }
 
     id = models.UUIDField(primary_key=True, default=uuid7)
     definition = models.CharField(max_length=100)
@@ -201,6 +209,16 @@ class SagaStep(models.Model):
         GAVE_UP = "gave_up"  #: It will not be tried again by itself; the saga is parked.
         DROPPED = "dropped"  #: It never ran and never will: the saga turned back before.
 
+    #: A late success makes a step done whatever was thought of it, and its finished undo due again.
+    MOVES: ClassVar = {
+        State.DUE: {State.DONE, State.REFUSED, State.SKIPPED, State.GAVE_UP, State.DROPPED},
+        State.DONE: {State.DUE},
+        State.REFUSED: {State.DONE},
+        State.SKIPPED: {State.DUE, State.DONE},
+        State.GAVE_UP: {State.DUE, State.DONE, State.SKIPPED},
+        State.DROPPED: {State.DONE},
+    }
+
     id = models.UUIDField(primary_key=True, default=uuid7)
     saga = models.ForeignKey(Saga, on_delete=models.CASCADE, related_name="steps", db_index=False)
     position = models.SmallIntegerField()
@@ -262,6 +280,14 @@ class Intent(models.Model):
         DEFERRED = "deferred"  #: Waits until the pivot's outcome is known.
         APPLIED = "applied"  #: Done as asked.
         REFUSED = "refused"  #: Could not be done; `answer` says why.
+
+    #: What was deferred is looked at again when the pivot's outcome is known or the saga has ended.
+    MOVES: ClassVar = {
+        State.NEW: {State.APPLIED, State.DEFERRED, State.REFUSED},
+        State.DEFERRED: {State.NEW},
+        State.APPLIED: set(),
+        State.REFUSED: set(),
+    }
 
     id = models.UUIDField(primary_key=True, default=uuid7)
     saga = models.ForeignKey(Saga, on_delete=models.CASCADE, related_name="intents")

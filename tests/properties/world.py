@@ -6,6 +6,7 @@ thousands of histories can be tried.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -17,6 +18,7 @@ from sagas.engine.asked import Asked
 from sagas.engine.core import Case, Outcome, first_rows
 from sagas.engine.rows import COMPENSATING, DO, FINAL, PARKED, UNDO, Change, SagaRow, StepRow
 from sagas.ids import uuid7
+from sagas.models import Saga, SagaStep
 from sagas.steps import NotDone, get_step
 from sagas.verdicts import Done, Refused, Unavailable, Unknown
 from tests.sagas import toys
@@ -98,8 +100,12 @@ class World:
 
     def take(self, change: Change) -> None:
         assert change.saga.epoch >= self.saga.epoch
+        assert allowed(Saga.MOVES, self.saga.state, change.saga.state)
+        assert allowed(Saga.HOLD_MOVES, self.saga.hold, change.saga.hold)
         self.saga = change.saga
         for row in (*change.updated, *change.created):
+            before = self.rows.get((row.position, row.direction))
+            assert before is None or allowed(SagaStep.MOVES, before.state, row.state), (before, row)
             self.rows[row.position, row.direction] = row
 
     def _case(self) -> Case:
@@ -188,6 +194,11 @@ class World:
             wakes = [r.wake_at for r in self.rows.values() if r.open and r.wake_at]
             self.now = max(self.now, min(wakes, default=self.now)) + timedelta(milliseconds=1)
         raise AssertionError(f"never settled: {self.saga} {list(self.rows.values())}")
+
+
+def allowed(moves: Mapping[str, Collection[str]], origin: str, to: str) -> bool:
+    """Whether a table of moves has this one. Staying is no move."""
+    return to == origin or to in moves[origin]
 
 
 def silent(world: World) -> bool:
