@@ -278,3 +278,15 @@ def test_f49_a_shop_cancels_after_the_capture_and_everything_is_given_back(house
     assert (house.on_shelf("PEN"), house.on_shelf("CUP")) == ((2, 0), (1, 0))
     found = Order.objects.get(pk=order.pk)
     assert (found.cancelled_minor, found.lock_saga, found.cancel_reason) == (1_800, None, "changed my mind")
+
+
+def test_goods_that_cost_nothing_come_back_without_money(house: House) -> None:
+    order = house.fulfilled(PEN=2)
+    house.hand_over()
+
+    matched = house.note(order, "return", 0, reference="C-1", PEN=1)
+    unmatched = house.note(None, "return", 0, reference="C-2", PEN=1)
+    house.settle()
+
+    assert (house.ended(matched), house.ended(unmatched)) == (("applied", 0, 0), ("credited", 0, 0))
+    assert (house.refunded(order), house.owed(), house.on_shelf("PEN")) == (0, 0, (2, 0))
