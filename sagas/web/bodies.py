@@ -77,7 +77,7 @@ def read_bounded(stream: IO[Any], context: Mapping[str, Any] | None, most: int) 
     """The whole body. Raises Problem 413 if it is larger than `most`, without keeping it."""
     request = (context or {}).get("request")
     announced = str(request.META.get("CONTENT_LENGTH") or "0") if request is not None else "0"
-    if announced.isdigit() and int(announced) > most:
+    if announced.isdecimal() and int(announced) > most:
         raise _too_large(stream, most)
     body: bytes = stream.read(most + 1)
     if len(body) > most:
