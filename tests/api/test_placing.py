@@ -106,8 +106,7 @@ def test_line_amounts_sum_to_the_total_exactly_in_every_currency(counter: Counte
     ]  # fmt: skip
     charge = data.draw(amounts)
     total = charge + sum(
-        d["quantity"] * d["unit_price_minor"] + d["tax_minor"] - d["discount_minor"]
-        for d in documents
+        d["quantity"] * d["unit_price_minor"] + d["tax_minor"] - d["discount_minor"] for d in documents
     )
     currency = data.draw(st.sampled_from(["JPY", "EUR", "KWD"]))
     document = an_order(

@@ -1,0 +1,90 @@
+"""The API's description is complete, equal to the code, and needs nothing from the internet."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+from django.contrib.staticfiles import finders
+from django.test import Client
+from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.generators import SchemaGenerator
+
+from config.embedded.state import BASE_DIR
+
+
+@pytest.fixture(scope="module")
+def description() -> Any:
+    GENERATOR_STATS.reset()
+    return SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+
+
+def test_making_the_description_gives_no_warning(description: Any) -> None:
+    assert not GENERATOR_STATS
+
+
+def test_the_committed_description_is_what_the_code_says(client: Client) -> None:
+    served = yaml.safe_load(client.get("/api/schema/").content)
+
+    assert served == yaml.safe_load((BASE_DIR / "docs" / "openapi.yaml").read_text())
+    assert served["openapi"] == "3.1.0"
+
+
+def test_every_operation_is_described(description: Any) -> None:
+    operations = {
+        f"{method.upper()} {path}": operation
+        for path, methods in description["paths"].items()
+        for method, operation in methods.items()
+    }
+
+    assert set(operations) == {
+        "POST /api/v1/orders",
+        "GET /api/v1/orders",
+        "GET /api/v1/orders/{order_id}",
+        "POST /api/v1/orders/{order_id}/cancel",
+        "GET /api/v1/sagas",
+        "GET /api/v1/sagas/{saga_id}",
+        "POST /api/v1/stock/movements",
+        "GET /api/v1/stock",
+    }
+    for operation in operations.values():
+        assert operation["summary"]
+        assert operation["security"] == [{"shopToken": []}]
+        assert {"401", "429", "503"} <= set(operation["responses"])
+
+
+@pytest.mark.parametrize(
+    ("path", "needed"),
+    [
+        ("/api/v1/orders", True),
+        ("/api/v1/orders/{order_id}/cancel", True),
+        ("/api/v1/stock/movements", False),
+    ],
+)
+def test_writes_ask_for_an_idempotency_key(description: Any, path: str, needed: bool) -> None:
+    headers = [p for p in description["paths"][path]["post"].get("parameters", ()) if p["in"] == "header"]
+
+    assert [(p["name"], p["required"]) for p in headers] == [("Idempotency-Key", True)] * needed
+
+
+@pytest.mark.parametrize(
+    "name", ["OrderIn", "LineIn", "ChargeIn", "CustomerIn", "ShipToIn", "CancelIn", "MovementIn"]
+)
+def test_what_is_sent_has_no_other_fields(description: Any, name: str) -> None:
+    assert description["components"]["schemas"][name]["additionalProperties"] is False
+
+
+def test_the_page_comes_from_this_server_alone(client: Client) -> None:
+    page = client.get("/api/docs/").content.decode()
+    script = client.get("/api/docs/?script=").content.decode()
+
+    fetched = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert fetched
+    assert all(address.startswith(("/static/", "/api/")) for address in fetched)
+    for address in fetched:
+        if address.startswith("/static/"):
+            assert finders.find(address.removeprefix("/static/").partition("?")[0])
+    assert "/api/schema/" in script
+    assert "https://" not in page
