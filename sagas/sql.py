@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
+Params = Sequence[Any] | Mapping[str, Any] | None
 
-def rows(sql: str, params: Sequence[Any] | dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
-    """Run one statement and return its rows."""
+
+def rows(sql: str, params: Params = None) -> list[tuple[Any, ...]]:
+    """Run one statement and return its rows. A list is passed as an array: `%s::uuid[]`."""
     with connection.cursor() as cursor:
-        cursor.execute(sql, params)
+        cursor.execute(sql, _arrays(params))
         return cursor.fetchall()
 
 
-def execute(sql: str, params: Sequence[Any] | dict[str, Any] | None = None) -> int:
-    """Run one statement and return how many rows it touched."""
+def execute(sql: str, params: Params = None) -> int:
+    """Run one statement and return how many rows it touched. A list is passed as an array: `%s::uuid[]`."""
     with connection.cursor() as cursor:
-        cursor.execute(sql, params)
+        cursor.execute(sql, _arrays(params))
         return int(cursor.rowcount)
+
+
+def _arrays(params: Params) -> Any:
+    """Write lists as array literals here: it takes the driver four times as long, and batches are all arrays."""
+    if isinstance(params, Mapping):
+        return {name: _literal(value) for name, value in params.items()}
+    return params if params is None else [_literal(value) for value in params]
+
+
+def _literal(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    kinds = {type(item) for item in value} - {type(None)}
+    if not kinds <= _PLAIN and not all(issubclass(kind, str) for kind in kinds):
+        return value  # the driver knows best
+    return "{" + ",".join([_item(item) for item in value]) + "}"
+
+
+def _item(item: Any) -> str:
+    if item is None:
+        return "NULL"
+    if isinstance(item, str):
+        return '"' + item.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f'"{item.isoformat()}"' if isinstance(item, datetime) else str(item)
+
+
+_PLAIN: set[type] = {int, bool, float, UUID, datetime}

@@ -20,7 +20,7 @@ from sagas.definition import Plan, SagaNote, plan
 from sagas.engine import chains, store
 from sagas.engine.core import Case, Outcome
 from sagas.engine.rows import COMPENSATING, DO, FINAL, PARKED, UNDO, Change, SagaRow, StepRow
-from sagas.steps import Step, StepCall, get_step
+from sagas.steps import Continue, Step, StepCall, get_step
 from sagas.verdicts import Done
 
 logger = structlog.get_logger(__name__)
@@ -29,7 +29,7 @@ logger = structlog.get_logger(__name__)
 RNG = Random()  # noqa: S311
 
 
-class UnknownDefinition(Exception):  # noqa: N818
+class UnknownDefinition(Exception):
     """This code has no such version of the definition: the saga is parked, never guessed."""
 
 
@@ -101,7 +101,7 @@ def call(
 
 def cases_for(answers: Sequence[tuple[Claimed, Outcome]], *, now: datetime) -> list[Case]:
     """A case for each answer, with all its saga's rows where the rules need them."""
-    wanted = [c.saga.id for c, outcome in answers if _needs_all(c, outcome)]
+    wanted = [c.saga.id for c, outcome in answers if needs_all(c, outcome)]
     known = store.steps_of(wanted)
     return [
         Case(plan_of(c.saga), c.saga, _with(known.get(c.saga.id, ()), c.row), now=now, rng=RNG)
@@ -109,7 +109,10 @@ def cases_for(answers: Sequence[tuple[Claimed, Outcome]], *, now: datetime) -> l
     ]
 
 
-def _needs_all(claimed: Claimed, outcome: Outcome) -> bool:
+def needs_all(claimed: Claimed, outcome: Outcome) -> bool:
+    """Whether the rules need all of a saga's rows for this answer: only a plain step forward does without."""
+    if isinstance(outcome, Continue):
+        return False
     if not isinstance(outcome, Done) or claimed.row.direction == UNDO or claimed.saga.state == COMPENSATING:
         return True
     return claimed.saga.state in FINAL or len(plan_of(claimed.saga).stages[claimed.saga.stage]) > 1

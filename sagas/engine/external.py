@@ -29,6 +29,7 @@ from sagas.engine.batch import (
     check_answers,
     commit,
     in_halves,
+    needs_all,
     plan_of,
     report,
     take,
@@ -215,11 +216,12 @@ def _record_slice(step: Step, answered: Sequence[Answered]) -> tuple[Batch, list
         now, sagas = store.lock_sagas(a.asked.claimed.saga.id for a in answered)
         if now is None:
             return Batch(), []
-        known = store.steps_of(sagas)
-        slips = [_Slip(a, sagas, known) for a in answered if a.asked.claimed.saga.id in sagas]
+        mine = store.steps([a.asked.claimed.row.id for a in answered])
+        slips = [_Slip(a, sagas[a.asked.claimed.saga.id], mine[a.asked.claimed.row.id]) for a in answered]
         outcomes = _ask_app(step, slips, now)
         pairs = list(zip(slips, outcomes, strict=True))
-        changes = [slip.decide(outcome, now) for slip, outcome in pairs]
+        known = store.steps_of(s.saga.id for s, o in pairs if s.late or needs_all(Claimed(s.row, s.saga), o))
+        changes = [slip.decide(outcome, known.get(slip.saga.id, ()), now) for slip, outcome in pairs]
         batch = commit(changes, sagas, now=now)
     again = [slip.again(o, now) for slip, o in pairs if isinstance(o, Continue) and slip.mine]
     return batch, again
@@ -228,14 +230,10 @@ def _record_slice(step: Step, answered: Sequence[Answered]) -> tuple[Batch, list
 class _Slip:
     """One answer beside the rows as they stand now: is it still ours, and is it too late to go forward?"""
 
-    def __init__(
-        self, answered: Answered, sagas: dict[UUID, SagaRow], known: dict[UUID, list[StepRow]]
-    ) -> None:
+    def __init__(self, answered: Answered, saga: SagaRow, row: StepRow) -> None:
         self.answered = answered
         self.claimed = answered.asked.claimed
-        self.saga = sagas[self.claimed.saga.id]
-        self.rows = known[self.saga.id]
-        self.row = next(r for r in self.rows if r.id == self.claimed.row.id)
+        self.saga, self.row = saga, row
 
     @property
     def mine(self) -> bool:
@@ -250,8 +248,9 @@ class _Slip:
     def call(self, now: datetime) -> StepCall:
         return replace(self.answered.asked.ask.call, now=now, late=self.late, cause=self.saga.cause)
 
-    def decide(self, outcome: Outcome, now: datetime) -> Change:
-        case = Case(plan_of(self.saga), self.saga, self.rows, now=now, rng=RNG)
+    def decide(self, outcome: Outcome, known: Sequence[StepRow], now: datetime) -> Change:
+        others = [r for r in known if r.id != self.row.id]
+        case = Case(plan_of(self.saga), self.saga, [*others, self.row], now=now, rng=RNG)
         if self.answered.bug is not None:
             report(self.answered.bug, self.saga, self.row)
             case.crashed(self.row, "bug", repr(self.answered.bug))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -51,7 +52,8 @@ class SagaRow:
     finished_at: datetime | None = None
 
     def copy(self) -> SagaRow:
-        return replace(self, context=dict(self.context))
+        """A copy to decide on. Its context is replaced, never written into."""
+        return SagaRow(*_SAGA_VALUES(self))
 
 
 @dataclass(slots=True)
@@ -82,7 +84,8 @@ class StepRow:
     finished_at: datetime | None = None
 
     def copy(self) -> StepRow:
-        return replace(self, history=list(self.history))
+        """A copy to decide on. Its memo, result and history are replaced, never written into."""
+        return StepRow(*_STEP_VALUES(self))
 
     @property
     def open(self) -> bool:
@@ -92,6 +95,11 @@ class StepRow:
     def settled(self) -> bool:
         """Whether it is known what it did: nothing it began is still out there."""
         return not self.open or (self.lease_until is None and self.verdict != "unknown")
+
+
+# A tenth of the time of dataclasses.replace; copying rows is most of what the rules cost.
+_SAGA_VALUES = attrgetter(*[f.name for f in fields(SagaRow)])
+_STEP_VALUES = attrgetter(*[f.name for f in fields(StepRow)])
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from uuid import UUID
 from sagas.engine.rows import Change, SagaRow, StepRow
 from sagas.sql import execute, rows
 
+# In the order of the fields of SagaRow and StepRow: rows are built by position.
 SAGA_COLUMNS = (
     "id", "definition", "version", "shop_id", "subject_id", "reference", "search_key", "amount_minor", "currency",
     "context", "correlation_id", "state", "hold", "hold_reason", "hold_owner", "hold_since", "stage", "epoch",
@@ -45,6 +46,8 @@ SELECT waybill_now(), {_S} FROM sagas_saga s WHERE s.id = ANY(%s::uuid[]) ORDER 
 """
 LOCK_SAGAS_FREE = LOCK_SAGAS.rstrip() + " SKIP LOCKED"
 STEPS_OF = f"SELECT {_T} FROM sagas_step t WHERE t.saga_id = ANY(%s::uuid[])"
+
+STEPS = f"SELECT {_T} FROM sagas_step t WHERE t.id = ANY(%s::uuid[])"
 
 LEASE = """
 UPDATE sagas_step t
@@ -108,6 +111,8 @@ ASKED = "SELECT DISTINCT saga_id FROM sagas_intent WHERE state = 'new' AND saga_
 
 _JSON = {"memo", "result", "history", "context"}
 _SAGA_AT = 1 + len(STEP_COLUMNS)
+_SAGA_JSON = [n for n, name in enumerate(SAGA_COLUMNS) if name in _JSON]
+_STEP_JSON = [n for n, name in enumerate(STEP_COLUMNS) if name in _JSON]
 
 
 def claim(
@@ -143,10 +148,17 @@ def steps_of(ids: Iterable[UUID]) -> dict[UUID, list[StepRow]]:
     return found
 
 
+def steps(ids: Sequence[UUID]) -> dict[UUID, StepRow]:
+    """Step rows by id; their sagas are locked already."""
+    return {row[0]: _step(row) for row in rows(STEPS, [list(ids)])}
+
+
 def lease(steps: Sequence[StepRow], *, now: datetime, worker: str) -> None:
     """Write the claim of an external batch: attempt, epoch, and until when it is ours."""
     if steps:
-        columns = [[getattr(s, c) for s in steps] for c in ("id", "attempt", "epoch", "verdict", "lease_until")]
+        columns = [
+            [getattr(s, c) for s in steps] for c in ("id", "attempt", "epoch", "verdict", "lease_until")
+        ]
         execute(LEASE, [worker, now, *columns])
 
 
@@ -193,16 +205,19 @@ def _columns(items: Sequence[Any], names: Sequence[str]) -> list[list[Any]]:
 
 
 def _step(row: Sequence[Any]) -> StepRow:
-    return StepRow(**_decoded(STEP_COLUMNS, row))
+    return StepRow(*_values(row, _STEP_JSON))
 
 
 def _saga(row: Sequence[Any]) -> SagaRow:
-    return SagaRow(**_decoded(SAGA_COLUMNS, row))
+    return SagaRow(*_values(row, _SAGA_JSON))
 
 
-def _decoded(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
-    # Django leaves jsonb undecoded on raw cursors.
-    return {n: decoded(v) if n in _JSON else v for n, v in zip(names, row, strict=True)}
+def _values(row: Sequence[Any], documents: Sequence[int]) -> list[Any]:
+    """The row with its documents decoded: Django leaves jsonb as text on raw cursors."""
+    values = list(row)
+    for n in documents:
+        values[n] = decoded(values[n])
+    return values
 
 
 def decoded(value: Any) -> Any:

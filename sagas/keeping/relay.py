@@ -13,7 +13,7 @@ from sagas.loops import keeper
 from sagas.sql import rows
 
 #: Events waiting so long are delivered here.
-OVERDUE_SECONDS = 3.0
+OVERDUE_SECONDS = 10.0
 
 POSITIONS = "SELECT subscription, shard, era, xid, position, state FROM sagas_checkpoint"
 

@@ -12,7 +12,7 @@ from sagas.sql import rows
 from sagas.steps import all_steps
 
 #: Work overdue by so much is done here: the broker is empty, flushed or dead, or no worker listens.
-OVERDUE_SECONDS = 3.0
+OVERDUE_SECONDS = 10.0
 
 # One probe of the index per step name, so the cost does not grow with what is due.
 DUE = """
