@@ -77,9 +77,15 @@ def progress_line(now: Counts, *, orders_in_all: int | None, seconds: float) -> 
 
 
 def money(minor: int, currency: str) -> str:
-    """An amount with its currency's decimals, for people."""
+    """An amount with its currency, for people."""
+    return f"{bare(minor, currency)} {currency}"
+
+
+def bare(minor: int, currency: str) -> str:
+    """An amount with its currency's decimals."""
     decimals = {"JPY": 0, "KWD": 3}.get(currency, 2)
-    return f"{minor / 10**decimals:,.{decimals}f} {currency}"
+    whole, rest = divmod(abs(minor), 10**decimals)
+    return f"{'-' if minor < 0 else ''}{whole:,}" + (f".{rest:0{decimals}d}" if decimals else "")
 
 
 def _table(title: str, heads: Sequence[str], body: Sequence[Sequence[object]]) -> Table:
@@ -124,11 +130,8 @@ def _notes(found: Figures) -> Table:
 
 
 def _money(found: Figures) -> Table:
-    heads = ("currency", "authorized", "captured", "voided", "refunded", "owed as customer credit")
-    body = [
-        (c, *[money(int(v), c) for v in values], money(int(found.credit.get(c, 0)), c))
-        for c, *values in found.money
-    ]
+    heads = ("", "authorized", "captured", "voided", "refunded", "customer credit")
+    body = [(c, *[bare(int(v), c) for v in (*values, found.credit.get(c, 0))]) for c, *values in found.money]
     return _table("Money", heads, body)
 
 

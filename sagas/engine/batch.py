@@ -19,7 +19,7 @@ from sagas.bell import ring
 from sagas.definition import Plan, SagaNote, plan
 from sagas.engine import chains, store
 from sagas.engine.core import Case, Outcome
-from sagas.engine.rows import COMPENSATING, DO, FINAL, PARKED, UNDO, Change, SagaRow, StepRow
+from sagas.engine.rows import COMPENSATING, FINAL, PARKED, UNDO, Change, SagaRow, StepRow
 from sagas.steps import Continue, Step, StepCall, get_step
 from sagas.verdicts import Done
 
@@ -203,7 +203,7 @@ def in_halves(
         return Batch()
     try:
         return run(ids)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a handler may raise anything; it is bisected and reported
         if len(ids) == 1:
             return park(ids[0], error)
     middle = len(ids) // 2
@@ -221,8 +221,3 @@ def report(error: BaseException, saga: SagaRow, row: StepRow) -> None:
         )
         scope.capture_exception(error)
     logger.error("step_failed", step=row.name, saga_id=str(saga.id), error=f"{type(error).__name__}: {error}")
-
-
-def is_do(row: StepRow) -> bool:
-    """Whether a row goes forward."""
-    return row.direction == DO
