@@ -71,6 +71,7 @@ def failures(hours: int) -> list[Failure]:
 def forget() -> None:
     """Read anew (for tests)."""
     _now.forget()
+    _finished.forget()
     for kept in _failures.values():
         kept.forget()
 
@@ -82,7 +83,7 @@ def _read() -> Now:
         overview.open_sagas(),
         overview.at_steps(),
         overview.parked_reasons(),
-        overview.finished(now=at),
+        _finished.get(),
         lag.lags(),
         lag.slowest_writer(),
         lag.parked(),
@@ -94,7 +95,12 @@ def _read_failures(hours: int) -> list[Failure]:
     return overview.failures(since=database_now() - timedelta(hours=hours))
 
 
+def _read_finished() -> list[Minute]:
+    return overview.finished(now=database_now())
+
+
 _now = Remembered(_read, seconds=1.0)
+_finished = Remembered(_read_finished, seconds=5.0)
 _failures = {hours: Remembered(partial(_read_failures, hours), seconds=3.0) for hours in WINDOWS}
 
 

@@ -34,9 +34,15 @@ SELECT t.name, t.direction, s.currency,
             WHEN s.hold = 'waiting' THEN 'waiting'
             WHEN t.wake_at <= waybill_now() THEN 'due' ELSE 'later' END,
        count(*), sum(s.amount_minor), min(left(t.id::text, 13))
-  FROM (SELECT * FROM sagas_step WHERE finished_at IS NULL LIMIT %s) t JOIN sagas_saga s ON s.id = t.saga_id
+  FROM (SELECT * FROM sagas_step WHERE finished_at IS NULL LIMIT %s) t
+  JOIN sagas_saga s ON s.id = t.saga_id AND s.finished_at IS NULL
  WHERE t.wake_at IS NOT NULL OR t.lease_until IS NOT NULL OR s.hold IN ('parked', 'paused')
  GROUP BY 1, 2, 3, 4
+"""
+# One probe of the index for each name.
+OCCUPIED = """
+SELECT n.name FROM unnest(%s::text[]) AS n (name)
+ WHERE EXISTS (SELECT FROM sagas_step t WHERE t.name = n.name AND t.finished_at IS NULL)
 """
 # From code to code through the index (cause_code, id), and for each a bounded stretch since a moment.
 FAILURES = """
@@ -136,6 +142,14 @@ def at_steps() -> list[AtStep]:
         group.states[state] = group.states.get(state, 0) + count
     order = step_order()
     return sorted(found.values(), key=lambda g: (order.get(g.name, len(order)), g.name))
+
+
+def occupied_steps() -> list[str]:
+    """The steps at which at least one saga stands, in the order of the definitions."""
+    order = step_order()
+    names = sorted(all_steps(), key=lambda name: (order.get(name, len(order)), name))
+    found = {name for (name,) in rows(OCCUPIED, [names])}
+    return [name for name in names if name in found]
 
 
 def failures(*, since: datetime) -> list[Failure]:

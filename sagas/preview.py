@@ -34,7 +34,7 @@ ANSWERS = {
     "skipped": "takes the stated result and goes on",
     "no_such_open_step": "refused: no such step is open",
     "in_flight": "refused: that step is in flight, its answer must come first",
-    "resolved": "ends here; nothing more is done by the system",
+    "resolved": "ends here, and the system does nothing more; left to you",
     "unknown_definition": "refused: this code does not know its definition",
 }
 
@@ -92,7 +92,7 @@ def _steps(change: Change, reply: rules.Reply) -> tuple[str, ...]:
     if reply.answer == "turned_back":
         return tuple(r.name for r in sorted(change.created, key=lambda r: -r.position))
     if reply.answer == "resolved":
-        return ()
+        return tuple(r.name for r in change.updated)
     return tuple(r.name for r in (*touched, *change.created) if r.open and r.wake_at is not None)
 
 

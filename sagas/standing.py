@@ -41,7 +41,7 @@ LOOKS = {
     "refused": "refused",
     "undoing": "is being given back",
     "undone": "given back",
-    "stuck": "gave up, a person must look",
+    "stuck": "stopped, a person must look",
     "dropped": "never ran",
 }
 _ENDED = {DONE: "done", SKIPPED: "skipped", REFUSED: "refused", GAVE_UP: "stuck", DROPPED: "dropped"}
@@ -56,7 +56,8 @@ def segments(saga: Saga, steps: Sequence[SagaStep]) -> list[Segment]:
     """The bar: one segment for each step of the definition, in its order."""
     rows = {(s.position, s.direction): s for s in steps}
     names = _names(plan(saga.definition, saga.version), steps)
-    return [_segment(name, rows.get((at, DO)), rows.get((at, UNDO))) for at, name in sorted(names.items())]
+    held = saga.hold == Saga.Hold.PARKED
+    return [_segment(n, rows.get((at, DO)), rows.get((at, UNDO)), held) for at, n in sorted(names.items())]
 
 
 def _names(found: Plan | None, steps: Sequence[SagaStep]) -> dict[int, str]:
@@ -65,8 +66,10 @@ def _names(found: Plan | None, steps: Sequence[SagaStep]) -> dict[int, str]:
     return {s.position: s.name for s in steps if s.direction == DO}
 
 
-def _segment(name: str, do: SagaStep | None, undo: SagaStep | None) -> Segment:
+def _segment(name: str, do: SagaStep | None, undo: SagaStep | None, held: bool) -> Segment:
     look = _undo_look(undo) if undo is not None else _do_look(do)
+    if held and look == "due" and do is not None and do.wake_at is None:
+        look = "stuck"
     return Segment(name, look, f"{words(name)}: {LOOKS[look]}")
 
 

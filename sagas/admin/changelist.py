@@ -32,7 +32,6 @@ class SagaChangeList(ChangeList):
         self.at = {name: _id(request.GET.get(name)) for name in (BEFORE, AFTER)}
         self.newer_url = self.older_url = ""
         super().__init__(request, *args, **kwargs)
-        self.title = "Sagas"
         for name in (BEFORE, AFTER):
             self.params.pop(name, None)
             self.filter_params.pop(name, None)

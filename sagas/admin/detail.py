@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sagas import preview, queries
+from sagas import display, preview, queries
 from sagas.admin.acts import ACTS, Act
 from sagas.definition import Kind, Plan, plan
-from sagas.engine.rows import DO, GAVE_UP, PARKED
+from sagas.engine.rows import DO, GAVE_UP
 from sagas.models import Saga, SagaStep
 from sagas.standing import current, segments, standing, words
 
@@ -61,7 +61,9 @@ def story(saga: Saga, *, now: datetime) -> dict[str, Any]:
     steps = queries.steps_in_order(saga.pk)
     asked = list(queries.intents_of(saga.pk))
     found = plan(saga.definition, saga.version)
-    lines = [_line(step, found) for step in steps]
+    lines = [_line(saga, step, found) for step in steps]
+    buttons = list(_buttons(saga, steps, now))
+    can_turn_back = any(button.possible for button in buttons if button.act.kind == "turn_back")
     streams = _streams(saga, lines)
     return {
         "title": saga.label or saga.reference,
@@ -76,13 +78,13 @@ def story(saga: Saga, *, now: datetime) -> dict[str, Any]:
         ],
         "events": queries.event_lines(list(streams)),
         "streams": streams,
-        "buttons": list(_buttons(saga, steps, now)),
-        "outstanding": [line for line in lines if line.step.state == GAVE_UP or _parks(saga, line)],
+        "buttons": buttons,
+        "deadline": saga.deadline_at if can_turn_back else None,
         "known": found is not None,
     }
 
 
-def _line(step: SagaStep, found: Plan | None) -> Line:
+def _line(saga: Saga, step: SagaStep, found: Plan | None) -> Line:
     place = found.places[step.position] if found and step.position < len(found.places) else None
     undo = step.direction != DO
     kind = (
@@ -91,17 +93,18 @@ def _line(step: SagaStep, found: Plan | None) -> Line:
     pivot = bool(place) and not undo and place is not None and place.spec.kind is Kind.PIVOT
     tries = [Try(datetime.fromisoformat(at), attempt, verdict, code, worker)
              for at, attempt, verdict, code, worker in step.history]  # fmt: skip
-    return Line(step, kind, pivot, *_said(step), tries, list(_made(step.result)))
+    return Line(step, kind, pivot, *_said(saga, step), tries, list(_made(step.result)))
 
 
-def _said(step: SagaStep) -> tuple[str, str]:
+def _said(saga: Saga, step: SagaStep) -> tuple[str, str]:
     """A step's look and state in words."""
     if step.state != SagaStep.State.DUE:
         return _LOOKS[step.state], step.state.replace("_", " ")
     if step.lease_until:
         return "busy", "in flight"
     if step.wake_at is None:
-        return "quiet", "held back"
+        stopped = saga.hold in (Saga.Hold.PARKED, Saga.Hold.PAUSED) and step.attempt > 0
+        return (display.LOOKS[saga.hold], saga.hold) if stopped else ("quiet", "held back")
     return ("wait", "tries again") if step.tries else ("busy", "due")
 
 
@@ -111,10 +114,6 @@ _LOOKS = {"done": "ok", "refused": "alarm", "skipped": "wait", "gave_up": "alarm
 def _made(result: dict[str, Any]) -> Iterator[tuple[str, Any, bool]]:
     for name, value in sorted(result.items()):
         yield name, value, _as_id(value) is not None
-
-
-def _parks(saga: Saga, line: Line) -> bool:
-    return saga.hold == PARKED and saga.hold_reason.startswith(f"{line.step.name}:")
 
 
 def _coming(found: Plan | None, steps: Iterable[SagaStep]) -> list[tuple[str, str, bool]]:
@@ -144,9 +143,7 @@ def _buttons(saga: Saga, steps: list[SagaStep], now: datetime) -> Iterator[Butto
     payloads = {kind: {"step": stuck[0].name} if kind == "skip" and stuck else {} for kind in ACTS}
     foreseen = preview.possible(saga, payloads, now=now)
     for kind, act in ACTS.items():
-        yield Button(
-            act, foreseen[kind].possible, act.explains if foreseen[kind].possible else foreseen[kind].words
-        )
+        yield Button(act, foreseen[kind].possible, foreseen[kind].words)
 
 
 def _as_id(value: Any) -> UUID | None:

@@ -97,12 +97,13 @@ class DefinitionFilter(_Filter):
 
 
 class StepFilter(_Filter):
+    """Offered are the steps at which something stands now."""
+
     title = "step it stands at"
     parameter_name = "step"
 
     def offered(self) -> Choices:
-        order = overview.step_order()
-        return [(name, words(name)) for name in sorted(order, key=order.__getitem__)]
+        return [(name, words(name)) for name in overview.occupied_steps()]
 
     def narrow(self, found: QuerySet[Saga], value: str) -> QuerySet[Saga]:
         return queries.standing_at(found, value)

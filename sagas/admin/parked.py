@@ -95,6 +95,9 @@ class ParkedEventAdmin(ReadOnlyAdmin):
         """Who may change parked events may settle them."""
         return request.user.has_perm("sagas.change_parkedevent")
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": "Parked events", **(extra_context or {})})
+
     @admin.display(description="event")
     def event(self, parked: ParkedEvent) -> SafeString:
         """Its place, leading to its stream."""

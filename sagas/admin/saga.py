@@ -68,6 +68,9 @@ class SagaAdmin(ReadOnlyAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SagaChangeList]:
         return SagaChangeList
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": "Sagas", **(extra_context or {})})
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Saga]:
         return Saga.objects.defer("context")
 
@@ -87,7 +90,7 @@ class SagaAdmin(ReadOnlyAdmin):
             '{}<span class="wb-sub">{} {}</span>',
             saga.label or saga.reference,
             words(saga.definition),
-            saga.reference if saga.label else "",
+            saga.reference if saga.label not in ("", saga.reference) else "",
         )
 
     @admin.display(description="state and hold")
@@ -101,7 +104,7 @@ class SagaAdmin(ReadOnlyAdmin):
         """The bar."""
         return display.bar(saga.bar)
 
-    @admin.display(description=format_html('<span class="wb-num">{}</span>', "amount"))
+    @admin.display(description="amount")
     def amount(self, saga: Saga) -> SafeString:
         """The money in it."""
         return format_html('<span class="wb-num">{}</span>', money(saga.amount_minor, saga.currency))

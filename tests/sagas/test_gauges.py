@@ -16,7 +16,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from config.embedded.state import BASE_DIR
-from sagas import gauges, log
+from sagas import gauges, log, overview
 from sagas.bus import subscription, unsubscribe
 from sagas.clock import database_now, travel
 from sagas.contract import OperatorActed
@@ -163,7 +163,7 @@ def test_a_silent_database_costs_the_gauges_and_not_the_counters(
     def silent(*_: Any) -> None:
         raise OperationalError("gone")
 
-    monkeypatch.setattr(gauges.overview, "open_sagas", silent)
+    monkeypatch.setattr(overview, "open_sagas", silent)
 
     seen = scrape()
 

@@ -15,7 +15,7 @@ from sagas import operate
 from sagas.clock import database_now
 from sagas.definition import SagaDefinition, compensatable, register, retriable, unregister
 from sagas.ids import uuid7
-from sagas.models import Intent, ParkedEvent, Pause, SagaStep
+from sagas.models import Intent, ParkedEvent, Pause, Saga, SagaStep
 from sagas.verdicts import Done, Refused, Unavailable
 from tests.conftest import Manage
 from tests.sagas import toys
@@ -275,8 +275,8 @@ def test_a_step_moved_within_a_version_strands_the_sagas_that_stand_there(
         "sagas.toy", version=1, steps=[compensatable("sagas.keep_goods"), retriable("sagas.tell_shop")],
         context=("hold_id",),
     )  # fmt: skip
-    SagaStep.objects.filter(saga=toys.Saga.objects.get(definition="sagas.pair")).update(name="sagas.of_old")
-    toys.Saga.objects.filter(definition="sagas.toy").update(state="running", finished_at=None)
+    SagaStep.objects.filter(saga=Saga.objects.get(definition="sagas.pair")).update(name="sagas.of_old")
+    Saga.objects.filter(definition="sagas.toy").update(state="running", finished_at=None)
     out = io.StringIO()
 
     with pytest.raises(CommandError):
