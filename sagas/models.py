@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from sagas.ids import uuid7
+from sagas.web import kept  # noqa: F401 - a row of this app
 
 
 class Era(models.Model):
@@ -388,27 +389,3 @@ class Person(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
-
-
-class KeptAnswer(models.Model):
-    """What the API answered to a request that was carried out, for when it is sent again under its key."""
-
-    pk = models.CompositePrimaryKey("client_id", "key")
-    client_id = models.UUIDField()  #: Keys of different clients never meet.
-    key = models.CharField(max_length=255)
-    fingerprint = models.CharField(max_length=64)
-    status = models.SmallIntegerField()
-    headers = models.JSONField(default=dict)
-    body = models.JSONField()
-    made_at = models.DateTimeField()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=Q(status__gte=200, status__lt=300), name="sagas_kept_answer_is_of_something_done"
-            ),
-        ]
-        indexes: ClassVar = [models.Index("made_at", name="sagas_kept_answer_age")]
-
-    def __str__(self) -> str:
-        return self.key

@@ -19,9 +19,9 @@ from rest_framework.response import Response
 
 from sagas.clock import database_now
 from sagas.crash import crash_point
-from sagas.models import KeptAnswer
 from sagas.sql import rows
 from sagas.web.caller import caller_of
+from sagas.web.kept import KeptAnswer
 from sagas.web.problems import Problem
 
 LONGEST_KEY = 255
