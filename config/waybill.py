@@ -40,7 +40,7 @@ class WaybillSettings:
     record_every_seconds: float = 0.05
     record_slice: int = 50
     #: Requests a shop may send to the API: so many per second for long, so many at once.
-    api_rate: int = 100
+    api_rate: float = 100
     api_burst: int = 500
 
     def __post_init__(self) -> None:

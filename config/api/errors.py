@@ -86,8 +86,8 @@ def _of_the_framework(error: exceptions.APIException) -> Problem:
             detail = "Something in the request is not as described."
             return Problem(422, "api.invalid", detail, errors=list(_flat(error.detail, ""))[:MOST_ERRORS])
         case exceptions.Throttled():
-            detail = "More requests than this shop may send."
-            return Problem(429, "api.rate_limited", detail, retry_after_seconds=ceil(getattr(error, "wait", None) or 1))
+            detail, seconds = "More requests than this shop may send.", getattr(error, "wait", None) or 1
+            return Problem(429, "api.rate_limited", detail, retry_after_seconds=ceil(seconds))
     return Problem(error.status_code, CODES.get(error.status_code, "api.bad_request"), str(error.detail))
 
 

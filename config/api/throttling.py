@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 logger = structlog.get_logger(__name__)
 
+#: No request waits longer than this for its turn to be counted.
+PATIENCE_SECONDS = 0.2
 #: After Redis failed, it is left alone for so long: no request waits for it twice.
 LEFT_ALONE_SECONDS = 5.0
 
@@ -74,8 +76,8 @@ def seconds_to_wait(key: str) -> float:
 def _admit() -> redis.commands.core.Script:
     client = redis.Redis.from_url(
         settings.WAYBILL.redis_url,
-        socket_timeout=0.2,
-        socket_connect_timeout=0.2,
+        socket_timeout=PATIENCE_SECONDS,
+        socket_connect_timeout=PATIENCE_SECONDS,
         retry=Retry(NoBackoff(), 0),
     )
     return client.register_script(ADMIT)

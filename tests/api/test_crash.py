@@ -16,7 +16,8 @@ from config.embedded.stack import web_command
 from config.embedded.state import BASE_DIR
 from config.embedded.supervisor import Supervisor
 from orders.models import Order
-from sagas.models import KeptAnswer, Saga
+from sagas.models import Saga
+from sagas.web.kept import KeptAnswer
 from tests.api.counter import ORDERS, Counter, an_order
 from tests.waiting import eventually
 

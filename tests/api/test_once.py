@@ -15,8 +15,9 @@ from django.db import connection, transaction
 from orders import commands
 from orders.models import Order
 from sagas.keeping.answers import KEPT_FOR, forget_answers
-from sagas.models import KeptAnswer, Saga
+from sagas.models import Saga
 from sagas.people import remember_people
+from sagas.web.kept import KeptAnswer
 from tests.api.counter import NOW, ORDERS, Counter, an_order, problem
 
 

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orders.models import Order, OrderLine
-from sagas.models import KeptAnswer, Saga, StoredEvent
+from sagas.models import Saga, StoredEvent
 from sagas.people import read_people
+from sagas.web.kept import KeptAnswer
 from tests.api.counter import ORDERS, Counter, an_order, problem
 
 pytestmark = pytest.mark.django_db
