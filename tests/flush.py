@@ -21,6 +21,11 @@ TABLES = """
     ORDER BY 1
 """
 
+PLANTED = """
+    SELECT quote_ident(c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND n.nspname = 'planted'
+"""
+
 
 @dataclass(frozen=True)
 class QuickFlush:
@@ -42,6 +47,15 @@ class QuickFlush:
                 cursor.execute(f"CREATE TABLE IF NOT EXISTS {copy} AS TABLE {table}")
                 planted[table] = copy
         return cls(tables, planted)
+
+    @classmethod
+    def remembered(cls, connection: BaseDatabaseWrapper) -> QuickFlush:
+        """The same later on, from the copies that were made then."""
+        with connection.cursor() as cursor:
+            cursor.execute(TABLES, [list(CONSTANT)])
+            tables = tuple(name for (name,) in cursor.fetchall())
+            cursor.execute(PLANTED)
+            return cls(tables, {f"public.{name}": f"planted.{name}" for (name,) in cursor.fetchall()})
 
     def run(self, connection: BaseDatabaseWrapper) -> None:
         """Empty what holds rows and put planted rows back, past triggers and foreign keys."""

@@ -23,6 +23,7 @@ EXAMPLES = 5
 class Check:
     """One SQL file: `-- I4: what must hold` on its first line, one row per breach below."""
 
+    name: str
     invariant: str
     promise: str
     sql: str
@@ -33,13 +34,14 @@ class Check:
         """Read a file. Its first line names the invariant and the promise."""
         text = file.read_text()
         invariant, promise = text.splitlines()[0].removeprefix("-- ").split(": ", 1)
-        return cls(invariant, promise, text, "provider_" in text)
+        return cls(file.stem, invariant, promise, text, "provider_" in text)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found."""
+    """What one check found. `name` is its file's, without the ending."""
 
+    name: str
     invariant: str
     promise: str
     breaches: int
@@ -56,16 +58,23 @@ def audit(listing: Listing | None) -> list[Finding]:
     """Run every check in one snapshot. Without a listing the checks that compare with the provider are skipped."""
     with transaction.atomic():
         execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        if listing is not None:
-            load(listing)
-        return [_run(check, listing) for check in checks()]
+        return compare(listing)
+
+
+def compare(listing: Listing | None) -> list[Finding]:
+    """The same in the caller's transaction."""
+    if listing is not None:
+        load(listing)
+    return [_run(check, listing) for check in checks()]
 
 
 def _run(check: Check, listing: Listing | None) -> Finding:
     if check.needs_listing and listing is None:
-        return Finding(check.invariant, check.promise, 0, [], skipped="the provider could not be asked")
+        skipped = "the provider could not be asked"
+        return Finding(check.name, check.invariant, check.promise, 0, [], skipped=skipped)
     found = rows(check.sql)
-    return Finding(check.invariant, check.promise, len(found), [_words(row) for row in found[:EXAMPLES]])
+    examples = [_words(row) for row in found[:EXAMPLES]]
+    return Finding(check.name, check.invariant, check.promise, len(found), examples)
 
 
 def _words(row: Sequence[object]) -> str:

@@ -1,4 +1,5 @@
 -- I3: For each payment the ledger's clearing account equals what the provider captured less what it refunded.
+-- What the provider is being asked about, or has not told, is left out until its answer is known.
 SELECT 'payment ' || p.id, coalesce(l.total, 0), coalesce(i.captured, 0) - coalesce(r.total, 0)
   FROM payments_payment p
   LEFT JOIN (SELECT e.payment_id, sum(l.amount_minor) AS total
@@ -8,3 +9,6 @@ SELECT 'payment ' || p.id, coalesce(l.total, 0), coalesce(i.captured, 0) - coale
   LEFT JOIN (SELECT intent_id, sum(amount) AS total FROM provider_refund WHERE status = 'succeeded' GROUP BY 1) r
     ON r.intent_id = p.provider_id
  WHERE coalesce(l.total, 0) <> coalesce(i.captured, 0) - coalesce(r.total, 0)
+   AND p.state NOT IN ('capturing', 'voiding', 'unknown')
+   AND NOT EXISTS (SELECT FROM payments_refund u
+                    WHERE u.payment_id = p.id AND u.state IN ('submitting', 'unknown') AND u.amount_minor > 0)

@@ -7,6 +7,7 @@ shipment ended. After each test the audit compares all rows with each other and 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from uuid import UUID
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import override_settings
 
 from config.audit import audit
@@ -36,8 +37,10 @@ from sagas.ids import uuid7
 from sagas.models import Saga, SagaStep
 from sagas.queries import story
 from shipping.carriers import get_carrier
+from shipping.carriers.sandbox import SandboxCarrier
 from shipping.commands import deliver_parcels, pick_up
 from shipping.models import Shipment
+from tests.flush import QuickFlush
 from tests.orders.factories import a_shop, an_order
 from tests.sandbox_process import SandboxProcess, running_sandbox
 from tests.scenarios.settling import settle, settle_until
@@ -80,6 +83,12 @@ class Fulfilment:
         self.shop_id: UUID = a_shop().pk
         self._notes = 0
 
+    def start_over(self) -> None:
+        """Forget every order, here and at the providers."""
+        QuickFlush.remembered(connection).run(connection)
+        self.sandbox.control("POST", "/sandbox/reset")
+        self.shop_id = a_shop().pk
+
     # --- arrange ------------------------------------------------------------------------------------
 
     def given(
@@ -107,10 +116,10 @@ class Fulfilment:
 
     # --- act ----------------------------------------------------------------------------------------
 
-    def order(self, reference: str = "A-1", /, **skus: int) -> UUID:
+    def order(self, reference: str = "A-1", /, *, price_minor: int = 500, **skus: int) -> UUID:
         """A shop sends an order. Without goods named: one MUG."""
-        goods = skus or {"MUG": 1}
-        lines = [LineInput(sku=sku, name=sku, quantity=n, unit_price_minor=500) for sku, n in goods.items()]
+        goods = (skus or {"MUG": 1}).items()
+        lines = [LineInput(sku=sku, name=sku, quantity=n, unit_price_minor=price_minor) for sku, n in goods]
         request = an_order(shop_id=self.shop_id, external_reference=reference, lines=lines, charges=[])
         return orders.place_order(request, now=database_now()).order_id
 
@@ -120,11 +129,14 @@ class Fulfilment:
             self.row(reference).pk, actor="shop", reason="changed my mind", now=database_now()
         )
 
-    def credit(self, reference: str = "A-1", *, kind: str = "return", amount_minor: int, **pieces: int) -> None:
-        """A credit note comes in for an order."""
+    def credit(
+        self, reference: str | None = "A-1", *, kind: str = "return", amount_minor: int, **pieces: int
+    ) -> None:
+        """A credit note comes in for an order, or for none."""
         self._notes += 1
+        order_id = self.row(reference).pk if reference else None
         note = NewNote(
-            shop_id=self.shop_id, order_id=self.row(reference).pk, reference=f"C-{self._notes}", kind=kind,
+            shop_id=self.shop_id, order_id=order_id, reference=f"C-{self._notes}", kind=kind,
             currency="EUR", amount_minor=amount_minor, issued_at=database_now() + timedelta(hours=self._notes),
             lines=[{"sku": sku, "quantity": n, "amount_minor": 0} for sku, n in pieces.items()],
         )  # fmt: skip
@@ -167,7 +179,9 @@ class Fulfilment:
 
     def deliver(self) -> None:
         """Every customer gets their parcel."""
-        deliver_parcels(get_carrier(), now=database_now())
+        carrier = get_carrier()
+        assert isinstance(carrier, SandboxCarrier)
+        deliver_parcels(carrier, now=database_now())
         self.settle()
 
     # --- assert -------------------------------------------------------------------------------------
@@ -218,16 +232,21 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess
         yield running
 
 
-@pytest.fixture
-def fulfilment(transactional_db: None, sandbox: SandboxProcess) -> Iterator[Fulfilment]:
-    """A shop in business with a sandbox of its own. At the end the books have to balance."""
+@contextmanager
+def in_business(sandbox: SandboxProcess) -> Iterator[Fulfilment]:
+    """A shop in business with an empty sandbox. Needs a database to itself."""
     travel(0)
     sandbox.control("POST", "/sandbox/reset")
-    # A call here waits a second at most, so that a silent provider costs a test no more.
+    # Nobody waits longer than a moment for a silent provider here.
     quick = replace(django_settings.WAYBILL, sandbox_url=sandbox.url, call_timeout_seconds=2.0)
     with override_settings(WAYBILL=quick):
-        house = Fulfilment(sandbox)
-        yield house
-        breaches = house.breaches()
+        yield Fulfilment(sandbox)
     travel(0)
-    assert breaches == []
+
+
+@pytest.fixture
+def fulfilment(transactional_db: None, sandbox: SandboxProcess) -> Iterator[Fulfilment]:
+    """A shop in business. At the end of the test the books have to balance."""
+    with in_business(sandbox) as shop:
+        yield shop
+        assert shop.breaches() == []

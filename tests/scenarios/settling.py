@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from datetime import timedelta
 
-from sagas.bus import subscriptions
+from config.demo.run import lagging
 from sagas.clock import database_now, travel
 from sagas.delivery import deliver
 from sagas.engine.work import work
@@ -24,8 +24,8 @@ NEXT_WAKE = """
 SELECT min(t.wake_at) - waybill_now(),
        coalesce(nullif(current_setting('waybill.offset', true), ''), '0 s')::interval
   FROM sagas_step t JOIN sagas_saga s ON s.id = t.saga_id
- WHERE t.finished_at IS NULL AND s.hold IN ('none', 'waiting') AND t.wake_at > waybill_now()
-   AND t.name <> ALL (%s::text[])
+ WHERE t.finished_at IS NULL AND s.hold IN ('none', 'waiting') AND t.name <> ALL (%s::text[])
+   AND NOT EXISTS (SELECT FROM sagas_pause p WHERE p.scope = 'step' AND p.name = t.name)
 """
 
 
@@ -57,7 +57,7 @@ def _round(without: set[str], queues: frozenset[str]) -> int:
     busy = take_up_intents()
     for name in [n for n, _ in due_steps() if n not in without]:
         busy += work(name, clock=database_now, queues=queues, seconds=10)
-    busy += sum(deliver(sub.task(), now=database_now) for sub in subscriptions())
+    busy += sum(deliver(task, now=database_now) for task in lagging())
     return busy + sum(loop.body(now=database_now()) for loop in all_loops() if _belongs(loop.name))
 
 
@@ -70,5 +70,6 @@ def _travel_to_next(without: Collection[str], horizon: timedelta) -> bool:
     ((wait, offset),) = rows(NEXT_WAKE, [list(without)])
     if wait is None or wait > horizon:
         return False
-    travel((offset + wait).total_seconds() + 0.001)
+    if wait > timedelta():
+        travel((offset + wait).total_seconds() + 0.001)
     return True

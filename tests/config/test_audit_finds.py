@@ -1,0 +1,310 @@
+"""Each check of the audit sees what it is there to see: the books are broken by hand in one place, and it says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+import pytest
+from django.db import connection, transaction
+from django.test import TransactionTestCase
+from pytest_django import DjangoDbBlocker
+
+from config.audit import Finding, audit, checks, compare
+from config.audit.listing import Listing, fetch
+from sagas.sql import execute
+from tests.flush import QuickFlush
+from tests.sandbox_process import SandboxProcess
+from tests.scenarios.fulfilment import Fulfilment, in_business, sandbox
+
+__all__ = ["sandbox"]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One thing done to the books behind everybody's back, and a word of the example that tells of it.
+
+    `also` names checks that cannot but see it too.
+    """
+
+    tells: str
+    sql: tuple[str, ...] = ()
+    at_the_provider: Callable[[Listing], object] = lambda _listing: None
+    also: frozenset[str] = field(default_factory=frozenset)
+
+
+def sql(*statements: str, tells: str, also: tuple[str, ...] = ()) -> Damage:
+    return Damage(tells, statements, also=frozenset(also))
+
+
+def listing(change: Callable[[Listing], object], *, tells: str, also: tuple[str, ...] = ()) -> Damage:
+    return Damage(tells, at_the_provider=change, also=frozenset(also))
+
+
+def of(reference: str) -> str:
+    """The id of an order, in SQL."""
+    return f"(SELECT id FROM orders_order WHERE external_reference = '{reference}')"
+
+
+def saga_of(reference: str) -> str:
+    return f"(SELECT id FROM sagas_saga WHERE definition = 'orders.fulfil_order' AND subject_id = {of(reference)})"
+
+
+def intent(found: Listing, reference: str) -> dict[str, object]:
+    """An order's intent in the gateway's list."""
+    return next(i for i in found.intents if i["metadata"]["reference"] == reference)
+
+
+def parcel(found: Listing, reference: str) -> dict[str, object]:
+    return next(p for p in found.parcels if p["reference"] == reference)
+
+
+def another(item: dict[str, object], **values: object) -> dict[str, object]:
+    return {**item, **values}
+
+
+CLEARING = """
+INSERT INTO payments_journalline (entry_id, account, currency, amount_minor)
+SELECT e.id, a.account, 'EUR', a.amount FROM payments_journalentry e, (VALUES {lines}) AS a (account, amount)
+ WHERE e.kind = '{kind}' AND e.order_id = {order}
+"""
+
+
+def book(kind: str, order: str, *lines: tuple[str, int]) -> str:
+    """More lines for an entry that is there."""
+    values = ", ".join(f"('{account}', {amount})" for account, amount in lines)
+    return CLEARING.format(kind=kind, order=of(order), lines=values)
+
+
+#: A second payment of the same order, as another saga might have made it.
+TWIN = """
+INSERT INTO payments_payment
+SELECT (jsonb_populate_record(p, jsonb_build_object(
+         'id', gen_random_uuid(), 'saga_id', gen_random_uuid(), 'provider_id', 'pi_twin'))).*
+  FROM payments_payment p WHERE order_id = """
+
+DAMAGES: dict[str, Damage] = {
+    "i01a_one_hold_per_intent": listing(
+        lambda p: p.intents.append(another(intent(p, "SENT"), id="pi_stray")), tells="pi_stray"
+    ),
+    "i01b_one_capture_per_order": Damage(
+        "order", (
+            "ALTER TABLE payments_payment DISABLE TRIGGER ALL",
+            TWIN + of("SENT"),
+        ),
+        lambda p: p.intents.append(another(intent(p, "SENT"), id="pi_twin")),
+        also=frozenset({"i03b_ledger_equals_provider", "i10d_payments_equal_their_events",
+                        "i10f_payments_stand_where_their_events_left_them"}),
+    ),
+    "i01c_refunds_known": listing(
+        lambda p: p.refunds.append(
+            another(p.refunds[0], id="re_stray", payment_intent=intent(p, "SENT")["id"], amount=100)
+        ),
+        tells="re_stray", also=("i03b_ledger_equals_provider",),
+    ),
+    "i01d_labels_known": listing(
+        lambda p: p.parcels.append(another(parcel(p, "SENT"), id="shp_stray")), tells="shp_stray"
+    ),
+    "i01e_parcels_equal_the_carriers": listing(
+        lambda p: parcel(p, "GONE").update(status="in_transit"), tells="GONE, voided, in_transit"
+    ),
+    "i02_money_bounds": sql(
+        "ALTER TABLE payments_payment DROP CONSTRAINT payments_payment_authorized_at_most_asked",
+        f"UPDATE payments_payment SET authorized_minor = amount_minor + 1 WHERE order_id = {of('GOOD')}",
+        tells="payment",
+    ),
+    "i02b_amounts_as_asked": listing(
+        lambda p: intent(p, "GOOD").update(currency="usd"), tells="500, EUR, 500, USD"
+    ),
+    "i03a_ledger_balances": sql(
+        "UPDATE payments_journalline SET amount_minor = amount_minor - 1 WHERE account = 'sales'"
+        f" AND entry_id = (SELECT id FROM payments_journalentry WHERE kind = 'capture' AND order_id = {of('GOOD')})",
+        tells="EUR, -1",
+    ),
+    "i03b_ledger_equals_provider": sql(
+        book("capture", "GOOD", ("provider_clearing", -7), ("sales", 7)), tells="493, 500"
+    ),
+    "i03c_holds_equal_provider": sql(
+        book("authorization", "GOOD", ("holds", 9), ("holds_contra", -9)), tells="9, 0"
+    ),
+    "i03d_owed_is_promised": sql(
+        book("refund_promised", "GONE", ("refunds_payable", -5), ("refunds", 5)), tells="source"
+    ),
+    "i04a_stock_never_negative": sql(
+        "ALTER TABLE inventory_stock DROP CONSTRAINT inventory_stock_never_promises_more_than_there_is",
+        "UPDATE inventory_stock SET unavailable = 1000", tells="MUG",
+    ),
+    "i04b_on_hand_is_its_movements": sql("UPDATE inventory_stock SET on_hand = on_hand + 1", tells="MUG"),
+    "i04c_counters_are_reservations": sql(
+        "UPDATE inventory_stock SET allocated = allocated + 1", tells="MUG"
+    ),
+    "i04d_shelf_equals_parcels": sql(
+        f"UPDATE shipping_shipmentline SET quantity = quantity + 1 WHERE shipment_id ="
+        f" (SELECT id FROM shipping_shipment WHERE order_id = {of('SENT')})", tells="MUG, 3, 2",
+    ),
+    "i04e_reservations_are_what_was_ordered": sql(
+        f"UPDATE inventory_reservationline SET quantity = quantity + 1, withdrawn = 0, consumed = consumed + 1"
+        f" WHERE reservation_id = (SELECT id FROM inventory_reservation WHERE order_id = {of('SENT')})",
+        tells="SENT, processing, MUG, 2, 3",
+    ),
+    "i05_no_stock_of_ended_orders": sql(
+        f"UPDATE inventory_reservation SET order_id = {of('POOR')} WHERE order_id = {of('GOOD')}",
+        tells="POOR, rejected, allocated, 1", also=("i04e_reservations_are_what_was_ordered",),
+    ),
+    "i06a_no_hold_of_ended_orders": sql(
+        f"UPDATE payments_payment SET state = 'voiding' WHERE order_id = {of('FAR')}", tells="FAR, rejected, voiding",
+        also=("i10f_payments_stand_where_their_events_left_them",),
+    ),
+    "i06b_no_hold_at_the_provider": listing(
+        lambda p: intent(p, "FAR").update(status="requires_capture", amount_capturable=500),
+        tells="FAR, rejected, pi_", also=("i03c_holds_equal_provider",),
+    ),
+    "i06c_ended_orders_gave_all_back": sql(
+        book("release", "FAR", ("sales", -500), ("customer_credit", 500)), tells="FAR, rejected, -500",
+        also=("i03d_owed_is_promised",),
+    ),
+    "i07_nothing_left_unpaid": sql(
+        f"UPDATE shipping_shipment SET order_id = {of('NONE')} WHERE order_id = {of('SENT')}",
+        tells="NONE, rejected, 495000, 0",
+    ),
+    "i08a_every_order_has_a_saga": sql(
+        f"UPDATE sagas_saga SET subject_id = gen_random_uuid() WHERE id = {saga_of('GOOD')}",
+        tells="GOOD, confirmed, no saga",
+    ),
+    "i08b_no_lock_without_a_saga": sql(
+        f"UPDATE orders_order SET lock_saga = {saga_of('GOOD')}, lock_kind = 'cancel', lock_since = now()"
+        " WHERE external_reference = 'GOOD'",
+        tells="GOOD, cancel, completed",
+    ),
+    "i08c_parked_sagas_call_a_person": sql(
+        f"UPDATE sagas_saga SET finished_at = NULL, hold = 'parked', hold_reason = 'x', hold_owner = 'x', hold_since"
+        f" = now(), state = 'running' WHERE id = {saga_of('GOOD')}",
+        tells="GOOD, confirmed, orders.fulfil_order, x",
+    ),
+    "i08d_credit_notes_end": sql(
+        "UPDATE orders_creditnote SET refund_minor = refund_minor + 1 WHERE state = 'applied'", tells="note C-"
+    ),
+    "i09a_no_silent_saga": sql(
+        f"UPDATE sagas_saga SET finished_at = NULL, state = 'running' WHERE id = {saga_of('GOOD')}",
+        tells="GOOD, orders.fulfil_order, running, none",
+    ),
+    "i09b_final_sagas_left_nothing": sql(
+        "UPDATE sagas_step SET state = 'gave_up' WHERE name = 'payments.void_authorization'"
+        f" AND saga_id = {saga_of('FAR')}",
+        tells="FAR, compensated, payments.void_authorization, gave_up",
+    ),
+    "i10a_streams_have_no_gaps": sql(
+        "UPDATE sagas_event SET version = 9 WHERE type = 'inventory.StockMoved'", tells="1, 9, 9"
+    ),
+    "i10b_orders_equal_their_events": sql(
+        "UPDATE orders_order SET state = 'completed' WHERE external_reference = 'SENT'",
+        tells="SENT, completed, orders.OrderProcessing",
+    ),
+    "i10c_totals_equal_their_lines": sql(
+        "ALTER TABLE orders_orderline DROP CONSTRAINT orders_line_total_is_exact",
+        f"UPDATE orders_orderline SET total_minor = total_minor - 1 WHERE order_id = {of('GOOD')}",
+        tells="GOOD, 500, 499, 500",
+    ),
+    "i10d_payments_equal_their_events": sql(
+        "UPDATE sagas_event SET data = jsonb_set(data, '{amount_minor}', '501') WHERE type = 'payments.PaymentCaptured'"
+        f" AND (data ->> 'order_id')::uuid = {of('GOOD')}",
+        tells="500, 501, 0, 0",
+    ),
+    "i10e_lines_equal_their_events": sql(
+        f"UPDATE orders_orderline SET returned_quantity = 0 WHERE order_id = {of('BACK')}", tells="line 1 of order"
+    ),
+    "i10f_payments_stand_where_their_events_left_them": sql(
+        f"UPDATE payments_payment SET state = 'voided' WHERE order_id = {of('POOR')}",
+        tells="voided, payments.PaymentDeclined",
+    ),
+    "i10g_reservations_stand_where_their_events_left_them": sql(
+        f"UPDATE inventory_reservation SET state = 'short' WHERE order_id = {of('FAR')}",
+        tells="short, inventory.StockReleased",
+    ),
+    "i10h_shipments_stand_where_their_events_left_them": sql(
+        f"UPDATE shipping_shipment SET state = 'voided' WHERE order_id = {of('FAR')}",
+        tells="FAR, voided, shipping.ShipmentRefused",
+    ),
+    "i10i_movements_have_an_event": sql(
+        "UPDATE sagas_event SET type = 'x.Lost' WHERE type = 'inventory.GoodsRestocked'", tells="movement of key"
+    ),
+    "i10j_facts_name_an_actor": sql(
+        "UPDATE sagas_event SET metadata = metadata - 'actor' WHERE type = 'orders.OrderRejected'",
+        tells="orders.OrderRejected",
+    ),
+    "i10k_acts_have_an_event": sql(
+        "UPDATE sagas_event SET metadata = metadata - 'reason' WHERE type = 'sagas.OperatorActed'",
+        tells="retry, 1, 0",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def books(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, sandbox: SandboxProcess
+) -> Iterator[Listing]:
+    """A shop with orders in every end state, whose books balance; what the providers say of it.
+
+    It stays open for all tests of this file: each undoes its own damage.
+    """
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        django_db_blocker.unblock(),
+        in_business(sandbox) as shop,
+    ):
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: None)
+        _trade(shop)
+        yield fetch(sandbox.url)
+        QuickFlush.remembered(connection).run(connection)
+
+
+def _trade(shop: Fulfilment) -> None:
+    shop.shelve(MUG=50)
+    shop.given("payments.authorize_payment", "POOR", refuses="lost_card")
+    shop.given("shipping.book_shipment", "FAR", refuses="country_not_served")
+    for reference, pieces in (("SENT", 2), ("DONE", 1), ("BACK", 3), ("FREE", 1)):
+        shop.order(reference, MUG=pieces, price_minor=0 if reference == "FREE" else 500)
+    shop.settle()
+    shop.hand_over()
+    for reference, pieces in (("GOOD", 1), ("GONE", 2), ("POOR", 1), ("FAR", 1), ("NONE", 990)):
+        shop.order(reference, MUG=pieces)
+    shop.settle()
+    shop.cancel("GONE")
+    shop.credit("BACK", amount_minor=1000, MUG=2)
+    shop.credit(None, amount_minor=250, MUG=1)
+    shop.act("retry", "GOOD")
+    shop.settle()
+
+
+def damaged(books: Listing, damage: Damage) -> dict[str, Finding]:
+    """What the audit finds once the damage is done; the damage is undone at once."""
+    told = deepcopy(books)
+    damage.at_the_provider(told)
+    with transaction.atomic():
+        execute("SET LOCAL session_replication_role = replica")
+        for statement in damage.sql:
+            execute(statement)
+        found = compare(told)
+        transaction.set_rollback(True)
+    return {f.name: f for f in found if f.breaches}
+
+
+def test_there_is_a_damage_for_each_check() -> None:
+    assert sorted(DAMAGES) == [check.name for check in checks()]
+
+
+def test_the_books_of_an_honest_shop_balance(books: Listing) -> None:
+    assert [f for f in audit(books) if f.breaches or f.skipped] == []
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damage_is_found_by_the_check_that_looks_for_it(books: Listing, name: str) -> None:
+    damage = DAMAGES[name]
+
+    found = damaged(books, damage)
+
+    assert set(found) == {name, *damage.also}
+    assert any(damage.tells in example for example in found[name].examples), found[name].examples
