@@ -1,0 +1,89 @@
+"""What is under way when a process dies: orders that take every way a fulfilment can, forward and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sagas import operate
+from sagas.clock import database_now
+from sagas.models import Saga
+from sagas.sql import rows
+from tests.scenarios.fulfilment import Ends, Fulfilment
+
+CAPTURE = "payments.capture_payment"
+BY_PERSON = {"actor": "ada", "reason": "chaos"}
+
+
+def every_way(shop: Fulfilment) -> None:
+    """Two good orders, and one refused at each step: by the bank, the shelf, the carrier and the bank again."""
+    shop.shelve(MUG=10)
+    shop.given("payments.authorize_payment", "POOR", refuses="insufficient_funds")
+    shop.given("shipping.book_shipment", "FAR", refuses="country_not_served")
+    shop.given(CAPTURE, "ODD", refuses="processing_error")
+    for reference in ("GOOD", "FINE", "POOR", "FAR", "ODD"):
+        shop.order(reference, MUG=1)
+    shop.order("NONE", MUG=99)
+
+
+def cancelled_before_capture(shop: Fulfilment) -> None:
+    """Two orders with money and goods held and a label bought; one is cancelled just before the capture."""
+    shop.shelve(MUG=10)
+    shop.order("GONE")
+    shop.order("GOOD")
+    operate.pause_for_all("step", CAPTURE, now=database_now(), **BY_PERSON)
+    shop.settle()
+    shop.cancel("GONE")
+    operate.resume_for_all("step", CAPTURE, now=database_now(), **BY_PERSON)
+
+
+def cancelled_after_capture(shop: Fulfilment) -> None:
+    """Two confirmed orders; one is cancelled."""
+    shop.shelve(MUG=10)
+    shop.order("GONE", MUG=2)
+    shop.order("GOOD")
+    shop.settle()
+    shop.cancel("GONE")
+
+
+def returned(shop: Fulfilment) -> None:
+    """Two delivered orders; part of one comes back."""
+    shop.shelve(MUG=10)
+    shop.order("BACK", MUG=2)
+    shop.order("GOOD")
+    shop.settle()
+    shop.hand_over()
+    shop.deliver()
+    shop.credit("BACK", amount_minor=500, MUG=1)
+
+
+Stage = Callable[[Fulfilment], None]
+
+
+class Outcome(NamedTuple):
+    """Everything about one order that a death may not change."""
+
+    ends: Ends
+    stories: dict[str, list[str]]
+    effects: dict[str, int]
+    money: tuple[int, int, int]
+
+
+MONEY = "SELECT authorized_minor, captured_minor, refunded_minor FROM payments_payment WHERE order_id = %s"
+
+
+def outcomes(shop: Fulfilment) -> dict[str, Outcome]:
+    """How each order ended, by reference."""
+    return {reference: _outcome(shop, reference) for reference in _references()}
+
+
+def _references() -> list[str]:
+    return [reference for (reference,) in rows("SELECT external_reference FROM orders_order ORDER BY 1")]
+
+
+def _outcome(shop: Fulfilment, reference: str) -> Outcome:
+    order = shop.row(reference).pk
+    names = Saga.objects.filter(subject_id=order).values_list("definition", flat=True).order_by("definition")
+    stories = {name: shop.story(reference, name) for name in names}
+    money = rows(MONEY, [order])
+    return Outcome(shop.ends(reference), stories, shop.effects(reference), money[0] if money else (0, 0, 0))

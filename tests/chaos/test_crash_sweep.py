@@ -1,0 +1,121 @@
+"""F57, F58: a process is killed at every named place of every step. What comes of it is as if it had lived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.chaos import stages
+from tests.chaos.mortal import KILLED, Zygote
+from tests.chaos.stages import Outcome, Stage
+from tests.scenarios.fulfilment import Fulfilment
+
+LOCAL = ("before_commit", "after_commit")
+EXTERNAL = ("after_claim", "before_call", "after_call_before_commit", "after_commit")
+
+#: The steps each stage takes, and at how many places one can die in each.
+FORWARD = {
+    "orders.place_order": LOCAL,
+    "payments.authorize_payment": EXTERNAL,
+    "inventory.reserve_stock": LOCAL,
+    "shipping.book_shipment": EXTERNAL,
+    "payments.capture_payment": EXTERNAL,
+    "orders.confirm_order": LOCAL,
+}
+BACKWARD = {
+    "shipping.cancel_shipment": EXTERNAL,
+    "inventory.release_reservation": LOCAL,
+    "payments.void_authorization": EXTERNAL,
+    "orders.cancel_order": LOCAL,
+}
+CANCELLATION = {
+    "orders.begin_cancellation": LOCAL,
+    "shipping.withdraw_shipment": EXTERNAL,
+    "inventory.withdraw_allocation": LOCAL,
+    "payments.refund_payment": EXTERNAL,
+    "orders.close_cancellation": LOCAL,
+}
+RETURN = {
+    "orders.receive_return": LOCAL,
+    "orders.inspect_return": LOCAL,
+    "payments.refund_payment": EXTERNAL,
+    "inventory.restock_goods": LOCAL,
+    "orders.close_return": LOCAL,
+}
+STAGES: dict[Stage, dict[str, tuple[str, ...]]] = {
+    stages.every_way: FORWARD | BACKWARD,
+    stages.cancelled_before_capture: BACKWARD,
+    stages.cancelled_after_capture: CANCELLATION,
+    stages.returned: RETURN,
+}
+#: Where it is worst: done, and not yet written down. The other places are for `make chaos`.
+WORST = ("before_commit", "after_call_before_commit")
+
+
+def case(stage: Stage, step: str, place: str) -> object:
+    """One death. Going back alone is also part of the first stage, so its own stage waits for `make chaos`."""
+    always = place in WORST and stage is not stages.cancelled_before_capture
+    marks = () if always else pytest.mark.chaos
+    return pytest.param(stage, f"{step}.{place}", id=f"{stage.__name__}-{step}.{place}", marks=marks)
+
+
+CASES = [
+    case(stage, step, place)
+    for stage, steps in STAGES.items()
+    for step, places in steps.items()
+    for place in places
+] + [
+    # The second round of an authorization: the intent is stored, its confirmation is under way.
+    case(stages.every_way, "payments.authorize_payment", f"{place}:2")
+    for place in ("after_call_before_commit", "after_commit")
+]
+
+Undisturbed = Callable[[Stage], dict[str, Outcome]]
+_known: dict[Stage, dict[str, Outcome]] = {}
+
+
+@pytest.fixture
+def undisturbed(fulfilment: Fulfilment, zygote: Zygote) -> Undisturbed:
+    """How the orders of a stage end when nobody dies; found out once."""
+
+    def run(stage: Stage) -> dict[str, Outcome]:
+        if stage not in _known:
+            stage(fulfilment)
+            assert zygote.run(stepwise=True) == 0
+            _known[stage] = stages.outcomes(fulfilment)
+            fulfilment.start_over()
+        return _known[stage]
+
+    return run
+
+
+@pytest.mark.parametrize(("stage", "place"), CASES)
+def test_f57_f58_a_death_at_any_place_changes_nothing_in_the_end(
+    fulfilment: Fulfilment, zygote: Zygote, undisturbed: Undisturbed, stage: Stage, place: str
+) -> None:
+    expected = undisturbed(stage)
+    stage(fulfilment)
+
+    died = zygote.run(dies_at=place, stepwise=True)
+    rescued = zygote.run()
+
+    assert (died, rescued) == (KILLED, 0)
+    assert stages.outcomes(fulfilment) == expected
+
+
+def test_the_undisturbed_ends_are_those_of_the_catalogue(fulfilment: Fulfilment, zygote: Zygote) -> None:
+    stages.every_way(fulfilment)
+
+    assert zygote.run() == 0
+
+    ends = {reference: outcome.ends for reference, outcome in stages.outcomes(fulfilment).items()}
+    assert ends == {
+        "GOOD": ("confirmed", "captured", "allocated", "label_bought"),
+        "FINE": ("confirmed", "captured", "allocated", "label_bought"),
+        "POOR": ("rejected", "declined", None, None),
+        "NONE": ("rejected", "voided", None, None),
+        "FAR": ("rejected", "voided", "released", "label_failed"),
+        "ODD": ("rejected", "voided", "released", "voided"),
+    }
+    assert fulfilment.stock() == (10, 0, 2)
