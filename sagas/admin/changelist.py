@@ -56,7 +56,8 @@ class SagaChangeList(ChangeList):
             self._bounded_count(len(found)) if self.older_url or self.newer_url else len(found)
         )
         self.paginator = Paginator(found, self.list_per_page)
-        self.show_full_result_count, self.full_result_count = False, None
+        # Equal, so that the search form claims no number: it would be a bound, not a count.
+        self.show_full_result_count, self.full_result_count = False, self.result_count
         self.show_admin_actions, self.can_show_all, self.multi_page = True, False, False
         annotate(found)
 

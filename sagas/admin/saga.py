@@ -56,6 +56,7 @@ class SagaAdmin(ReadOnlyAdmin):
     search_help_text = "An order's reference or how it begins, or the id of a saga or of its order."
     ordering = ("-id",)
     sortable_by = ()
+    empty_value_display = ""
     list_per_page = 50
     show_facets = admin.ShowFacets.NEVER
     actions = [_action(act.kind) for act in ACTS.values() if not act.alone]  # type: ignore[assignment]

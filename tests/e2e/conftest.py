@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,10 +14,8 @@ from django.contrib.auth.models import User
 from sagas import board
 from tests.sagas import toys
 
-try:
-    from playwright.sync_api import Browser, Page, sync_playwright
-except ImportError:
-    pytest.skip("playwright is not installed: run `make e2e`", allow_module_level=True)
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = (
@@ -33,10 +31,11 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium as it is on PATH, headless."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: run `make e2e`")
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
         pytest.skip("no Chromium on PATH (Debian: apt-get install --no-install-recommends chromium)")
-    with sync_playwright() as playwright:
+    with api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, headless=True, args=list(FLAGS))
         yield chromium
         chromium.close()
@@ -51,7 +50,7 @@ def scene(toy: toys.Script) -> Iterator[toys.Script]:
     board.forget()
 
 
-Open = Callable[..., Page]
+Open = Callable[..., Any]
 
 
 @pytest.fixture
@@ -59,7 +58,9 @@ def open_page(browser: Browser, live_server: Any, scene: toys.Script) -> Iterato
     """`open_page("/staff/", scheme="dark", scripts=False)`: the page, signed in. Its errors fail the test."""
     opened: list[tuple[Any, list[str]]] = []
 
-    def start(address: str, *, scheme: str = "light", scripts: bool = True, width: int = 1360) -> Page:
+    def start(
+        address: str, *, scheme: str = "light", scripts: bool = True, width: int = 1360, policy: str = ""
+    ) -> Page:
         context = browser.new_context(
             base_url=live_server.url,
             color_scheme=scheme,  # type: ignore[arg-type]
@@ -67,6 +68,8 @@ def open_page(browser: Browser, live_server: Any, scene: toys.Script) -> Iterato
             viewport={"width": width, "height": 900},
         )
         page, errors = context.new_page(), []
+        if policy:
+            page.route("**/*", lambda route: _under(policy, route))
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
         page.on("request", lambda asked: _only_ours(asked.url, live_server.url, errors))
@@ -86,6 +89,12 @@ def _sign_in(page: Page, address: str) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url(f"**{address}")
+
+
+def _under(policy: str, route: Any) -> None:
+    """Let the answer through with a content security policy."""
+    answer = route.fetch()
+    route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": policy})
 
 
 def _only_ours(url: str, ours: str, errors: list[str]) -> None:

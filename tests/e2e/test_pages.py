@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.urls import reverse
@@ -16,8 +16,11 @@ from tests.e2e import scenes
 from tests.sagas import toys
 from tests.sagas.conftest import toy  # noqa: F401 - a fixture
 
-pytest.importorskip("playwright", reason="playwright is not installed: run `make e2e`")
-from playwright.sync_api import Page, expect
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, expect
+else:
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: run `make e2e`")
+    Page, expect = api.Page, api.expect
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -144,6 +147,20 @@ def test_many_are_chosen_in_the_list_and_paused_together(open_page: Open, scene:
 
     chosen = Intent.objects.order_by("saga__reference").values_list("saga__reference", "kind")
     assert list(chosen) == [("A-1", "pause"), ("A-3", "pause")]
+
+
+def test_pages_live_under_a_strict_content_policy(open_page: Open, scene: Any) -> None:
+    policy = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+        " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    scenes.refused_after_retries(scene)
+    page = open_page("/staff/", policy=policy)
+    page.goto(f"{LIST}{toys.saga('536365').pk}/change/")
+    page.goto("/staff/")
+    toys.start("A-1")
+
+    expect(page.get_by_role("link", name=re.compile("^1 unfinished"))).to_be_visible(timeout=15_000)
 
 
 def test_pages_fit_a_telephone(open_page: Open, scene: Any, picture: Picture) -> None:

@@ -6,7 +6,6 @@ import html
 import re
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -15,7 +14,7 @@ from django.urls import reverse
 from sagas import operate
 from sagas.clock import database_now
 from sagas.ids import uuid7
-from sagas.models import Intent, Pause, Saga, SagaStep
+from sagas.models import Intent, Saga, SagaStep
 from sagas.verdicts import Done, Refused, Unavailable, Waiting
 from tests.sagas import people, toys
 from tests.sagas.crowd import crowd
@@ -383,52 +382,3 @@ def test_who_may_only_look_sees_no_button_and_may_not_act(toy: Script) -> None:
 
 def test_without_staff_there_is_nothing_to_see(toy: Script) -> None:
     assert people.customer().get(LIST)["Location"].startswith("/admin/login/")
-
-
-# --- the platform's pages ----------------------------------------------------------------
-
-
-def test_a_step_is_paused_and_resumed_for_everybody_with_a_reason(client: Client, toy: Script) -> None:
-    pause = reverse("admin:sagas_pause", args=["pause", "step", "sagas.hold_money"])
-    client.post(pause, {"reason": "rehearsal"})
-    toys.start()
-    toys.settle(rounds=3)
-    page, row = text(client.get(reverse("admin:sagas_pauses"))), text(client.get(LIST))
-    stood = list(toys.told())
-
-    client.post(reverse("admin:sagas_pause", args=["resume", "step", "sagas.hold_money"]), {"reason": "over"})
-    toys.settle()
-
-    assert stood == ["open_case", "hold_money: due"]
-    assert re.search(r"by olga, (just now|\d+ (s|ms) ago) : rehearsal", page)
-    assert "hold money: step paused by olga, rehearsal" in row
-    assert toys.saga().state == "completed"
-
-
-def test_a_provider_is_paused_for_everybody(client: Client, toy: Script) -> None:
-    client.post(reverse("admin:sagas_pause", args=["pause", "provider", "bank"]), {"reason": "maintenance"})
-    toys.start()
-    toys.settle(rounds=3)
-
-    assert toys.told() == ["open_case", "hold_money: due"]
-    assert "hold money: provider paused by olga, maintenance" in text(client.get(LIST))
-
-
-def test_what_nobody_knows_is_not_paused(client: Client) -> None:
-    answer = client.post(
-        reverse("admin:sagas_pause", args=["pause", "step", "sagas.nonsense"]), {"reason": "x"}
-    )
-
-    assert answer.status_code == 302
-    assert Pause.objects.count() == 0
-
-
-def test_a_stream_shows_its_events_whole(client: Client, toy: Script) -> None:
-    saga_id: UUID = toys.start()
-    operate.pause([saga_id], actor="olga", reason="to look", now=database_now())
-    toys.settle()
-
-    page = text(client.get(reverse("admin:sagas_stream", args=[saga_id])))
-
-    assert "sagas.OperatorActed" in page
-    assert "to look" in page
