@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.db.models import TextChoices
 
@@ -33,7 +34,7 @@ class Machine:
 
     name: str
     states: type[TextChoices]
-    moves: Mapping[str, Iterable[str]]
+    moves: Mapping[Any, Iterable[str]]
     begins: tuple[str, ...]
     ends: tuple[str, ...] = ()
 

@@ -14,7 +14,7 @@ class SagasConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from sagas import checks, contract, keeping, tasks  # noqa: F401, PLC0415 - they register themselves
-        from sagas.log import ensure_era  # noqa: PLC0415
+        from sagas import checks, contract, keeping, tasks  # noqa: F401 - they register themselves
+        from sagas.log import ensure_era
 
         post_migrate.connect(ensure_era, sender=self, dispatch_uid="sagas.ensure_era")

@@ -26,7 +26,20 @@ QUIET_SECONDS = 1.0
 
 BROKER_ERRORS = (redis.RedisError, KombuError, CeleryError, OSError)
 
-_quiet_until = 0.0
+
+class _Quiet:
+    """Until when a dead broker is left alone."""
+
+    until = 0.0
+
+    def is_on(self) -> bool:
+        return time.monotonic() < self.until
+
+    def begin(self) -> None:
+        self.until = time.monotonic() + QUIET_SECONDS
+
+
+_quiet = _Quiet()
 
 
 @lru_cache(maxsize=1)
@@ -45,14 +58,13 @@ def _key(name: str) -> str:
 
 def ring(name: str) -> bool:
     """Tell the workers that there may be work for task `name`. False if the broker could not be told."""
-    global _quiet_until
-    if time.monotonic() < _quiet_until:
+    if _quiet.is_on():
         return False
     try:
         if _bells().set(_key(name), "rung", nx=True, px=HOLD_MS):
             current_app.send_task(name, queue=queue_of(name), ignore_result=True)
     except BROKER_ERRORS as error:
-        _quiet_until = time.monotonic() + QUIET_SECONDS
+        _quiet.begin()
         logger.warning("bell_not_rung", bell=name, error=type(error).__name__)
         return False
     return True
@@ -75,7 +87,7 @@ def queue_of(name: str) -> str:
 
 def _quietly(command: str, *args: object, **options: object) -> None:
     # Without a broker there is nobody to hold off: the sweep finds the work.
-    if time.monotonic() < _quiet_until:
+    if _quiet.is_on():
         return
     try:
         getattr(_bells(), command)(*args, **options)
@@ -90,7 +102,7 @@ def name_of(args: tuple[object, ...]) -> str:
 
 def call_help(name: str) -> None:
     """Ask one more worker to join at `name`, although one is at it. At most once a second."""
-    if time.monotonic() < _quiet_until:
+    if _quiet.is_on():
         return
     try:
         if _bells().set(f"waybill:help:{name}", "called", nx=True, px=1_000):

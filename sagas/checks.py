@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, register
 
 from sagas.definition import check, definitions
 
 
 @register("sagas")
-def check_definitions(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+def check_definitions(**_: Any) -> list[CheckMessage]:
     """One error per problem of each registered definition."""
     return [
         Error(f"{d.name} version {d.version} {problem}.", id="sagas.E001")

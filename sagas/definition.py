@@ -71,7 +71,7 @@ class SagaNote:
 Hook = Callable[[Sequence[SagaNote], datetime], None]
 
 
-class BadDefinition(Exception):  # noqa: N818
+class BadDefinition(Exception):
     """A definition that could not be finished. Raised at start-up, not at 3 a.m."""
 
 
@@ -213,9 +213,9 @@ def _check_kinds(definition: SagaDefinition) -> list[str]:
         problems.append("has two pivots")
     if kinds != sorted(kinds, key=list(Kind).index):
         problems.append("has a step out of order: compensatable steps, then the pivot, then retriable steps")
-    for stage in definition.stages:
-        if len(stage) > 1 and any(spec.kind is Kind.PIVOT for spec in stage):
-            problems.append("has its pivot in a parallel group")
+    shared = [stage for stage in definition.stages if len(stage) > 1]
+    if any(spec.kind is Kind.PIVOT for stage in shared for spec in stage):
+        problems.append("has its pivot in a parallel group")
     return problems
 
 

@@ -62,7 +62,7 @@ class Batch:
     more: bool
 
 
-class Stopped(Exception):  # noqa: N818
+class Stopped(Exception):
     """The subscription stands still, or another worker is at it."""
 
 
@@ -116,14 +116,15 @@ def _deliver_or_park(sub: Subscription, shard: int, progress: turns.Progress, no
     while True:
         try:
             batch = _deliver_batch(sub, shard, limit, progress, now)
-            progress.survived()
-            return batch
         except (Stopped, *TRANSIENT):
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever a receiver raises is its event's fault
             if limit == 1:
                 return _poisoned(sub, shard, error, now)
             limit = max(1, min(limit, progress.taken) // 2)
+        else:
+            progress.survived()
+            return batch
 
 
 def _deliver_batch(
@@ -138,7 +139,7 @@ def _deliver_batch(
         ready = _without_blocked(sub, page.events, now)
         if ready:
             event_published.send(sender=sub, events=ready, now=now)
-        after = _next(at, page, limit)
+        after = _next(at, page)
         if after != at:
             execute(MOVE, [after.era, after.xid, after.position, now, sub.name, shard])
     return Batch(len(page.events), after, len(page.events) == limit)
@@ -171,7 +172,7 @@ def _poisoned(sub: Subscription, shard: int, error: Exception, now: datetime) ->
         at = _lock(sub, shard)
         page = _page(sub, shard, at, 1)
         _park(sub, page.events, text, now)
-        after = _next(at, page, 1)
+        after = _next(at, page)
         execute(MOVE, [after.era, after.xid, after.position, now, sub.name, shard])
     return Batch(1, after, True)
 
@@ -203,7 +204,7 @@ def _page(sub: Subscription, shard: int, at: Token, limit: int) -> feed.Page:
     return feed.page(at, sub.types, limit=limit, shards=sub.shards, shard=shard)
 
 
-def _next(at: Token, page: feed.Page, limit: int) -> Token:
+def _next(at: Token, page: feed.Page) -> Token:
     if page.events:
         return page.events[-1].token
     stale = page.horizon.era > at.era or page.horizon.xid - at.xid > STALE_XIDS

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import lru_cache
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
@@ -31,7 +31,7 @@ class Event:
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> typing.Self:
         """Rebuild from the stored form of this class's own version."""
-        readers = _readers(cls)
+        readers = _readers(cls)  # type: ignore[arg-type]  # a class is hashable, whatever its instances are
         return cls(**{name: readers[name](value) for name, value in data.items() if name in readers})
 
 
@@ -99,7 +99,7 @@ def _plain(value: Any) -> Any:
             return value
 
 
-@lru_cache(maxsize=None)
+@cache
 def _readers(cls: type[Event]) -> dict[str, Callable[[Any], Any]]:
     hints = typing.get_type_hints(cls)
     return {f.name: _reader(hints[f.name]) for f in fields(cls)}

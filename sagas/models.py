@@ -19,6 +19,9 @@ class Era(models.Model):
     since = models.DateTimeField(db_default=Now())
     reason = models.CharField(max_length=200, default="")
 
+    def __str__(self) -> str:
+        return f"era {self.era}"
+
 
 class StoredEvent(models.Model):
     """One committed fact. Append-only; the order of the feed is (era, xid, position), never a clock."""

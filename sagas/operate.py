@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -111,7 +112,7 @@ def resume_for_all(scope: str, name: str, *, actor: str, reason: str, now: datet
         _write(f"resume_{scope}", name, actor=actor, reason=reason, now=now)
         for step in all_steps().values():
             if name in (step.name, step.provider):
-                transaction.on_commit(lambda task=step.name: bell.ring(task), robust=True)
+                transaction.on_commit(partial(bell.ring, step.name), robust=True)
 
 
 def skip_event(subscription: str, *, actor: str, reason: str, now: datetime) -> None:

@@ -16,7 +16,8 @@ def rows(sql: str, params: Params = None) -> list[tuple[Any, ...]]:
     """Run one statement and return its rows. A list is passed as an array: `%s::uuid[]`."""
     with connection.cursor() as cursor:
         cursor.execute(sql, _arrays(params))
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
 
 
 def execute(sql: str, params: Params = None) -> int:

@@ -18,7 +18,7 @@ class Done:
     word: ClassVar[str] = "done"
 
 
-class Verdict(Exception):  # noqa: N818 - the field's word is verdict; it is raised only outside batches
+class Verdict(Exception):
     """Base of the answers that are not Done. Equal by class, code and times, so tests can compare them."""
 
     word: ClassVar[str] = ""
@@ -86,7 +86,7 @@ class IllegalMove(Refused):
     code = "illegal_move"
 
 
-class ConcurrencyConflict(Exception):  # noqa: N818 - named as DDD literature names it
+class ConcurrencyConflict(Exception):
     """A stream already has the version that was to be appended. HTTP 409."""
 
     code = "concurrency_conflict"

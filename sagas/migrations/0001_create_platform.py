@@ -2,8 +2,9 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import sagas.ids
 from django.db import migrations, models
+
+import sagas.ids
 
 
 class Migration(migrations.Migration):

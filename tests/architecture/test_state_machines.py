@@ -50,9 +50,10 @@ def test_a_machine_without_a_place_on_the_page_is_noticed(page: Path) -> None:
 def test_every_model_with_a_table_of_moves_is_drawn() -> None:
     tables = {id(machine.moves) for machine in MACHINES}
 
-    left_out = [
-        m.__name__ for m in apps.get_models() if getattr(m, "MOVES", None) and id(m.MOVES) not in tables
-    ]
+    moving = {
+        model.__name__: moves for model in apps.get_models() if (moves := getattr(model, "MOVES", None))
+    }
+    left_out = [name for name, moves in moving.items() if id(moves) not in tables]
 
     assert left_out == []
 

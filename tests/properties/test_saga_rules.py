@@ -17,7 +17,9 @@ ACTS = st.one_of(
     st.tuples(st.just("run"), st.integers(0, 3), st.sampled_from(WEIGHTED)),
     st.tuples(st.just("late"), st.integers(0, 3), st.just("")),
     st.tuples(st.just("wait"), st.sampled_from([0, 5, 11, 61]), st.just("")),
-    st.tuples(st.just("ask"), st.just(0), st.sampled_from(["cancel", "turn_back", "retry", "pause", "resume"])),
+    st.tuples(
+        st.just("ask"), st.just(0), st.sampled_from(["cancel", "turn_back", "retry", "pause", "resume"])
+    ),
 )
 
 ALL = {"open_case", "hold_money", "keep_goods", "take_money", "tell_shop"}

@@ -196,7 +196,7 @@ class World:
         raise AssertionError(f"never settled: {self.saga} {list(self.rows.values())}")
 
 
-def allowed(moves: Mapping[str, Collection[str]], origin: str, to: str) -> bool:
+def allowed(moves: Mapping[Any, Collection[str]], origin: str, to: str) -> bool:
     """Whether a table of moves has this one. Staying is no move."""
     return to == origin or to in moves[origin]
 

@@ -14,7 +14,7 @@ from tests.sagas import toys
 @pytest.fixture
 def toy(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[toys.Script]:
     """The script of the toy steps, empty before and after. Retries wait their longest, so none comes by chance."""
-    monkeypatch.setattr(batch.RNG, "uniform", lambda low, high: high)
+    monkeypatch.setattr(batch.RNG, "uniform", lambda _low, high: high)
     travel(0)
     toys.script.clear()
     toys.late_cancels.clear()

@@ -205,10 +205,11 @@ def test_a_late_success_after_everything_was_given_back_is_undone(toy: Script) -
 
 def _late(outcome: Done) -> None:
     """Let a zombie's answer come in: an attempt that is over."""
+    from django.db import transaction
+
     from sagas.definition import plan
     from sagas.engine import store
     from sagas.engine.batch import RNG, commit
-    from django.db import transaction
 
     with transaction.atomic():
         now, sagas = store.lock_sagas([toys.saga().pk])
@@ -216,7 +217,8 @@ def _late(outcome: Done) -> None:
         steps = store.steps_of(sagas)[saga.id]
         row = next(s for s in steps if s.name == "sagas.hold_money")
         planned = plan(saga.definition, saga.version)
-        assert now is not None and planned is not None
+        assert now is not None
+        assert planned is not None
         case = Case(planned, saga, steps, now=now, rng=RNG)
         case.late_answer(row, outcome)
         commit([case.change()], sagas, now=now)

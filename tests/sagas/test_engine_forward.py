@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 from sagas.clock import database_now
 from sagas.models import Saga, SagaStep
-from sagas.steps import Continue, NotDone
+from sagas.steps import Continue, NotDone, StepCall
 from sagas.verdicts import Done, Unavailable, Unknown, Waiting
 from tests.sagas import toys
 from tests.sagas.toys import Script
@@ -37,9 +38,14 @@ def test_starting_the_same_reference_twice_starts_it_once(toy: Script) -> None:
 
 
 def test_results_of_a_step_reach_the_steps_that_need_them(toy: Script) -> None:
-    seen = []
+    seen: list[dict[str, object]] = []
+
+    def keep(call: StepCall) -> Done:
+        seen.append(dict(call.input))
+        return Done()
+
     toy.replies["hold_money"] = [Done({"hold_id": "h-7"})]
-    toy.replies["keep_goods"] = [lambda call: seen.append(dict(call.input)) or Done()]
+    toy.replies["keep_goods"] = [keep]
     toys.start()
 
     toys.run("open_case")
@@ -94,10 +100,13 @@ def test_an_unknown_outcome_is_settled_before_anything_else(toy: Script) -> None
 
 
 def test_proven_not_done_begins_a_new_intent_with_a_new_key(toy: Script) -> None:
-    keys = []
-    toy.always["hold_money"] = lambda call: (
-        keys.append(call.key) or (Unknown("x") if len(keys) == 1 else Done())
-    )
+    keys: list[UUID] = []
+
+    def hold(call: StepCall) -> Unknown | Done:
+        keys.append(call.key)
+        return Unknown("x") if len(keys) == 1 else Done()
+
+    toy.always["hold_money"] = hold
     toy.replies["hold_money?"] = [NotDone()]
     toys.start()
 

@@ -74,9 +74,9 @@ def test_the_log_cannot_be_changed_or_cut() -> None:
 def test_what_is_rolled_back_was_never_published() -> None:
     stream = uuid7()
 
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         count(stream, 1)
-        raise ZeroDivisionError
+        transaction.set_rollback(True)
 
     assert read(stream) == []
 
@@ -86,7 +86,7 @@ def test_tokens_compare_as_the_triple_they_are_and_survive_text() -> None:
 
     assert early < late < Token(2, 1, 1)
     assert Token.parse(str(late)) == late
-    with pytest.raises(ValueError, match="unpack|invalid"):
+    with pytest.raises(ValueError, match=r"unpack|invalid"):
         Token.parse("no token")
 
 

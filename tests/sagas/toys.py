@@ -123,8 +123,8 @@ TOY = SagaDefinition(
         retriable("sagas.tell_shop"),
     ],
     deadline=timedelta(hours=1),
-    late_cancel=lambda notes, now: late_cancels.extend(n.reference for n in notes),
-    attention=lambda notes, now: parked.extend(n.reference for n in notes),
+    late_cancel=lambda notes, _now: late_cancels.extend(n.reference for n in notes),
+    attention=lambda notes, _now: parked.extend(n.reference for n in notes),
 )
 
 PAIR = SagaDefinition(

@@ -50,5 +50,7 @@ class Command(BaseCommand):
             for example in f.examples:
                 self.stdout.write(f"        {example}")
         breaches = sum(f.breaches for f in findings)
-        verdict = "The books balance." if passed(findings) else f"The books do not balance: {breaches} breaches."
+        verdict = (
+            "The books balance." if passed(findings) else f"The books do not balance: {breaches} breaches."
+        )
         self.stdout.write(verdict)

@@ -17,5 +17,5 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--reason", required=True, help="Why, for the record.")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_: Any, **options: Any) -> None:
         self.stdout.write(f"The log is in era {next_era(options['reason'])}.")

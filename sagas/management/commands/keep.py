@@ -33,7 +33,7 @@ class Command(BaseCommand):
             "--only", action="append", metavar="LOOP", help="Run only this loop (repeatable)."
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_: Any, **options: Any) -> None:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
