@@ -14,6 +14,7 @@ from django.db import OperationalError
 from sagas import bell
 from sagas.bus import subscriptions
 from sagas.clock import database_now
+from sagas.definition import BadDefinition, check_all
 from sagas.delivery import deliver
 from sagas.engine.intents import TASK as APPLY_INTENTS
 from sagas.engine.intents import apply_intents
@@ -57,9 +58,21 @@ def _quietly(name: str, run: Any) -> None:
         logger.warning("task_interrupted", task=name, error=str(error)[:300])
 
 
+def refuse_bad_definitions() -> None:
+    """End this process if a registered definition could not be finished."""
+    try:
+        check_all()
+    except BadDefinition as bad:
+        raise SystemExit(f"Saga definitions are broken: {bad}") from bad
+
+
 @worker_init.connect
 def register_tasks(**_: Any) -> None:
-    """Make a task of every registered step and subscription. A worker begins when all apps are loaded."""
+    """Make a task of every registered step and subscription. A worker begins when all apps are loaded.
+
+    A definition that could not be finished ends the worker here, not at 3 a.m.
+    """
+    refuse_bad_definitions()
     for name in all_steps():
         _register(name, partial(run_step, name))
     for sub in subscriptions():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 from collections.abc import Callable
 
@@ -9,7 +11,7 @@ import redis
 from django.conf import settings
 
 from config.embedded.programs import Program
-from config.embedded.stack import MANAGE
+from config.embedded.stack import MANAGE, worker_command
 from config.embedded.state import BASE_DIR
 from config.embedded.supervisor import Supervisor
 from sagas.models import Saga
@@ -88,3 +90,42 @@ def test_f64_what_kills_its_worker_is_cornered_and_parked_and_the_rest_goes_on(
 
     until(lambda: completed() == 19 and toys.saga("A-5").hold == "parked", seconds=90)
     assert toys.saga("A-5").hold_reason == "sagas.keep_goods: bug"
+
+
+def test_compensation_runs_as_a_chain_without_any_loop(
+    toy: Script, celery_worker_process: StartWorker
+) -> None:
+    celery_worker_process(env=TOYS | {"TOY_REFUSES": "take_money"})
+
+    toys.start_many([f"A-{n}" for n in range(5)])
+
+    until(lambda: Saga.objects.filter(state="compensated").count() == 5, seconds=20)
+    assert toys.told("A-3")[-3:] == ["return_goods", "free_money", "close_case"]
+
+
+def test_a_worker_per_step_owner_hands_sagas_on_by_message(
+    toy: Script, celery_worker_process: StartWorker
+) -> None:
+    celery_worker_process(queues=("sagas",), env=TOYS)
+    celery_worker_process(queues=("orders",), env=TOYS)
+
+    toys.start("A-1")
+
+    until(lambda: completed() == 1, seconds=20)
+
+
+def test_a_worker_refuses_to_start_on_a_broken_definition(system_env: dict[str, str]) -> None:
+    broken = system_env | {"DJANGO_SETTINGS_MODULE": "tests.sagas.broken_settings", "WAYBILL_ROLE": "worker"}
+
+    done = subprocess.run(
+        list(worker_command("broken", ("sagas",), 1)),
+        cwd=BASE_DIR,
+        env=os.environ | broken,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode != 0
+    assert "sagas.no_undo is compensatable and declares no undo" in done.stdout + done.stderr

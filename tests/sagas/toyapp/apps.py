@@ -8,10 +8,12 @@ import signal
 from django.apps import AppConfig
 
 from sagas.steps import StepCall
-from sagas.verdicts import Answer, Done
+from sagas.verdicts import Answer, Done, Refused
 
 #: `step@reference`: handling it ends the process, at every try.
 DEADLY = "TOY_DEADLY"
+#: A step that refuses every saga.
+REFUSES = "TOY_REFUSES"
 
 
 class ToyAppConfig(AppConfig):
@@ -30,3 +32,5 @@ class ToyAppConfig(AppConfig):
 
         if step:
             toys.script.always[step] = deadly
+        if refusing := os.environ.get(REFUSES):
+            toys.script.always[refusing] = Refused("toy.no")

@@ -1,0 +1,1 @@
+"""A definition that start-up must refuse."""
