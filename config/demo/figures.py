@@ -45,6 +45,10 @@ SELECT (SELECT coalesce(sum(held + allocated), 0) FROM inventory_stock),
        (SELECT coalesce(-sum(quantity), 0) FROM inventory_movement WHERE kind = 'shipment'),
        (SELECT coalesce(sum(quantity), 0) FROM inventory_movement WHERE kind = 'return')
 """
+FULFILLED_IN = """
+SELECT coalesce(extract(epoch FROM max(finished_at) - min(started_at)), 0)::float
+  FROM sagas_saga WHERE definition = 'orders.fulfil_order'
+"""
 END_STATES = """
 SELECT coalesce(md5(string_agg(external_reference || ':' || state, ',' ORDER BY external_reference)), '')
   FROM orders_order
@@ -75,6 +79,7 @@ class Figures:
     unknown_settled: int
     retried: int
     fingerprint: str
+    fulfilled_in: float  #: Seconds from the first order's saga to the end of the last.
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,7 @@ def figures() -> Figures:
         unknown_settled=rows(SETTLED)[0][0],
         retried=rows(RETRIED)[0][0],
         fingerprint=rows(END_STATES)[0][0],
+        fulfilled_in=rows(FULFILLED_IN)[0][0],
     )
 
 

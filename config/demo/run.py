@@ -59,13 +59,12 @@ class Course:
     file: Path = SAMPLE
     started: float = 0.0
 
-    def run(self) -> float:
-        """Do everything that is left. Returns the seconds from the first import to the last final saga."""
+    def run(self) -> None:
+        """Do everything that is left."""
         self.started = time.monotonic()
         self._create_shop()
         self._import_and_fulfil()
         self._until("cancellations before hand-over", lambda: rows(WAITING_CANCELLATIONS)[0][0] == 0)
-        fulfilled = time.monotonic() - self.started
         self.show.phase("Handing over to the carrier and delivering")
         self.stack.manage("pick_up", "--all")
         self._until("hand-over", lambda: True)
@@ -74,7 +73,6 @@ class Course:
         self.show.phase("Taking goods back")
         self._until("returns", lambda: rows(WAITING_NOTES)[0][0] == 0)
         self.show.still()
-        return fulfilled
 
     def _create_shop(self) -> None:
         if not rows("SELECT 1 FROM orders_shop WHERE slug = %s", [SHOP]):

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from config.demo.figures import Counts, Figures
+from orders.totals import DECIMALS
 
 #: Without a terminal a line is printed this often.
 PLAIN_SECONDS = 5.0
@@ -83,7 +84,7 @@ def money(minor: int, currency: str) -> str:
 
 def bare(minor: int, currency: str) -> str:
     """An amount with its currency's decimals."""
-    decimals = {"JPY": 0, "KWD": 3}.get(currency, 2)
+    decimals = DECIMALS.get(currency, 2)
     whole, rest = divmod(abs(minor), 10**decimals)
     return f"{'-' if minor < 0 else ''}{whole:,}" + (f".{rest:0{decimals}d}" if decimals else "")
 
