@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.core.management import get_commands, load_command_class
 
+from config.audit import checks
 from config.embedded.state import BASE_DIR
 from sagas import events
 from sagas.bus import subscriptions
@@ -110,3 +111,11 @@ def test_every_command_a_page_tells_of_exists() -> None:
 
     assert {"audit", "import_orders", "after_restore"} <= told
     assert sorted(told - set(get_commands())) == []
+
+
+def test_the_audit_lines_the_readme_shows_are_the_audits() -> None:
+    shown = re.findall(r"^  (I\d+) +ok +(.+)$", text_of(BASE_DIR / "README.md"), re.MULTILINE)
+    promised = {(check.invariant, check.promise) for check in checks()}
+
+    assert len(shown) == 3
+    assert [line for line in shown if line not in promised] == []
