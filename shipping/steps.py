@@ -32,6 +32,7 @@ from shipping.commands import (
     WithdrawParcel,
 )
 
+PROVIDER_FAILED = "shipping.provider_failed"
 LIVE = (base.CarrierStatus.BOOKED, base.CarrierStatus.IN_TRANSIT, base.CarrierStatus.DELIVERED)
 Outcome = Answer | Continue
 
@@ -72,6 +73,21 @@ class BookShipment(ExternalStep):
         return Done({"labels": Labels(result)}) if isinstance(result, base.CarrierShipment) else result
 
     def settle(self, ask: Ask) -> Outcome:
+        """Look for the label; if it is not there and still wanted, ask again with the same key.
+
+        An earlier call may only be late: under its own key it gives the same label, under another a second
+        one. A carrier that fails again has dealt with that key: what is still not there never will be.
+        """
+        seen = self._look(ask)
+        if not isinstance(seen, NotDone) or ask.call.cause:
+            return seen
+        again = self.ask(ask)
+        if isinstance(again, Unknown) and again.code == PROVIDER_FAILED:
+            return self._look(ask)
+        return again
+
+    @staticmethod
+    def _look(ask: Ask) -> Answer:
         labels = labels_of(ask.payload["parcel"], ask.call.correlation_id)
         if isinstance(labels, Unavailable):
             return Unknown(labels.code, labels.detail)

@@ -112,26 +112,49 @@ def test_f47_a_label_nobody_heard_of_is_found_and_not_bought_again(dock: Dock) -
     assert dock.story("A-1") == ["ShipmentUnknown", "ShipmentBooked"]
 
 
-def test_f47_a_booking_that_was_lost_is_made_with_a_new_key(dock: Dock) -> None:
+def test_f47_a_booking_that_was_lost_is_made_again_with_the_same_key(dock: Dock) -> None:
     dock.carrier.script("book", "A-1", "drop")
     call = dock.call("A-1")
 
     dock.run(call)
     (settled,) = dock.run(again(call, settling=True))
-    assert isinstance(settled, NotDone)
-    assert dock.state("A-1") == State.LABEL_PENDING
-    (booked,) = dock.run(dock.call("A-1", intent_number=2))
 
-    assert isinstance(booked, Done)
-    assert Shipment.objects.count() == 1
+    assert isinstance(settled, Done)
+    assert Shipment.objects.get().keys == [call.key]
     assert dock.carrier.effects("A-1") == {"labels": 1}
 
 
-def test_f47_a_lost_booking_that_arrives_after_all_leaves_one_label_and_one_voided(dock: Dock) -> None:
+def test_f75_a_lost_booking_is_not_made_again_when_everything_is_given_back(dock: Dock) -> None:
+    dock.carrier.script("book", "A-1", "drop")
+    call = dock.call("A-1")
+
+    dock.run(call)
+    (settled,) = dock.run(again(call, settling=True, cause="intent"))
+
+    assert isinstance(settled, NotDone)
+    assert dock.state("A-1") == State.LABEL_PENDING
+    assert dock.carrier.effects("A-1") == {}
+
+
+def test_f59_a_booking_that_was_only_late_gives_the_label_that_was_bought_meanwhile(dock: Dock) -> None:
     slow = dock.call("A-1")
     (in_flight,) = dock.begin(slow)
     assert isinstance(in_flight, Ask)
     dock.run(again(slow, settling=True))
+
+    late = dock.ask(in_flight)
+    dock.record([(again(slow, late=True), late)])
+
+    assert dock.shipment("A-1").surplus == []
+    assert dock.carrier.effects("A-1") == {"labels": 1}
+
+
+def test_f47_a_booking_under_an_old_key_that_arrives_after_all_leaves_one_label_and_one_voided(
+    dock: Dock,
+) -> None:
+    slow = dock.call("A-1")
+    (in_flight,) = dock.begin(slow)
+    assert isinstance(in_flight, Ask)
     dock.run(dock.call("A-1", intent_number=2))
 
     late = dock.ask(in_flight)
@@ -167,7 +190,9 @@ def test_a_label_of_another_shop_with_the_same_reference_is_not_ours(dock: Dock)
     dock.run(call)
     (settled,) = dock.run(again(call, settling=True))
 
-    assert isinstance(settled, NotDone)
+    assert isinstance(settled, Done)
+    assert dock.carrier.effects("A-1") == {"labels": 2}
+    assert dock.shipment("A-1").carrier_id != other.shipment("A-1").carrier_id
 
 
 def test_a_surplus_label_is_kept_in_mind_while_the_carrier_is_down(dock: Dock) -> None:
