@@ -155,6 +155,10 @@ class Fulfilment:
         """Let everything happen that can."""
         settle(**how)
 
+    def settle_now(self) -> None:
+        """Let everything happen that can at this moment: no lease runs out, no retry is due."""
+        settle(horizon=timedelta(0))
+
     def settle_until_unknown(self, step: str, reference: str = "A-1") -> None:
         """Let everything happen until nobody knows what became of a step."""
         wanted = SagaStep.objects.filter(saga=self.saga(reference), name=step, verdict="unknown")
