@@ -13,7 +13,6 @@ from django.urls import reverse
 
 from sagas import operate
 from sagas.clock import database_now
-from sagas.ids import uuid7
 from sagas.models import Intent, Saga, SagaStep
 from sagas.verdicts import Done, Refused, Unavailable, Waiting
 from tests.sagas import people, toys
