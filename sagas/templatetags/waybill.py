@@ -30,6 +30,12 @@ def amount(saga: Saga) -> str:
 
 
 @register.filter
+def number(count: int | None) -> str:
+    """A count with its thousands apart; nothing for none."""
+    return f"{count:,}" if count else ""
+
+
+@register.filter
 def look(word: str) -> str:
     """The style of a state or hold."""
     return display.LOOKS.get(word, "quiet")

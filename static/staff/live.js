@@ -32,7 +32,7 @@
       if (section && last.get(name) !== html) replace(section, html);
       last.set(name, html);
     }
-    say(`as of ${new Date(answer.at).toLocaleTimeString()}`, "live");
+    say(`as of ${new Date(answer.at).toISOString().slice(11, 19)} UTC`, "live");
   };
 
   const ask = async () => {
