@@ -12,7 +12,7 @@ import sentry_sdk
 import structlog
 from django.db import OperationalError, transaction
 
-from sagas import bell, feed, turns
+from sagas import bell, feed, metrics, turns
 from sagas.bus import Subscription, event_published, get_subscription
 from sagas.log import Recorded, Token
 from sagas.sql import execute, rows
@@ -142,6 +142,7 @@ def _deliver_batch(
         after = _next(at, page)
         if after != at:
             execute(MOVE, [after.era, after.xid, after.position, now, sub.name, shard])
+    metrics.DELIVERED.labels(sub.name).inc(len(ready))
     return Batch(len(page.events), after, len(page.events) == limit)
 
 
@@ -174,6 +175,7 @@ def _poisoned(sub: Subscription, shard: int, error: Exception, now: datetime) ->
         _park(sub, page.events, text, now)
         after = _next(at, page)
         execute(MOVE, [after.era, after.xid, after.position, now, sub.name, shard])
+    metrics.EVENTS_PARKED.labels(sub.name).inc()
     return Batch(1, after, True)
 
 

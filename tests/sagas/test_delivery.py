@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 from django.db import connection
+from prometheus_client import REGISTRY
 
 from sagas import feed, operate
 from sagas.clock import database_now
@@ -179,3 +180,20 @@ def test_a_consumer_that_needs_stream_order_finds_the_gap_in_the_log() -> None:
     missing = read(stream, after=0)[: delivered.version - 1]
 
     assert [e.version for e in [*missing, delivered]] == [1, 2]
+
+
+def test_what_was_delivered_and_what_was_parked_is_counted() -> None:
+    def handle(events: Sequence[Recorded]) -> None:
+        if any(e.event.number == 13 for e in events):  # type: ignore[attr-defined]
+            raise ValueError("unlucky")
+
+    with listening("sagas.t_counted", handle) as sub:
+        for n in (12, 13, 14):
+            count(uuid7(), 1, n)
+        run(sub.name)
+
+    def counted(metric: str) -> float | None:
+        return REGISTRY.get_sample_value(metric, {"subscription": "sagas.t_counted"})
+
+    assert counted("waybill_events_delivered_total") == 2
+    assert counted("waybill_events_parked_total") == 1
