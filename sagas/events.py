@@ -65,11 +65,6 @@ def upcaster(name: str, *, from_version: int) -> Callable[[Upcaster], Upcaster]:
     return register
 
 
-def event_class(name: str) -> type[Event]:
-    """The class registered under `name`. Raises KeyError for a name this code does not know."""
-    return _classes[name]
-
-
 def event_classes() -> dict[str, type[Event]]:
     """Every registered event by name."""
     return dict(_classes)
