@@ -227,11 +227,6 @@ class Order:
     # --- rules ------------------------------------------------------------------------------------
 
     @property
-    def is_final(self) -> bool:
-        """Whether its state will not change any more."""
-        return self.state in FINAL
-
-    @property
     def outstanding_minor(self) -> int:
         """What was not credited yet, never below zero."""
         return max(0, self.total_minor - self.cancelled_minor - self.returned_minor)
