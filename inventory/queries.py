@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from inventory.models import Movement, Reservation
+from inventory.models import Movement
 from sagas.sql import rows
 
 LOCATION_IDS = """
@@ -66,8 +66,3 @@ def movements_of(shop_id: UUID, location: str, sku: str, *, limit: int = 100) ->
     """The last movements of one SKU at one location, newest first."""
     found = Movement.objects.filter(location__shop_id=shop_id, location__code=location, sku=sku)
     return list(found.order_by("-id")[:limit])
-
-
-def reservations_of(order_id: UUID) -> list[Reservation]:
-    """Everything that was ever promised to an order, oldest first, with its lines."""
-    return list(Reservation.objects.filter(order_id=order_id).order_by("id").prefetch_related("lines"))
