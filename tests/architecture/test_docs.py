@@ -119,3 +119,12 @@ def test_the_audit_lines_the_readme_shows_are_the_audits() -> None:
 
     assert len(shown) == 3
     assert [line for line in shown if line not in promised] == []
+
+
+def test_every_metric_a_page_names_is_kept() -> None:
+    page = text_of(BASE_DIR / "docs" / "operations.md")
+
+    named = set(re.findall(r"`(waybill_\w+)`", page))
+
+    assert len(named) > 10
+    assert sorted(name for name in named if f'"{name}"' not in all_code()) == []
