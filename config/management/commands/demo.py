@@ -38,7 +38,7 @@ class Command(BaseCommand):
         parser.add_argument("--workers", type=int, default=1, help="Celery workers, two processes each")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        show = Show(Console())
+        show = Show(Console(width=None if sys.stdout.isatty() else 120))
         state = State.current()
         if options["fresh"]:
             call_command("reset", stdout=self.stdout)
