@@ -6,11 +6,13 @@ shipment ended. After each test the audit compares all rows with each other and 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 from uuid import UUID
 
 import pytest
@@ -31,11 +33,13 @@ from orders.totals import LineInput
 from payments.gateways import get_gateway
 from payments.gateways.base import CaptureIntent
 from payments.models import Payment
-from sagas import operate
+from sagas import log, operate
 from sagas.clock import database_now, travel
+from sagas.engine import batch, store
 from sagas.ids import uuid7
 from sagas.models import Saga, SagaStep
 from sagas.queries import story
+from sagas.steps import Ask, StepCall, get_step
 from shipping.carriers import get_carrier
 from shipping.carriers.sandbox import SandboxCarrier
 from shipping.commands import deliver_parcels, pick_up
@@ -118,7 +122,15 @@ class Fulfilment:
 
     def order(self, reference: str = "A-1", /, *, price_minor: int = 500, **skus: int) -> UUID:
         """A shop sends an order. Without goods named: one MUG."""
-        goods = (skus or {"MUG": 1}).items()
+        return self.order_lines(reference, *(skus or {"MUG": 1}).items(), price_minor=price_minor)
+
+    def sent(self, reference: str) -> bool:
+        """Send an order as a shop does that repeats until it is told yes."""
+        self.order(reference)
+        return True
+
+    def order_lines(self, reference: str, *goods: tuple[str, int], price_minor: int = 500) -> UUID:
+        """The same, line by line: a SKU may come twice."""
         lines = [LineInput(sku=sku, name=sku, quantity=n, unit_price_minor=price_minor) for sku, n in goods]
         request = an_order(shop_id=self.shop_id, external_reference=reference, lines=lines, charges=[])
         return orders.place_order(request, now=database_now()).order_id
@@ -171,6 +183,29 @@ class Fulfilment:
             payload=payload,
         )  # fmt: skip
 
+    def repeat(self, step: str, reference: str = "A-1") -> None:
+        """Ask a step's handler once more for what it has done, with the same key."""
+        found, call = get_step(step), self._call(step, reference)
+        if found.local is not None:
+            with transaction.atomic():
+                found.local([call])
+        elif found.external is not None:
+            with transaction.atomic():
+                (begun,) = found.external.begin([call])
+            if isinstance(begun, Ask):
+                outcome = found.external.ask(begun)
+                with transaction.atomic():
+                    found.external.record([(call, outcome)])
+
+    def _call(self, step: str, reference: str) -> StepCall:
+        saga_id = self.saga(reference).pk
+        with transaction.atomic():
+            now, sagas = store.lock_sagas([saga_id])
+            assert now is not None
+            (row,) = [r for r in store.steps_of([saga_id])[saga_id] if r.name == step]
+        subject = log.first_data([sagas[saga_id].subject_id])[sagas[saga_id].subject_id]
+        return batch.call(get_step(step), batch.Claimed(row, sagas[saga_id]), now=now, subject=subject)
+
     def capture_by_hand(self, intent_id: str) -> None:
         """Somebody takes the money at the provider, past our rows."""
         request = CaptureIntent(key=uuid7(), intent_id=intent_id, amount_minor=500)
@@ -222,6 +257,17 @@ class Fulfilment:
         """What really happened at the providers, counted there; what never happened is not named."""
         found = self.sandbox.effects(reference)
         return {kind: found[kind] for kind in KINDS if found[kind]}
+
+    def all_effects(self) -> dict[str, int]:
+        """The same for all orders together."""
+        total: Counter[str] = Counter()
+        after = ""
+        while after is not None:
+            page = self.sandbox.control("GET", f"/sandbox/effects?{urlencode({'after': after})}")
+            for one in page["data"]:
+                total.update({kind: one[kind] for kind in KINDS})
+            after = page["next"]
+        return dict(total)
 
     def breaches(self) -> list[str]:
         """What the audit finds, with the providers' listing. An empty list is what every test wants."""
