@@ -30,6 +30,10 @@ PLATFORM = operation_key(UUID(int=0), "platform", "operate")
 KINDS = ("cancel", "turn_back", "retry", "resume", "pause", "skip", "resolve")
 
 
+#: What may be done about parked events.
+HOWS = ("redeliver", "drop")
+
+
 class ReasonMissing(Refused):
     """Every act needs an actor and a reason."""
 
@@ -131,6 +135,8 @@ def skip_event(subscription: str, *, actor: str, reason: str, now: datetime) -> 
 def settle_parked(parked_ids: Sequence[int], *, how: str, actor: str, reason: str, now: datetime) -> int:
     """Deliver parked events of a reaction again (`how="redeliver"`), or drop them (`how="drop"`). How many."""
     _check(actor, reason)
+    if how not in HOWS:
+        raise Refused("sagas.no_such_act", how)
     with transaction.atomic():
         found = list(
             ParkedEvent.objects.select_for_update()

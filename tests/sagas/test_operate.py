@@ -323,3 +323,8 @@ def test_a_stopped_projection_passes_over_one_event_when_told(reader: Reader) ->
     assert reader.got[0] == "later"
     assert "bad" not in reader.got
     assert acts_on(operate.PLATFORM) == [("skip_event", "olga", "the bank is back", None)]
+
+
+def test_parked_events_are_delivered_or_dropped_and_nothing_else(toy: Script) -> None:
+    with pytest.raises(Refused, match="no_such_act"):
+        operate.settle_parked([1], how="forget", actor="ann", reason="because", now=database_now())
