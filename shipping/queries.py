@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sagas.sql import rows
-from shipping.models import Shipment
 
 FIRST = UUID(int=0)
 
@@ -48,8 +47,3 @@ def to_deliver(*, limit: int, after: UUID | None = None) -> list[Waiting]:
 def surplus_labels(*, limit: int) -> list[Waiting]:
     """Labels too many that still have to be given back, each with its shipment."""
     return [Waiting(*row) for row in rows(SURPLUS, [limit])]
-
-
-def shipments_of(order_id: UUID) -> list[Shipment]:
-    """Every parcel of an order, oldest first, with its lines."""
-    return list(Shipment.objects.filter(order_id=order_id).order_by("id").prefetch_related("lines"))
