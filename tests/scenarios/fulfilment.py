@@ -261,7 +261,7 @@ class Fulfilment:
     def all_effects(self) -> dict[str, int]:
         """The same for all orders together."""
         total: Counter[str] = Counter()
-        after = ""
+        after: str | None = ""
         while after is not None:
             page = self.sandbox.control("GET", f"/sandbox/effects?{urlencode({'after': after})}")
             for one in page["data"]:
