@@ -7,18 +7,22 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+import sentry_sdk
+import structlog
+from django.db import OperationalError, transaction
 
 from sagas import bell, log
 from sagas.contract import OperatorActed
 from sagas.definition import SagaNote, plan
 from sagas.engine import asked as rules
 from sagas.engine import store
-from sagas.engine.batch import RNG, commit, note
+from sagas.engine.batch import RNG, Batch, commit, in_halves, note
 from sagas.engine.core import Case
 from sagas.engine.rows import SagaRow, StepRow
 from sagas.ids import uuid7
 from sagas.sql import execute, rows
+
+logger = structlog.get_logger(__name__)
 
 TASK = "sagas.apply_intents"
 LIMIT = 200
@@ -63,13 +67,38 @@ def ask(
 
 
 def apply_intents(*, limit: int = LIMIT) -> set[str]:
-    """Take up a batch of intents. Returns the names of the steps that became due. Safe at any time."""
+    """Take up a batch of intents. Returns the names of the steps that became due. Safe at any time.
+
+    One that raises does not hold up the others: it is found, refused with `bug`, and reported.
+    """
+    waiting = [row[0] for row in rows(WAITING_SAGAS, [limit])]
+    return in_halves(waiting, _take_up, _refuse).due
+
+
+def _take_up(saga_ids: Sequence[UUID]) -> Batch:
     with transaction.atomic():
-        waiting = [row[0] for row in rows(WAITING_SAGAS, [limit])]
-        now, sagas = store.lock_sagas(waiting, skip_locked=True) if waiting else (None, {})
-        if now is None:
-            return set()
-        return _apply(now, sagas)
+        now, sagas = store.lock_sagas(saga_ids, skip_locked=True)
+        return Batch(due=_apply(now, sagas)) if now is not None else Batch()
+
+
+def _refuse(saga_id: UUID, error: Exception) -> Batch:
+    """What was asked of this saga cannot be carried out by this code. A busy database is no fault."""
+    if isinstance(error, OperationalError):
+        raise error
+    sentry_sdk.capture_exception(error)
+    logger.error("intent_failed", saga_id=str(saga_id), error=f"{type(error).__name__}: {error}")
+    with transaction.atomic():
+        now, sagas = store.lock_sagas([saga_id])
+        taken = [_asked(row) for row in rows(NEW, [list(sagas)])]
+        if now is not None and taken:
+            _answer([(a, rules.Reply(rules.REFUSED, "bug")) for a in taken], now)
+    return Batch()
+
+
+def _answer(replies: Sequence[tuple[rules.Asked, rules.Reply]], now: datetime) -> None:
+    params = [[a.id for a, _ in replies], [r.state for _, r in replies], [r.answer for _, r in replies]]
+    execute(ANSWER, [now, *params])
+    _write_events(replies, now)
 
 
 def _apply(now: datetime, sagas: dict[UUID, SagaRow]) -> set[str]:
@@ -77,12 +106,10 @@ def _apply(now: datetime, sagas: dict[UUID, SagaRow]) -> set[str]:
     cases = {i: _case(s, known.get(i, []), now) for i, s in sagas.items()}
     taken = [_asked(row) for row in rows(NEW, [list(sagas)])]
     replies = [(a, _reply(cases[a.saga_id], a)) for a in taken]
-    params = [[a.id for a, _ in replies], [r.state for _, r in replies], [r.answer for _, r in replies]]
-    execute(ANSWER, [now, *params])
+    _answer(replies, now)
     changes = [case.change() for case in cases.values() if case is not None]
     batch = commit(changes, sagas, now=now)
     _late_cancels([(a, sagas[a.saga_id]) for a, r in replies if r.late], now)
-    _write_events(replies, now)
     return batch.due
 
 
