@@ -65,7 +65,7 @@ def server(
             ready_within_seconds=60,
         )
         processes.start(program)
-        return Server(f"http://{address}", marker)
+        return Server(f"http://{address}", marker.with_name(f"died.{crash_point}"))
 
     yield start
     processes.stop_all(grace_seconds=5)

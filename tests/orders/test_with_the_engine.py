@@ -49,6 +49,7 @@ def test_f49_cancelled_before_its_saga_began_nothing_is_left_over() -> None:
 
     cancel(order)
     work_at("orders.place_order")
+    work_at("orders.cancel_order")
 
     assert states(order) == ("cancelled", "compensated")
     assert Intent.objects.get().state == "applied"
