@@ -21,8 +21,9 @@ from sagas.verdicts import ConcurrencyConflict, Unavailable
 logger = structlog.get_logger(__name__)
 
 FULL = 500
-#: A checkpoint whose types are rare is moved forward all the same once it lags so many transactions.
-STALE_XIDS = 1_000
+#: A checkpoint whose types are rare is moved forward all the same once it lags so many transactions: each look
+#: for its events reads past everything in between.
+STALE_XIDS = 100
 #: How often to look again for events that were committed but not yet settled, and how long in between.
 LOOKS, LOOK_SECONDS = 6, 0.004
 
@@ -209,8 +210,13 @@ def _page(sub: Subscription, shard: int, at: Token, limit: int) -> feed.Page:
 def _next(at: Token, page: feed.Page) -> Token:
     if page.events:
         return page.events[-1].token
-    stale = page.horizon.era > at.era or page.horizon.xid - at.xid > STALE_XIDS
-    return page.horizon if stale and page.horizon > at else at
+    return page.horizon if stale(at, page) else at
+
+
+def stale(at: Token, page: feed.Page) -> bool:
+    """Whether a checkpoint without events of its own lags so far that it is worth moving."""
+    lag = page.horizon.xid - at.xid
+    return page.horizon > at and (page.horizon.era > at.era or lag > STALE_XIDS)
 
 
 def _left(sub: Subscription, shard: int) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sagas import bell, feed
 from sagas.bus import Subscription, subscriptions
 from sagas.clock import database_now
-from sagas.delivery import deliver
+from sagas.delivery import deliver, stale
 from sagas.log import Token
 from sagas.loops import keeper
 from sagas.sql import rows
@@ -31,9 +31,10 @@ def relay(*, now: datetime) -> int:
 
 
 def _relay(sub: Subscription, shard: int, token: Token, now: datetime) -> int:
-    waiting = feed.page(token, sub.types, limit=1, shards=sub.shards, shard=shard).events
+    page = feed.page(token, sub.types, limit=1, shards=sub.shards, shard=shard)
+    waiting = page.events
     if not waiting:
-        return 0
+        return deliver(sub.task(shard), now=database_now, seconds=0.5) if stale(token, page) else 0
     rung = bell.ring(sub.task(shard))
     if rung and (now - waiting[0].at).total_seconds() < OVERDUE_SECONDS:
         return 0

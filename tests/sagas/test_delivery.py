@@ -9,14 +9,15 @@ import pytest
 from django.db import connection
 from prometheus_client import REGISTRY
 
-from sagas import feed, operate
+from sagas import delivery, feed, keeping, operate
 from sagas.clock import database_now
 from sagas.delivery import deliver
 from sagas.ids import uuid7
-from sagas.log import Recorded, Token, read
+from sagas.log import Append, Recorded, Token, publish, read
 from sagas.models import Checkpoint, ParkedEvent, Person
 from sagas.people import PersonData, remember_people
-from tests.sagas.facts import NOW, Counted, count, listening
+from sagas.sql import rows
+from tests.sagas.facts import NOW, Counted, Ignored, count, listening
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -197,3 +198,16 @@ def test_what_was_delivered_and_what_was_parked_is_counted() -> None:
 
     assert counted("waybill_events_delivered_total") == 2
     assert counted("waybill_events_parked_total") == 1
+
+
+def test_a_reader_of_rare_events_is_moved_past_the_common_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise each look for its next event would read everything since its last one."""
+    monkeypatch.setattr(delivery, "STALE_XIDS", 10)
+    with listening("sagas.t_rare", lambda _: None) as sub:
+        for n in range(30):
+            publish([Append(uuid7(), 1, Ignored(number=n))], now=NOW)
+
+        keeping.relay.relay(now=database_now())
+
+    at = Checkpoint.objects.get(subscription=sub.name)
+    assert at.xid > max(row[0] for row in rows("SELECT xid FROM sagas_event")) - 10
