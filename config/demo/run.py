@@ -16,8 +16,10 @@ from config.demo.figures import Counts, counts
 from config.demo.show import Show, progress_line
 from config.embedded.stack import MANAGE, Stack
 from config.embedded.state import BASE_DIR
+from orders.commands import create_shop
 from sagas import feed
 from sagas.bus import subscriptions
+from sagas.clock import database_now
 from sagas.log import Token
 from sagas.sql import rows
 
@@ -38,6 +40,7 @@ WAITING_NOTES = """
 SELECT count(*) FROM orders_creditnote n WHERE n.state = 'waiting'
    AND NOT EXISTS (SELECT FROM sagas_saga s WHERE s.subject_id = n.order_id AND s.hold = 'parked')
 """
+LAST_EVENT = "SELECT era, xid, position FROM sagas_event ORDER BY era DESC, xid DESC, position DESC LIMIT 1"
 OPEN_STEPS = """
 SELECT t.name, t.verdict, count(*) FROM sagas_step t JOIN sagas_saga s ON s.id = t.saga_id
  WHERE t.finished_at IS NULL AND s.hold <> 'parked' GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 10
@@ -76,7 +79,7 @@ class Course:
 
     def _create_shop(self) -> None:
         if not rows("SELECT 1 FROM orders_shop WHERE slug = %s", [SHOP]):
-            self.stack.manage("create_shop", "Online Retail", "--slug", SHOP)
+            create_shop("Online Retail", slug=SHOP, now=database_now())
 
     def _import_and_fulfil(self) -> None:
         self.show.phase(f"Importing {self.file.name} and fulfilling its orders")
@@ -116,7 +119,7 @@ class Course:
             now = self._look()
             if now.unfinished == 0 and also() and not lagging():
                 return
-            mark = (now, rows("SELECT max(position) FROM sagas_event")[0][0])
+            mark = (now, rows(LAST_EVENT))
             if mark != last:
                 last, since = mark, time.monotonic()
             elif time.monotonic() - since > STALL_SECONDS:

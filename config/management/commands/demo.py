@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import time
 from typing import Any
@@ -17,8 +15,8 @@ from config.demo.figures import figures
 from config.demo.run import Course, Stalled
 from config.demo.show import Show
 from config.embedded.programs import NotInstalled, ServiceFailed
-from config.embedded.stack import MANAGE, CommandFailed, Stack
-from config.embedded.state import BASE_DIR, State, StateBusy, StateUnusable
+from config.embedded.stack import CommandFailed, Stack
+from config.embedded.state import State, StateBusy, StateUnusable
 
 STYLES = ("orchestration",)
 
@@ -65,7 +63,7 @@ class Command(BaseCommand):
             sandbox_arguments=("--profile", "demo", "--seed", options["seed"]),
         )
         with stack:
-            stack.migrate()
+            call_command("migrate", interactive=False, verbosity=0)
             noted = state.noted().get("demo") or {"wanted": wanted}
             if noted["wanted"] != wanted:
                 raise CommandError(
@@ -98,8 +96,9 @@ class Command(BaseCommand):
 
 
 def _audit(stack: Stack) -> bool:
-    """Run the audit in a process of its own and show its verdict."""
-    done = subprocess.run(
-        [*MANAGE, "audit"], cwd=BASE_DIR, env=os.environ | stack.env | {"WAYBILL_ROLE": "manage"}, check=False
-    )
-    return done.returncode == 0
+    """Run the audit and show its verdict."""
+    try:
+        call_command("audit", url=stack.env["WAYBILL_SANDBOX_URL"])
+    except SystemExit:
+        return False
+    return True
