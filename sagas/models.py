@@ -137,7 +137,7 @@ class Saga(models.Model):
     HOLD_MOVES: ClassVar = {
         Hold.NONE: {Hold.WAITING, Hold.PARKED, Hold.PAUSED},
         Hold.WAITING: {Hold.NONE, Hold.PARKED, Hold.PAUSED},
-        Hold.PARKED: {Hold.NONE, Hold.WAITING, Hold.PAUSED},
+        Hold.PARKED: {Hold.NONE, Hold.PAUSED},
         Hold.PAUSED: {Hold.NONE},
     }
 
@@ -213,14 +213,15 @@ class SagaStep(models.Model):
         GAVE_UP = "gave_up"  #: It will not be tried again by itself; the saga is parked.
         DROPPED = "dropped"  #: It never ran and never will: the saga turned back before.
 
-    #: A late success makes a step done whatever was thought of it, and its finished undo due again.
+    #: A late success makes a step done whatever was thought of it, and its finished undo due again. A late answer
+    #: that leaves it open whether it did anything makes the step itself due again, to be settled.
     MOVES: ClassVar = {
         State.DUE: {State.DONE, State.REFUSED, State.SKIPPED, State.GAVE_UP, State.DROPPED},
         State.DONE: {State.DUE},
-        State.REFUSED: {State.DONE},
+        State.REFUSED: {State.DUE, State.DONE},
         State.SKIPPED: {State.DUE, State.DONE},
         State.GAVE_UP: {State.DUE, State.DONE, State.SKIPPED},
-        State.DROPPED: {State.DONE},
+        State.DROPPED: {State.DUE, State.DONE},
     }
 
     id = models.UUIDField(primary_key=True, default=uuid7)

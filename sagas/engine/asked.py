@@ -101,16 +101,15 @@ def _retry(case: Case, asked: Asked) -> Reply:
 
 
 def _go_on(case: Case, answer: str) -> Reply:
-    saga = case.saga
-    saga.hold, saga.hold_reason, saga.hold_owner, saga.hold_since = NONE, "", "", None
+    case.lift()
     for row in list(case.rows.values()):
         if row.state == GAVE_UP:
             case.reopen(row)
             if row.direction == DO:
                 row.verdict = "unknown"
         elif row.open and row.lease_until is None and _was_on_its_way(case, row):
-            case.touch(row).tries, row.wake_at = 0, case.now
-    if saga.state == COMPENSATING:
+            case.touch(row).tries, row.wake_at, row.began_at = 0, case.now, None
+    if case.saga.state == COMPENSATING:
         case.release()
     return Reply(APPLIED, answer)
 
@@ -128,8 +127,7 @@ def _skip(case: Case, asked: Asked) -> Reply:
         return Reply(REFUSED, "no_such_open_step")
     if row.lease_until is not None:
         return Reply(REFUSED, "in_flight")
-    if case.saga.hold == PARKED:
-        case.saga.hold, case.saga.hold_reason, case.saga.hold_owner, case.saga.hold_since = NONE, "", "", None
+    case.lift_after(row)
     case.finish(row, SKIPPED, dict(asked.payload.get("result") or {}))
     if case.saga.state == COMPENSATING:
         case.release()
@@ -159,7 +157,7 @@ def _resolve(case: Case, asked: Asked) -> Reply:
     forward = asked.payload.get("as", COMPENSATED if saga.state == COMPENSATING else COMPLETED) == COMPLETED
     saga.epoch += 1
     saga.state, saga.finished_at, saga.deadline_at = (COMPLETED if forward else COMPENSATED), case.now, None
-    saga.hold, saga.hold_reason, saga.hold_owner, saga.hold_since = NONE, "", "", None
+    case.lift()
     return Reply(APPLIED, "resolved")
 
 

@@ -7,12 +7,11 @@ A step whose outcome is unknown is settled before its undo runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from random import Random
-from uuid import UUID
 
-from sagas.definition import Kind, Place, Plan
+from sagas.definition import Kind, Place
+from sagas.engine.case import OpenCase
 from sagas.engine.rows import (
     COMPENSATED,
     COMPENSATING,
@@ -23,8 +22,6 @@ from sagas.engine.rows import (
     DUE,
     FINAL,
     GAVE_UP,
-    HISTORY,
-    NONE,
     PARKED,
     PAUSED,
     REFUSED,
@@ -32,43 +29,33 @@ from sagas.engine.rows import (
     SKIPPED,
     UNDO,
     WAITING,
-    Change,
-    SagaRow,
     StepRow,
 )
-from sagas.ids import operation_key, uuid7
+from sagas.ids import operation_key
 from sagas.steps import Continue, NotDone, get_step
 from sagas.verdicts import Answer, Done, Refused, Unavailable, Unknown, Waiting
-
-OPERATIONS = "operations"  #: The queue of people who look after what is parked.
 
 Outcome = Answer | Continue
 
 
-class Case:
-    """One saga and its rows while they are decided on. Works on copies; `change()` tells what differs."""
-
-    def __init__(
-        self, plan: Plan, saga: SagaRow, steps: Iterable[StepRow], *, now: datetime, rng: Random
-    ) -> None:
-        self.plan, self.now, self.rng = plan, now, rng
-        self.saga = saga.copy()
-        self.rows = {(r.position, r.direction): r.copy() for r in steps}
-        self.before = saga
-        self.touched: set[UUID] = set()
-        self.created: list[StepRow] = []
-        self.turned_back = self.late = False
-
-    def change(self) -> Change:
-        """Everything that was decided."""
-        self._hold_back_while_paused()
-        if changed := self.saga != self.before:
-            self.saga.moved_at = self.now
-        made = {r.id for r in self.created}
-        updated = [r for r in self.rows.values() if r.id in self.touched and r.id not in made]
-        return Change(self.saga, changed, updated, self.created, self.turned_back, self.late)
+class Case(OpenCase):
+    """One saga and its rows while they are decided on."""
 
     # --- a step has answered -------------------------------------------------------------------------------
+
+    def heard(self, row: StepRow, attempt: int, outcome: Outcome) -> None:
+        """Take an answer from a claim: in its own attempt, or late when that is over."""
+        if row.open and row.attempt == attempt:
+            self.answer(row, outcome)
+        else:
+            self.late_answer(row, outcome)
+
+    def broke(self, row: StepRow, attempt: int, code: str, detail: str) -> None:
+        """Take a handler's fault instead of an answer from a claim. Of a claim that is over it stops nobody."""
+        if row.open and row.attempt == attempt:
+            self.crashed(row, code, detail)
+        else:
+            self.late_answer(row, Unknown(code, detail))
 
     def answer(self, row: StepRow, outcome: Outcome) -> None:
         """Take one step's answer in its own attempt and epoch."""
@@ -78,7 +65,8 @@ class Case:
             return
         self._note(row, outcome)
         row.lease_until, row.worker = None, ""
-        self._lift_waiting()
+        if self.saga.hold == WAITING:
+            self.lift_after(row)
         if row.direction == UNDO:
             self._undo_answered(row, outcome)
         elif self.saga.state == COMPENSATING:
@@ -94,9 +82,16 @@ class Case:
             row.memo = {**row.memo, **outcome.memo}
             return
         self._note(row, outcome, late=True)
-        turned = self.saga.state in (COMPENSATING, COMPENSATED)
-        if row.direction == DO and turned and isinstance(outcome, Done):
-            self._undo_late_success(row, outcome)
+        if row.direction == UNDO or self.saga.state not in (COMPENSATING, COMPENSATED):
+            return
+        if isinstance(outcome, Done):
+            self.finish(row, DONE, outcome.result)
+            self._undo_again(row)
+            self.turned_back = True
+        elif isinstance(outcome, Unknown):
+            self.reopen(row)
+            row.verdict = Unknown.word
+            self._undo_again(row)
 
     def crashed(self, row: StepRow, code: str, detail: str) -> None:
         """The handler is at fault. This saga stands still until a person looks; nothing is assumed of the outcome."""
@@ -149,11 +144,16 @@ class Case:
             self._bound_by_timeout(row, code)
 
     def _bound_by_timeout(self, row: StepRow, code: str) -> None:
-        """A step past its time-out turns the saga back before the pivot and parks it after."""
+        """Past its time-out a step turns the saga back, behind the pivot it parks it. An unknown pivot goes on."""
         timeout = get_step(row.name).retry.timeout
-        if timeout is None or row.began_at is None or self.now < row.began_at + timedelta(seconds=timeout):
+        if timeout is None or row.began_at is None:
             return
-        if self._kind(row) is Kind.RETRIABLE:
+        end = row.began_at + timedelta(seconds=timeout)
+        if self.now < end:
+            row.wake_at = min(row.wake_at or end, end)
+        elif self._kind(row) is Kind.PIVOT and not row.settled:
+            return
+        elif self._kind(row) is Kind.RETRIABLE:
             row.wake_at = None
             self.park(f"{row.name}: timed out, {code}")
         else:
@@ -186,6 +186,7 @@ class Case:
         self.saga.stage += 1
         if self.saga.stage == len(self.plan.stages):
             self.saga.state, self.saga.finished_at, self.saga.deadline_at = COMPLETED, self.now, None
+            self.lift()
             return
         for place in self.plan.stages[self.saga.stage]:
             self._create(place.position, DO, place.spec.name, wake_at=self.now)
@@ -199,7 +200,7 @@ class Case:
     @property
     def can_turn_back(self) -> bool:
         """Whether the pivot has not been passed and is not out there with an unknown outcome."""
-        if self.saga.state in FINAL or self.saga.stage > self.plan.pivot_stage:
+        if self.saga.state in (COMPENSATING, *FINAL) or self.saga.stage > self.plan.pivot_stage:
             return False
         if not any(p.spec.kind is Kind.COMPENSATABLE for p in self.plan.places):
             return False
@@ -227,7 +228,7 @@ class Case:
         saga.state, saga.epoch, saga.deadline_at = COMPENSATING, saga.epoch + 1, None
         saga.cause, saga.cause_code, saga.cause_step = cause, code, step
         if saga.hold != PAUSED:
-            self._lift()
+            self.lift()
         self.turned_back = True
         for row in [r for r in self.rows.values() if r.direction == DO]:
             self._plan_undo(row)
@@ -268,12 +269,18 @@ class Case:
 
     def _end_compensation(self, undos: Sequence[StepRow]) -> None:
         open_rows = [r for r in self.rows.values() if r.open]
-        if not open_rows and all(r.state in (DONE, SKIPPED) for r in undos):
+        kept = [r.name for r in self.rows.values() if self._is_for_good(r)]
+        if not open_rows and not kept and all(r.state in (DONE, SKIPPED) for r in undos):
             self.saga.state, self.saga.finished_at = COMPENSATED, self.now
-            self._lift()
+            self.lift()
         elif not any(r.wake_at or r.lease_until for r in open_rows):
             stuck = [f"{r.name}: {r.code or r.verdict}" for r in self.rows.values() if r.state == GAVE_UP]
+            stuck += [f"{name}: done, and cannot be given back" for name in kept]
             self.park("; ".join(stuck) or "nothing left that can run")
+
+    def _is_for_good(self, row: StepRow) -> bool:
+        """Whether this step did, unseen until the saga had turned back, what has no undo: a person must decide."""
+        return row.direction == DO and row.state == DONE and self._kind(row) is not Kind.COMPENSATABLE
 
     def _undo_answered(self, row: StepRow, outcome: Answer) -> None:
         match outcome:
@@ -306,105 +313,22 @@ class Case:
         else:
             row.wake_at = self._retry_at(row, outcome)
 
-    def _undo_late_success(self, row: StepRow, outcome: Done) -> None:
-        undo_name = self.plan.undo_of(row.position)
-        if undo_name is None:
-            return
-        self.finish(row, DONE, outcome.result)
-        undo = self.rows.get((row.position, UNDO))
-        if undo is None:
-            self._create(row.position, UNDO, undo_name, wake_at=self.now, key=row.key)
-        else:
-            self.reopen(undo)
+    def _undo_again(self, row: StepRow) -> None:
+        """A late answer tells that this step has, or may have, done something: its undo comes after all."""
         if self.saga.state == COMPENSATED:
             self.saga.state, self.saga.finished_at = COMPENSATING, None
-        self.turned_back = True
+        if self.saga.hold == PARKED:
+            self.lift()
+        undo, name = self.rows.get((row.position, UNDO)), self.plan.undo_of(row.position)
+        if undo is not None:
+            self.reopen(undo)
+            undo.wake_at = None
+        elif name is not None:
+            self._create(row.position, UNDO, name, wake_at=None, key=row.key)
+        self.release()
 
     def reopen(self, row: StepRow) -> None:
         """Make a row due again with fresh tries; what is still out there for it is fenced off."""
         row = self.touch(row)
         row.state, row.finished_at, row.tries = DUE, None, 0
         row.attempt, row.lease_until, row.wake_at = row.attempt + 1, None, self.now
-
-    # --- holds ---------------------------------------------------------------------------------------------
-
-    def park(self, reason: str) -> None:
-        """Stand still until a person decides."""
-        self._hold(PARKED, reason, owner=OPERATIONS)
-
-    def _hold(self, hold: str, reason: str, *, owner: str) -> None:
-        if self.saga.hold == PAUSED:
-            return
-        since = self.saga.hold_since if self.saga.hold == hold else self.now
-        self.saga.hold, self.saga.hold_reason, self.saga.hold_owner = hold, reason[:200], owner
-        self.saga.hold_since = since or self.now
-
-    def _lift(self) -> None:
-        self.saga.hold, self.saga.hold_reason, self.saga.hold_owner, self.saga.hold_since = NONE, "", "", None
-
-    def _lift_waiting(self) -> None:
-        if self.saga.hold == WAITING:
-            self._lift()
-
-    def _hold_back_while_paused(self) -> None:
-        if self.saga.hold != PAUSED:
-            return
-        for row in self.rows.values():
-            if row.open and row.wake_at is not None and row.lease_until is None:
-                self.touch(row).wake_at = None
-
-    # --- rows ----------------------------------------------------------------------------------------------
-
-    def touch(self, row: StepRow) -> StepRow:
-        """The case's own copy of a row, marked as changed."""
-        mine = self.rows[row.position, row.direction]
-        self.touched.add(mine.id)
-        return mine
-
-    def finish(self, row: StepRow, state: str, result: dict[str, object] | None = None) -> None:
-        """End a row. Its result goes into the saga's context."""
-        row = self.touch(row)
-        row.state, row.finished_at = state, self.now
-        row.wake_at = row.lease_until = None
-        if result:
-            row.result = result
-            self.saga.context = {**self.saga.context, **result}
-
-    def _create(
-        self, position: int, direction: str, name: str, *, wake_at: datetime | None, key: UUID | None = None
-    ) -> None:
-        key = key or operation_key(self.saga.shop_id, self.saga.reference, name)
-        row = StepRow(uuid7(), self.saga.id, position, direction, name, key, wake_at=wake_at)
-        row.epoch = self.saga.epoch
-        self.rows[position, direction] = row
-        self.created.append(row)
-
-    def _kind(self, row: StepRow) -> Kind:
-        return self.plan.places[row.position].spec.kind
-
-    def _note(self, row: StepRow, outcome: Answer, *, late: bool = False) -> None:
-        # "Not now" does not answer what an earlier attempt did: that stays unknown.
-        still_unknown = row.verdict == Unknown.word and isinstance(outcome, Unavailable)
-        row.verdict = row.verdict if late or still_unknown else outcome.word
-        row.code, row.detail = getattr(outcome, "code", ""), getattr(outcome, "detail", "")[:500]
-        self._remember(row, f"late {outcome.word}" if late else outcome.word)
-
-    def _remember(self, row: StepRow, word: str) -> None:
-        entry = [self.now.isoformat(timespec="milliseconds"), row.attempt, word, row.code, row.worker]
-        row.history = [*row.history, entry][-HISTORY:]
-
-
-def first_rows(plan: Plan, saga: SagaRow, *, now: datetime) -> list[StepRow]:
-    """The rows a saga begins with."""
-    return [
-        StepRow(
-            uuid7(),
-            saga.id,
-            place.position,
-            DO,
-            place.spec.name,
-            operation_key(saga.shop_id, saga.reference, place.spec.name),
-            wake_at=now,
-        )
-        for place in plan.stages[0]
-    ]

@@ -253,11 +253,9 @@ class _Slip:
         case = Case(plan_of(self.saga), self.saga, [*others, self.row], now=now, rng=RNG)
         if self.answered.bug is not None:
             report(self.answered.bug, self.saga, self.row)
-            case.crashed(self.row, "bug", repr(self.answered.bug))
-        elif self.mine:
-            case.answer(self.row, outcome)
+            case.broke(self.row, self.claimed.row.attempt, "bug", repr(self.answered.bug))
         else:
-            case.late_answer(self.row, outcome)
+            case.heard(self.row, self.claimed.row.attempt, outcome)
         return case.change()
 
     def again(self, outcome: Continue, now: datetime) -> Asked:

@@ -26,7 +26,8 @@ from sagas.engine.batch import (
     report,
     take,
 )
-from sagas.engine.core import OPERATIONS, Case, Outcome
+from sagas.engine.case import OPERATIONS
+from sagas.engine.core import Case, Outcome
 from sagas.engine.rows import NONE, PARKED, Change, StepRow
 from sagas.steps import Step, get_step
 from sagas.verdicts import Unavailable

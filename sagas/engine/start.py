@@ -14,9 +14,8 @@ from django.db import transaction
 
 from sagas.bell import ring
 from sagas.definition import Plan, latest, plan
-from sagas.engine.core import first_rows
-from sagas.engine.rows import SagaRow, StepRow
-from sagas.ids import uuid7
+from sagas.engine.rows import DO, SagaRow, StepRow
+from sagas.ids import operation_key, uuid7
 from sagas.sql import execute, rows
 
 # A saga that exists already keeps what it is: the same reference starts it once.
@@ -119,6 +118,22 @@ def _params(
         [json.dumps(dict(s.context), default=str) for s in starts],
         [s.correlation_id for s in starts],
         [deadline(s) for s in starts],
+    ]
+
+
+def first_rows(plan: Plan, saga: SagaRow, *, now: datetime) -> list[StepRow]:
+    """The rows a saga begins with."""
+    return [
+        StepRow(
+            uuid7(),
+            saga.id,
+            place.position,
+            DO,
+            place.spec.name,
+            operation_key(saga.shop_id, saga.reference, place.spec.name),
+            wake_at=now,
+        )
+        for place in plan.stages[0]
     ]
 
 

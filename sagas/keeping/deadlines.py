@@ -7,11 +7,11 @@ from datetime import datetime
 from django.db import transaction
 
 from sagas import bell
-from sagas.definition import plan
+from sagas.definition import Plan, plan
 from sagas.engine import store
 from sagas.engine.batch import RNG, commit
 from sagas.engine.core import Case
-from sagas.engine.rows import Change, SagaRow, StepRow
+from sagas.engine.rows import FINAL, PAUSED, Change, SagaRow, StepRow
 from sagas.loops import keeper
 from sagas.sql import rows
 
@@ -33,19 +33,25 @@ def deadlines(*, now: datetime) -> int:
         if at is None:
             return 0
         known = store.steps_of(sagas)
-        changes = [c for s in sagas.values() if (c := turn_back_late(s, known.get(s.id, []), now=at))]
+        changes = [c for s in sagas.values() if (c := _late(s, known.get(s.id, []), at))]
         due = commit(changes, sagas, now=at).due
     for name in sorted(due):
         bell.ring(name)
     return len(changes)
 
 
-def turn_back_late(saga: SagaRow, steps: list[StepRow], *, now: datetime) -> Change | None:
+def _late(saga: SagaRow, steps: list[StepRow], now: datetime) -> Change | None:
+    return turn_back_late(saga, steps, now=now, planned=plan(saga.definition, saga.version))
+
+
+def turn_back_late(
+    saga: SagaRow, steps: list[StepRow], *, now: datetime, planned: Plan | None
+) -> Change | None:
     """What a passed deadline does to one saga. None while the pivot is out there: its outcome decides."""
-    found = plan(saga.definition, saga.version)
-    if found is None:
-        return None
-    case = Case(found, saga, steps, now=now, rng=RNG)
+    passed = saga.deadline_at is not None and saga.deadline_at <= now
+    if planned is None or not passed or saga.hold == PAUSED or saga.state in FINAL:
+        return None  # it may have moved since it was found
+    case = Case(planned, saga, steps, now=now, rng=RNG)
     if case.can_turn_back:
         case.turn_back("deadline", "deadline_passed", _where(steps))
     elif case.pivot_in_flight:

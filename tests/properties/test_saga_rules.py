@@ -8,64 +8,92 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sagas.definition import SagaDefinition
 from tests.properties.world import World, silent
+from tests.sagas import toys
 
-VERDICTS = ["done", "refused", "unavailable", "unknown_done", "unknown_not_done", "killed", "lost", "paused"]
+VERDICTS = [
+    "done", "refused", "unavailable", "unknown_done", "unknown_not_done", "killed", "lost", "paused", "waiting", "bug",
+]  # fmt: skip
 WEIGHTED = VERDICTS + ["done"] * 5
+LATE = ["done", "done", "unknown_done", "unknown_not_done", "refused", "unavailable", "bug"]
+ASKED = ["cancel", "turn_back", "retry", "pause", "resume"]
+
+Act = tuple[str, int, str]
 
 ACTS = st.one_of(
     st.tuples(st.just("run"), st.integers(0, 3), st.sampled_from(WEIGHTED)),
-    st.tuples(st.just("late"), st.integers(0, 3), st.just("")),
+    st.tuples(st.just("run"), st.integers(0, 3), st.just("done")),
+    st.tuples(st.just("late"), st.integers(0, 3), st.sampled_from(LATE)),
     st.tuples(st.just("wait"), st.sampled_from([0, 5, 11, 61]), st.just("")),
-    st.tuples(
-        st.just("ask"), st.just(0), st.sampled_from(["cancel", "turn_back", "retry", "pause", "resume"])
-    ),
+    st.tuples(st.just("ask"), st.just(0), st.sampled_from(ASKED)),
+    st.tuples(st.just("skip"), st.integers(0, 3), st.just("")),
+    st.tuples(st.just("resolve"), st.just(0), st.sampled_from(["completed", "compensated"])),
+    st.tuples(st.just("deadline"), st.just(0), st.just("")),
 )
+HISTORIES = st.lists(ACTS, max_size=40)
+#: How many steps went well before anything happened.
+HEADS = st.integers(0, 4)
+DEFINITIONS = st.sampled_from([toys.TOY, toys.PAIR])
 
-ALL = {"open_case", "hold_money", "keep_goods", "take_money", "tell_shop"}
+often = settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+less_often = settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def play(world: World, acts: list[tuple[str, int, str]]) -> None:
-    for what, number, how in acts:
-        match what:
-            case "run":
-                due = world.due()
-                if due:
-                    world.run(due[number % len(due)], how)
-            case "late":
-                lingering = [f for f in world.flights if f.lingers]
-                if lingering:
-                    world.wake(lingering[number % len(lingering)])
-            case "wait":
-                world.now += timedelta(seconds=number)
-            case _:
-                world.ask(how)
+def play(definition: SagaDefinition, head: int, acts: list[Act]) -> World:
+    """Live through a history; at no moment is the saga silently stuck."""
+    world = World(definition)
+    for what, number, how in [("run", 0, "done")] * head + acts:
+        _act(world, what, number, how)
         assert not silent(world), (world.saga, list(world.rows.values()))
+        assert world.saga.state not in ("completed", "compensated") or world.saga.hold == "none"
+        assert world.saga.hold_reason != "nothing left that can run"
+    return world
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(ACTS, max_size=40))
+def _act(world: World, what: str, number: int, how: str) -> None:
+    match what:
+        case "run":
+            if due := world.due():
+                world.run(due[number % len(due)], how)
+        case "late":
+            if lingering := [f for f in world.flights if f.lingers]:
+                world.wake(lingering[number % len(lingering)], how)
+        case "wait":
+            world.now += timedelta(seconds=number)
+        case "skip":
+            if rows := [r for r in world.rows.values() if r.state in ("due", "gave_up")]:
+                world.skip(rows[number % len(rows)])
+        case "resolve":
+            world.resolve(how)
+        case "deadline":
+            world.pass_deadline()
+        case _:
+            world.ask(how)
+
+
+@often
+@given(DEFINITIONS, HEADS, HISTORIES, st.sampled_from(["done", "unknown_done"]))
 def test_every_history_ends_with_everything_done_or_everything_given_back(
-    acts: list[tuple[str, int, str]],
+    definition: SagaDefinition, head: int, acts: list[Act], late: str
 ) -> None:
-    world = World()
+    world = play(definition, head, acts)
 
-    play(world, acts)
-    world.settle()
+    world.settle(late)
 
+    assert world.saga.hold == "none"
     if world.saga.state == "completed":
-        assert world.live == ALL
+        assert world.live >= world.everything
     else:
         assert world.live == set()
     assert world.done_ever.count("take_money") <= 1
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(ACTS, max_size=40))
-def test_the_first_step_is_undone_last(acts: list[tuple[str, int, str]]) -> None:
-    world = World()
+@less_often
+@given(DEFINITIONS, HEADS, HISTORIES)
+def test_the_first_step_is_undone_last(definition: SagaDefinition, head: int, acts: list[Act]) -> None:
+    world = play(definition, head, acts)
 
-    play(world, acts)
     world.settle()
 
     if "close_case" in world.undone:
@@ -73,18 +101,31 @@ def test_the_first_step_is_undone_last(acts: list[tuple[str, int, str]]) -> None
         assert set(late) <= {"free_money", "close_case"}, "only what came in late may follow"
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(ACTS, max_size=40))
-def test_behind_the_pivot_nothing_turns_back(acts: list[tuple[str, int, str]]) -> None:
-    world = World()
-
-    play(world, acts)
+@less_often
+@given(HEADS, HISTORIES)
+def test_behind_the_pivot_nothing_turns_back(head: int, acts: list[Act]) -> None:
+    world = play(toys.TOY, head, [act for act in acts if act[0] != "resolve"])
     taken = world.rows.get((3, "do"))
     passed = taken is not None and taken.state == "done" and world.saga.state != "compensating"
+
     world.settle()
 
     if passed:
         assert world.saga.state == "completed"
+
+
+@less_often
+@given(DEFINITIONS, HEADS, HISTORIES)
+def test_a_person_is_needed_only_for_what_cannot_be_given_back(
+    definition: SagaDefinition, head: int, acts: list[Act]
+) -> None:
+    world = play(definition, head, acts)
+
+    world.settle()
+
+    if world.by_hand:
+        rows = world.rows.values()
+        assert any(r.direction == "do" and r.state == "done" and r.position in world.for_good for r in rows)
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)
@@ -98,4 +139,4 @@ def test_each_verdict_at_each_step_ends_in_balance(position: int, verdict: str) 
     world.settle()
 
     assert world.saga.state in ("completed", "compensated")
-    assert world.live == (ALL if world.saga.state == "completed" else set())
+    assert world.live == (world.everything if world.saga.state == "completed" else set())

@@ -12,20 +12,22 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from sagas.definition import prepare
+from sagas.definition import Kind, Plan, SagaDefinition, prepare
 from sagas.engine import asked as intents
 from sagas.engine.asked import Asked
-from sagas.engine.core import Case, Outcome, first_rows
+from sagas.engine.core import Case, Outcome
 from sagas.engine.rows import COMPENSATING, DO, FINAL, PARKED, UNDO, Change, SagaRow, StepRow
+from sagas.engine.start import first_rows
 from sagas.ids import uuid7
+from sagas.keeping.deadlines import turn_back_late
 from sagas.models import Saga, SagaStep
 from sagas.steps import NotDone, get_step
-from sagas.verdicts import Done, Refused, Unavailable, Unknown
+from sagas.verdicts import Done, Refused, Unavailable, Unknown, Waiting
 from tests.sagas import toys
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
-PLAN = prepare(toys.TOY)
+DEADLINE = timedelta(seconds=100)
 
 
 @dataclass
@@ -47,6 +49,7 @@ class Flight:
 class World:
     """One saga, its rows as stored, what the outside really did, and what is still in flight."""
 
+    definition: SagaDefinition = toys.TOY
     now: datetime = START
     rng: Random = field(default_factory=lambda: Random(7))
     live: set[str] = field(default_factory=set)
@@ -54,11 +57,17 @@ class World:
     undone: list[str] = field(default_factory=list)
     flights: list[Flight] = field(default_factory=list)
     epochs: list[int] = field(default_factory=list)
-    captures: int = 0
+    by_hand: bool = False
 
     def __post_init__(self) -> None:
-        self.saga = SagaRow(uuid7(), toys.TOY.name, 1, uuid7(), uuid7(), "A-1", "A-1", 100, "EUR", {}, "")
-        self.rows = {(r.position, r.direction): r for r in first_rows(PLAN, self.saga, now=self.now)}
+        self.plan: Plan = prepare(self.definition)
+        self.saga = SagaRow(
+            uuid7(), self.definition.name, 1, uuid7(), uuid7(), "A-1", "A-1", 100, "EUR", {}, ""
+        )
+        self.saga.deadline_at = self.now + DEADLINE
+        self.rows = {(r.position, r.direction): r for r in first_rows(self.plan, self.saga, now=self.now)}
+        self.for_good = {p.position for p in self.plan.places if p.spec.kind is not Kind.COMPENSATABLE}
+        self.everything = {p.spec.name.partition(".")[2] for p in self.plan.places}
 
     # --- the shell around the rules ------------------------------------------------------------------------
 
@@ -82,14 +91,14 @@ class World:
             self.flights.append(flight)
         return flight
 
-    def record(self, flight: Flight, outcome: Outcome) -> None:
+    def record(self, flight: Flight, outcome: Outcome | ZeroDivisionError) -> None:
         """Store an answer as the engine does: in its own attempt, or late."""
         row = self.rows[flight.row.position, flight.row.direction]
         case = self._case()
-        if row.open and row.attempt == flight.row.attempt:
-            case.answer(row, outcome)
+        if isinstance(outcome, ZeroDivisionError):
+            case.broke(row, flight.row.attempt, "bug", "oops")
         else:
-            case.late_answer(row, outcome)
+            case.heard(row, flight.row.attempt, outcome)
         self.take(case.change())
 
     def ask(self, kind: str, **payload: Any) -> str:
@@ -97,6 +106,23 @@ class World:
         reply = intents.apply(case, Asked(uuid7(), self.saga.id, kind, "ann", "because", payload))
         self.take(case.change())
         return reply.state
+
+    def skip(self, row: StepRow) -> None:
+        """A person has seen to a step outside and says so."""
+        if self.ask("skip", step=row.name) == intents.APPLIED:
+            what = self.plan.places[row.position].spec.name.partition(".")[2]
+            (self.live.discard if row.direction == UNDO else self.live.add)(what)
+
+    def resolve(self, as_state: str) -> None:
+        """A person has brought everything to an end outside and says so."""
+        if self.ask("resolve", **{"as": as_state}) == intents.APPLIED:
+            self.live = set(self.everything) if as_state == "completed" else set()
+
+    def pass_deadline(self) -> None:
+        """The loop of deadlines comes by."""
+        change = turn_back_late(self.saga, list(self.rows.values()), now=self.now, planned=self.plan)
+        if change is not None:
+            self.take(change)
 
     def take(self, change: Change) -> None:
         assert change.saga.epoch >= self.saga.epoch
@@ -109,15 +135,17 @@ class World:
             self.rows[row.position, row.direction] = row
 
     def _case(self) -> Case:
-        return Case(PLAN, self.saga, self.rows.values(), now=self.now, rng=self.rng)
+        return Case(self.plan, self.saga, self.rows.values(), now=self.now, rng=self.rng)
 
     # --- the outside ---------------------------------------------------------------------------------------
 
     def really_do(self, row: StepRow) -> Outcome:
         """The effect happens (or is taken back) out there; the same key twice is once."""
+        if row.name == "sagas.take_money" and "hold_money" not in self.live:
+            return Refused("bank.nothing_is_held")
         what = row.name.partition(".")[2]
         if row.direction == UNDO:
-            target = PLAN.places[row.position].spec.name.partition(".")[2]
+            target = self.plan.places[row.position].spec.name.partition(".")[2]
             self.live.discard(target)
             self.undone.append(what)
         elif what not in self.live:
@@ -129,7 +157,7 @@ class World:
         """Settle: ask what an earlier attempt did."""
         what = row.name.partition(".")[2]
         if row.direction == UNDO:
-            target = PLAN.places[row.position].spec.name.partition(".")[2]
+            target = self.plan.places[row.position].spec.name.partition(".")[2]
             return Done() if target not in self.live else self.really_do(row)
         return Done() if what in self.live else NotDone()
 
@@ -144,6 +172,10 @@ class World:
         if verdict == "paused" and not local:
             flight.paused = True
             return
+        if verdict == "bug":
+            self.flights = [f for f in self.flights if f is not flight]
+            self.record(flight, ZeroDivisionError())
+            return
         outcome = self._outcome(flight, verdict)
         if verdict == "lost":
             flight.outcome = outcome
@@ -153,11 +185,14 @@ class World:
         self.flights = [f for f in self.flights if f is not flight]
         self.record(flight, outcome)
 
-    def wake(self, flight: Flight) -> None:
+    def wake(self, flight: Flight, verdict: str = "done") -> None:
         """A worker that lingered goes on: it makes its call if it had not, and records what it got."""
         self.flights.remove(flight)
+        if verdict == "bug":
+            self.record(flight, ZeroDivisionError())
+            return
         if flight.paused:
-            flight.outcome = self._outcome(flight, "done")
+            flight.outcome = self._outcome(flight, verdict)
         if flight.outcome is not None:
             self.record(flight, flight.outcome)
 
@@ -175,18 +210,30 @@ class World:
                 return Unknown("dropped")
             case "unavailable":
                 return Unavailable("busy")
-            case "refused" if row.direction == DO and row.position <= 3 and not flight.settling:
+            case "waiting" if not flight.settling:
+                return Waiting("customer", self.now + timedelta(seconds=40))
+            case "refused" if self._may_refuse(row) and not flight.settling:
                 return Refused("no")
             case _:
                 return self.look_up(row) if flight.settling else self.really_do(row)
 
-    def settle(self) -> None:
-        """Everything works from now on; time passes; people retry what is parked. Lingering answers come in late."""
-        for _ in range(200):
-            for flight in self.flights[:]:
-                self.wake(flight)
+    def _may_refuse(self, row: StepRow) -> bool:
+        return row.direction == DO and self.plan.places[row.position].spec.kind is not Kind.RETRIABLE
+
+    def settle(self, late: str = "done") -> None:
+        """Everything works from now on; time passes; people retry what is parked. At the end the zombies wake up.
+
+        What stays parked after that, because it can neither be given back nor gone on with, a person resolves.
+        """
+        for turn in range(200):
+            if self.saga.state in FINAL:
+                for flight in self.flights[:]:
+                    self.wake(flight, late)
             if self.saga.hold in ("parked", "paused"):
                 self.ask("resume")
+            if self.saga.hold == PARKED and turn > 100:
+                self.by_hand = True
+                self.resolve("compensated")
             for row in self.due():
                 self.run(self.rows[row.position, row.direction], "done")
             if self.saga.state in FINAL and not self.flights:
