@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -16,39 +14,10 @@ from orders import queries
 from orders.giving_back.admin import CreditNoteAdmin
 from orders.imports.admin import ImportFileAdmin
 from orders.models import ApiToken, Order, Shop
-from orders.totals import format_minor
+from sagas.money import money
+from sagas.read_only import ReadOnlyAdmin
 
 __all__ = ["CreditNoteAdmin", "ImportFileAdmin", "OrderAdmin", "ShopAdmin"]
-
-#: How far staff can leaf through a list. Who looks for more searches.
-DEEPEST_ROW = 10_000
-
-
-class BoundedPaginator(Paginator):  # type: ignore[type-arg]
-    """Pages without counting ten million rows: the count stops at a bound."""
-
-    @cached_property
-    def count(self) -> int:
-        objects: Any = self.object_list
-        return len(objects.values_list("pk", flat=True)[:DEEPEST_ROW])
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Shows; adds, changes and deletes nothing."""
-
-    show_full_result_count = False
-    paginator = BoundedPaginator
-    list_per_page = 50
-    actions = None
-
-    def has_add_permission(self, *_: Any, **__: Any) -> bool:
-        return False
-
-    def has_change_permission(self, *_: Any, **__: Any) -> bool:
-        return False
-
-    def has_delete_permission(self, *_: Any, **__: Any) -> bool:
-        return False
 
 
 @admin.register(Order)
@@ -75,23 +44,21 @@ class OrderAdmin(ReadOnlyAdmin):
 
     @admin.display(description="total")
     def total(self, order: Order) -> str:
-        return format_minor(order.total_minor, order.currency)
+        return money(order.total_minor, order.currency)
 
     @admin.display(description="goods")
     def goods(self, order: Order) -> str:
-        return format_minor(order.goods_minor, order.currency)
+        return money(order.goods_minor, order.currency)
 
     @admin.display(description="charges")
     def charged(self, order: Order) -> str:
-        parts = ", ".join(
-            f"{c['kind']} {format_minor(c['amount_minor'], order.currency)}" for c in order.charges
-        )
-        return f"{format_minor(order.charges_minor, order.currency)} ({parts or 'none'})"
+        parts = ", ".join(f"{c['kind']} {money(c['amount_minor'], order.currency)}" for c in order.charges)
+        return f"{money(order.charges_minor, order.currency)} ({parts or 'none'})"
 
     @admin.display(description="cancelled / returned")
     def given_back(self, order: Order) -> str:
-        cancelled = format_minor(order.cancelled_minor, order.currency)
-        return f"{cancelled} / {format_minor(order.returned_minor, order.currency)}"
+        cancelled = money(order.cancelled_minor, order.currency)
+        return f"{cancelled} / {money(order.returned_minor, order.currency)}"
 
     @admin.display(description="")
     def lines(self, order: Order) -> SafeString:
@@ -102,8 +69,8 @@ class OrderAdmin(ReadOnlyAdmin):
                 (
                     *(line.position, line.sku, line.name, line.kind),
                     *(line.quantity, line.cancelled_quantity, line.returned_quantity),
-                    format_minor(line.unit_price_minor, order.currency),
-                    format_minor(line.total_minor, order.currency),
+                    money(line.unit_price_minor, order.currency),
+                    money(line.total_minor, order.currency),
                 )
                 for line in queries.lines_of(order.pk)
             ),

@@ -148,14 +148,6 @@ def total_up(
     return Totals(goods_minor=goods, charges_minor=extra, total_minor=total)
 
 
-def format_minor(amount_minor: int, currency: str) -> str:
-    """An amount as people read it: `1234` EUR is "12.34 EUR", `1234` JPY is "1234 JPY"."""
-    decimals = DECIMALS.get(currency, 2)
-    sign, digits = "-" if amount_minor < 0 else "", str(abs(amount_minor)).rjust(decimals + 1, "0")
-    number = f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits
-    return f"{sign}{number} {currency}"
-
-
 def _check_currency(currency: str) -> None:
     if currency not in DECIMALS:
         raise InvalidOrder("orders.currency_unknown", f"{currency!r} is not a currency that is accepted.")

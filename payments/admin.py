@@ -5,44 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.core.paginator import Paginator
 from django.db import models
-from django.utils.functional import cached_property
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from payments.models import JournalEntry, Payment, Refund
-
-#: How far staff can leaf through a list. Who looks for more searches.
-DEEPEST_ROW = 10_000
-
-
-class BoundedPaginator(Paginator):  # type: ignore[type-arg]
-    """Pages without counting ten million rows: the count stops at a bound."""
-
-    @cached_property
-    def count(self) -> int:
-        objects: Any = self.object_list
-        return len(objects.values_list("pk", flat=True)[:DEEPEST_ROW])
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Shows; adds, changes and deletes nothing."""
-
-    show_full_result_count = False
-    paginator = BoundedPaginator
-    list_per_page = 50
-    actions = None
-    ordering = ("-id",)
-
-    def has_add_permission(self, *_: Any, **__: Any) -> bool:
-        return False
-
-    def has_change_permission(self, *_: Any, **__: Any) -> bool:
-        return False
-
-    def has_delete_permission(self, *_: Any, **__: Any) -> bool:
-        return False
+from sagas.read_only import ReadOnlyAdmin
 
 
 def entries_table(entries: models.QuerySet[JournalEntry]) -> SafeString:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from config.demo.figures import Counts, Figures
-from orders.totals import DECIMALS
+from sagas.money import money
 
 #: Without a terminal a line is printed this often.
 PLAIN_SECONDS = 5.0
@@ -77,18 +77,6 @@ def progress_line(now: Counts, *, orders_in_all: int | None, seconds: float) -> 
     return "  ".join(parts)
 
 
-def money(minor: int, currency: str) -> str:
-    """An amount with its currency, for people."""
-    return f"{bare(minor, currency)} {currency}"
-
-
-def bare(minor: int, currency: str) -> str:
-    """An amount with its currency's decimals."""
-    decimals = DECIMALS.get(currency, 2)
-    whole, rest = divmod(abs(minor), 10**decimals)
-    return f"{'-' if minor < 0 else ''}{whole:,}" + (f".{rest:0{decimals}d}" if decimals else "")
-
-
 def _table(title: str, heads: Sequence[str], body: Sequence[Sequence[object]]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for number, head in enumerate(heads):
@@ -132,7 +120,10 @@ def _notes(found: Figures) -> Table:
 
 def _money(found: Figures) -> Table:
     heads = ("", "authorized", "captured", "voided", "refunded", "customer credit")
-    body = [(c, *[bare(int(v), c) for v in (*values, found.credit.get(c, 0))]) for c, *values in found.money]
+    body = [
+        (c, *[money(int(v), c).removesuffix(f" {c}") for v in (*values, found.credit.get(c, 0))])
+        for c, *values in found.money
+    ]
     return _table("Money", heads, body)
 
 

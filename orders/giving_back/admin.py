@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from orders.giving_back.models import CreditNote
-from orders.totals import format_minor
+from sagas.money import money
 from sagas.read_only import ReadOnlyAdmin
 
 
@@ -27,12 +27,12 @@ class CreditNoteAdmin(ReadOnlyAdmin):
 
     @admin.display(description="amount")
     def amount(self, note: CreditNote) -> str:
-        return format_minor(note.amount_minor, note.currency)
+        return money(note.amount_minor, note.currency)
 
     @admin.display(description="refunded")
     def refunded(self, note: CreditNote) -> str:
-        return format_minor(note.refund_minor, note.currency)
+        return money(note.refund_minor, note.currency)
 
     @admin.display(description="owed")
     def owed(self, note: CreditNote) -> str:
-        return format_minor(note.credit_minor, note.currency)
+        return money(note.credit_minor, note.currency)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from orders.imports.run import Outcome
 from orders.imports.tally import Tally
-from orders.totals import format_minor
+from sagas.money import money
 
 
 def lines_of(outcome: Outcome, *, dry: bool, seconds: float) -> Iterator[str]:
@@ -27,7 +27,7 @@ def lines_of(outcome: Outcome, *, dry: bool, seconds: float) -> Iterator[str]:
 
 def _money(what: str, totals: Mapping[str, int]) -> Iterator[str]:
     for currency, amount in sorted(totals.items()):
-        yield f"  {what:<18} {format_minor(amount, currency):>19}"
+        yield f"  {what:<18} {money(amount, currency):>19}"
 
 
 def _matches(outcome: Outcome) -> Iterator[str]:

@@ -19,9 +19,9 @@ from orders.totals import (
     InvalidOrder,
     LineInput,
     TotalMismatch,
-    format_minor,
     total_up,
 )
+from sagas.money import money
 from tests.orders.factories import a_line
 
 BIGINT = 2**63 - 1
@@ -78,17 +78,17 @@ def test_f06_a_stated_total_is_taken_only_when_it_is_the_sum(
 
 @given(st.integers(-(10**16), 10**16), st.sampled_from(sorted(DECIMALS)))
 def test_an_amount_reads_as_the_decimal_number_it_is(minor: int, currency: str) -> None:
-    number, _, unit = format_minor(minor, currency).partition(" ")
+    number, _, unit = money(minor, currency).partition(" ")
 
-    assert Decimal(number) * 10 ** DECIMALS[currency] == minor
+    assert Decimal(number.replace(",", "")) * 10 ** DECIMALS[currency] == minor
     assert unit == currency
 
 
 def test_amounts_read_with_the_decimals_of_their_currency() -> None:
-    assert format_minor(1234, "EUR") == "12.34 EUR"
-    assert format_minor(1234, "JPY") == "1234 JPY"
-    assert format_minor(1234, "KWD") == "1.234 KWD"
-    assert format_minor(-5, "EUR") == "-0.05 EUR"
+    assert money(1234, "EUR") == "12.34 EUR"
+    assert money(1234, "JPY") == "1,234 JPY"
+    assert money(1234, "KWD") == "1.234 KWD"
+    assert money(-5, "EUR") == "-0.05 EUR"
 
 
 @pytest.mark.parametrize(
