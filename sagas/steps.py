@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -66,24 +67,24 @@ class Ask:
     payload: Mapping[str, Any] = field(default_factory=dict)
 
 
-class ExternalStep:
+class ExternalStep(ABC):
     """A step that calls somebody outside. `begin` and `record` run in short transactions, the rest in threads."""
 
+    @abstractmethod
     def begin(self, calls: Sequence[StepCall]) -> Sequence[Ask | Answer]:
         """In the claiming transaction: write what is about to be tried. A verdict instead of an Ask ends it here."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ask(self, ask: Ask) -> Answer | Continue:
         """In a thread, outside any transaction: make the call and nothing else."""
-        raise NotImplementedError
 
+    @abstractmethod
     def settle(self, ask: Ask) -> Answer | Continue:
         """In a thread: find out what an earlier attempt did. `NotDone` if it is proven that it did nothing."""
-        raise NotImplementedError
 
+    @abstractmethod
     def record(self, answers: Sequence[tuple[StepCall, Answer | Continue]]) -> Sequence[Answer | Continue]:
         """In one transaction: store the truth. Safe to repeat; accepts late answers; may change a verdict."""
-        raise NotImplementedError
 
 
 LocalHandler = Callable[[Sequence[StepCall]], Sequence[Answer]]
