@@ -21,7 +21,7 @@ from sagas.engine import chains, store
 from sagas.engine.core import Case, Outcome
 from sagas.engine.rows import COMPENSATING, FINAL, PARKED, UNDO, Change, SagaRow, StepRow
 from sagas.steps import Continue, Step, StepCall, get_step
-from sagas.verdicts import Done
+from sagas.verdicts import Done, Unknown
 
 logger = structlog.get_logger(__name__)
 
@@ -64,9 +64,14 @@ def plan_of(saga: SagaRow) -> Plan:
 
 
 def take(pairs: Iterable[tuple[StepRow, SagaRow]], *, now: datetime) -> list[Claimed]:
-    """Count the claim on each row: the attempt is raised, the epoch is the saga's."""
+    """Count the claim on each row: the attempt is raised, the epoch is the saga's.
+
+    A lease that ran out means that its worker never came back: what it did is unknown until the provider says.
+    """
     taken = []
     for row, saga in pairs:
+        if row.lease_until is not None:
+            row.verdict = Unknown.word
         row.attempt, row.epoch = row.attempt + 1, saga.epoch
         row.began_at = row.began_at or now
         taken.append(Claimed(row, saga))

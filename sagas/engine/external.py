@@ -102,20 +102,12 @@ def _claim(
         now, pairs = store.claim(step.name, step.provider, limit=limit, ids=ids)
         if now is None:
             return Batch(), []
-        for row, _ in pairs:
-            _doubt(row)
-        settling = {row.id: _unsettled(row, saga) for row, saga in pairs}
         claimed = take(pairs, now=now)
+        settling = {c.row.id: _unsettled(c.row, c.saga) for c in claimed}
         seen.extend(c.row.id for c in claimed)
         batch, asked = _begin(step, claimed, settling, now)
         batch.claimed, batch.full = len(claimed), len(claimed) == limit
     return batch, asked
-
-
-def _doubt(row: StepRow) -> None:
-    """A lease that ran out: its worker never came back, and what it did is unknown until the provider says."""
-    if row.lease_until is not None:
-        row.verdict = Unknown.word
 
 
 def _unsettled(row: StepRow, saga: SagaRow) -> bool:
@@ -288,7 +280,7 @@ def _park(answered: Answered, error: Exception) -> Batch:
             return Batch()
         known = store.steps_of(sagas)[claimed.saga.id]
         row = next(r for r in known if r.id == claimed.row.id)
-        if isinstance(error, OperationalError) or row.attempt != claimed.row.attempt:
+        if isinstance(error, OperationalError) or not row.open or row.attempt != claimed.row.attempt:
             return Batch()  # the lease runs out and the step is settled
         report(error, sagas[claimed.saga.id], row)
         return local.crash([(Claimed(row, sagas[claimed.saga.id]), error)], now=now)

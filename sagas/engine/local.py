@@ -30,7 +30,7 @@ from sagas.engine.case import OPERATIONS
 from sagas.engine.core import Case, Outcome
 from sagas.engine.rows import NONE, PARKED, Change, StepRow
 from sagas.steps import Step, get_step
-from sagas.verdicts import Unavailable
+from sagas.verdicts import Unavailable, Unknown
 
 
 def run(step: Step, *, limit: int, fuse: frozenset[str]) -> Batch:
@@ -101,6 +101,8 @@ def _freeze(claimed: Claimed, why: str, now: datetime) -> Change:
     saga, row = claimed.saga.copy(), claimed.row
     saga.hold, saga.hold_owner, saga.hold_since = PARKED, OPERATIONS, now
     saga.hold_reason = f"unknown definition: {why}"[:200]
+    if row.lease_until is not None:
+        row.verdict = Unknown.word
     row.wake_at = row.lease_until = None
     return Change(saga, True, [row], [])
 
