@@ -11,7 +11,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from uuid import UUID, uuid5
 
@@ -40,9 +40,14 @@ ON CONFLICT (name) DO UPDATE SET cap = least(sagas_death.cap, excluded.cap), die
 """
 
 EASE = """
-WITH eased AS (UPDATE sagas_death SET cap = cap * 2 WHERE name = %s RETURNING cap)
-DELETE FROM sagas_death WHERE name = %s AND cap >= %s / 2
+WITH grown AS (
+  DELETE FROM sagas_death WHERE name = %s AND cap >= %s / 2 AND died_at <= waybill_now() - %s RETURNING name
+)
+UPDATE sagas_death SET cap = cap * 2
+ WHERE name = %s AND cap < %s / 2 AND died_at <= waybill_now() - %s
+RETURNING cap
 """
+CAP = "SELECT cap FROM sagas_death WHERE name = %s"
 
 
 @dataclass
@@ -53,6 +58,7 @@ class Progress:
     name: str
     cap: int
     full: int
+    patience: timedelta = timedelta(0)  #: How long after a death batches do not grow.
     taken: int = 0  #: How many rows the last batch took.
 
     @property
@@ -65,16 +71,17 @@ class Progress:
         execute("UPDATE sagas_turn SET suspect = %s WHERE id = %s", [row, self.id])
 
     def survived(self) -> None:
-        """A batch went well: let the next one grow again."""
+        """A batch went well: let the next one grow again, once what the dead had claimed has come back."""
         if self.cap < self.full:
-            execute(EASE, [self.name, self.name, self.full])
-            self.cap = min(self.full, self.cap * 2)
+            rows(EASE, [self.name, self.full, self.patience, self.name, self.full, self.patience])
+            self.cap = cap_of(self.name, self.full)
 
 
 @contextmanager
-def turn(name: str, *, full: int, now: datetime) -> Iterator[Progress]:
+def turn(name: str, *, full: int, now: datetime, patience: timedelta = timedelta(0)) -> Iterator[Progress]:
     """Work at `name` in batches of at most `full`, fewer after deaths. The trace goes when the block ends alive."""
-    mine = Progress(uuid7(), name, min(full, bury(name, full=full, now=now)), full)
+    bury(name, now=now)
+    mine = Progress(uuid7(), name, cap_of(name, full), full, patience)
     execute(BEGIN, [mine.id, name, mine.cap, worker_name(), now])
     try:
         yield mine
@@ -82,8 +89,8 @@ def turn(name: str, *, full: int, now: datetime) -> Iterator[Progress]:
         execute("DELETE FROM sagas_turn WHERE id = %s", [mine.id])
 
 
-def bury(name: str, *, full: int, now: datetime) -> int:
-    """Note the turns that died at `name` and answer how much the next one may take."""
+def bury(name: str, *, now: datetime) -> int:
+    """Note the turns that died at `name`. How many."""
     dead = rows(BURY, [name])
     for cap, suspect in dead:
         execute(CORNER, [name, cap, now])
@@ -93,8 +100,13 @@ def bury(name: str, *, full: int, now: datetime) -> int:
                 "ON CONFLICT (row_id) DO UPDATE SET deaths = sagas_suspect.deaths + 1",
                 [suspect],
             )
-    found = rows("SELECT cap FROM sagas_death WHERE name = %s", [name])
-    return int(found[0][0]) if found else full
+    return len(dead)
+
+
+def cap_of(name: str, full: int) -> int:
+    """How much the next batch at `name` may take."""
+    found = rows(CAP, [name])
+    return min(full, int(found[0][0])) if found else full
 
 
 def condemned(row: UUID) -> bool:

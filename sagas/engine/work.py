@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 import structlog
@@ -57,26 +57,40 @@ def _at_step(name: str, clock: Clock, mine: frozenset[str], stop: float) -> Batc
     """Batches at one step until nothing is due; the bell is held meanwhile, let go, and then one more look taken."""
     step, total = get_step(name), Batch()
     bell.hold(name)
-    with turns.turn(name, full=settings.WAYBILL.claim_limit, now=clock()) as progress:
-        _batches(step, progress, mine, stop, total)
+    try:
+        with turns.turn(
+            name, full=settings.WAYBILL.claim_limit, now=clock(), patience=_patience(step)
+        ) as progress:
+            _batches(step, progress, mine, stop, total)
+            bell.let_go(name)
+            while _batches(step, progress, mine, stop, total) and time.monotonic() < stop:
+                bell.let_go(name)
+    finally:
         bell.let_go(name)
-        _batches(step, progress, mine, stop, total)
     if total.full and time.monotonic() >= stop:
         bell.ring(name)
     return total
 
 
-def _batches(step: Step, progress: turns.Progress, mine: frozenset[str], stop: float, total: Batch) -> None:
+def _patience(step: Step) -> timedelta:
+    """How long after a death what it had claimed comes back: at once, or when its lease runs out."""
+    return timedelta(seconds=settings.WAYBILL.lease_seconds if step.external else 0)
+
+
+def _batches(step: Step, progress: turns.Progress, mine: frozenset[str], stop: float, total: Batch) -> bool:
+    """Whether there was anything."""
+    found = False
     while True:
         started = time.monotonic()
         batch = _run(step, progress, mine)
         total.add(batch)
         if not batch.claimed:
-            return
+            return found
+        found = True
         metrics.observe_batch(step.name, batch.claimed, time.monotonic() - started)
         progress.survived()
         if time.monotonic() >= stop:
-            return
+            return found
         if batch.full and not progress.cornered:
             bell.call_help(step.name)
             _wake_others(batch.due, mine)
@@ -106,8 +120,12 @@ def _run_alone(step: Step, progress: turns.Progress) -> Batch:
         return Batch()
     row = pairs[0][0]
     if turns.condemned(row.id):
-        turns.acquit(row.id)
-        return local.park(step, row.id, turns.KilledItsWorker(f"{step.name} died {turns.DEATHS_ALONE} times"))
+        parked = local.park(
+            step, row.id, turns.KilledItsWorker(f"{step.name} died {turns.DEATHS_ALONE} times")
+        )
+        if parked.claimed:
+            turns.acquit(row.id)
+        return parked
     progress.suspect(row.id)
     batch = external.run_these(step, [row.id]) if step.external else local.isolate(step, [row.id])
     turns.acquit(row.id)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.conf import settings
-
 from sagas.loops import keeper
 from sagas.sql import rows
 from sagas.turns import bury
@@ -17,8 +15,4 @@ NAMES = "SELECT DISTINCT name FROM sagas_turn"
 def rescue(*, now: datetime) -> int:
     """Bury dead turns. What they had claimed comes back by itself when its lease runs out."""
     names = [row[0] for row in rows(NAMES)]
-    return sum(
-        1
-        for name in names
-        if bury(name, full=settings.WAYBILL.claim_limit, now=now) < settings.WAYBILL.claim_limit
-    )
+    return sum(bury(name, now=now) for name in names)
