@@ -17,7 +17,7 @@ from sagas.clock import database_now
 from sagas.definition import BadDefinition, check_all
 from sagas.delivery import deliver
 from sagas.engine.intents import TASK as APPLY_INTENTS
-from sagas.engine.intents import apply_intents
+from sagas.engine.intents import take_up
 from sagas.engine.work import work
 from sagas.steps import all_steps
 
@@ -43,9 +43,9 @@ def run_intents() -> None:
 def take_up_intents() -> int:
     """Apply all intents there are and ring for what became due. Returns how many batches it took."""
     count = 0
-    while due := apply_intents():
+    while (taken := take_up()).claimed:
         count += 1
-        for name in sorted(due):
+        for name in sorted(taken.due):
             bell.ring(name)
     return count
 

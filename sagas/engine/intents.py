@@ -21,6 +21,7 @@ from sagas.engine.core import Case
 from sagas.engine.rows import SagaRow, StepRow
 from sagas.ids import uuid7
 from sagas.sql import execute, rows
+from sagas.verdicts import ConcurrencyConflict, Unavailable
 
 logger = structlog.get_logger(__name__)
 
@@ -28,7 +29,9 @@ TASK = "sagas.apply_intents"
 LIMIT = 200
 
 WAITING_SAGAS = """
-SELECT DISTINCT i.saga_id FROM sagas_intent i WHERE i.state = 'new' ORDER BY 1 LIMIT %s
+SELECT s.id FROM sagas_saga s
+ WHERE s.id IN (SELECT i.saga_id FROM sagas_intent i WHERE i.state = 'new')
+ ORDER BY s.id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
 """
 NEW = """
 SELECT id, saga_id, kind, actor, reason, payload FROM sagas_intent
@@ -67,24 +70,29 @@ def ask(
 
 
 def apply_intents(*, limit: int = LIMIT) -> set[str]:
-    """Take up a batch of intents. Returns the names of the steps that became due. Safe at any time.
+    """Take up a batch of intents. Returns the names of the steps that became due. Safe at any time."""
+    return take_up(limit=limit).due
+
+
+def take_up(*, limit: int = LIMIT) -> Batch:
+    """Take up a batch of intents: of how many sagas, and the names of the steps that became due. Safe at any time.
 
     One that raises does not hold up the others: it is found, refused with `bug`, and reported.
     """
     waiting = [row[0] for row in rows(WAITING_SAGAS, [limit])]
-    return in_halves(waiting, _take_up, _refuse).due
+    return in_halves(waiting, _take_up, _refuse)
 
 
 def _take_up(saga_ids: Sequence[UUID]) -> Batch:
     with transaction.atomic():
         now, sagas = store.lock_sagas(saga_ids, skip_locked=True)
-        return Batch(due=_apply(now, sagas)) if now is not None else Batch()
+        return Batch(len(sagas), due=_apply(now, sagas)) if now is not None else Batch()
 
 
 def _refuse(saga_id: UUID, error: Exception) -> Batch:
-    """What was asked of this saga cannot be carried out by this code. A busy database is no fault."""
-    if isinstance(error, OperationalError):
-        raise error
+    """What was asked of this saga cannot be carried out by this code. What is lost or busy is looked at again."""
+    if isinstance(error, (OperationalError, ConcurrencyConflict, Unavailable)):
+        return Batch()
     sentry_sdk.capture_exception(error)
     logger.error("intent_failed", saga_id=str(saga_id), error=f"{type(error).__name__}: {error}")
     with transaction.atomic():
@@ -92,7 +100,7 @@ def _refuse(saga_id: UUID, error: Exception) -> Batch:
         taken = [_asked(row) for row in rows(NEW, [list(sagas)])]
         if now is not None and taken:
             _answer([(a, rules.Reply(rules.REFUSED, "bug")) for a in taken], now)
-    return Batch()
+    return Batch(1)
 
 
 def _answer(replies: Sequence[tuple[rules.Asked, rules.Reply]], now: datetime) -> None:
