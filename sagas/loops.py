@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+import structlog
+from django.db import Error as DatabaseError
+from django.db import connection
+
+logger = structlog.get_logger(__name__)
+
 
 class LoopBody(Protocol):
     def __call__(self, *, now: datetime) -> int: ...
@@ -19,6 +25,18 @@ class Loop:
     name: str
     every: float
     body: LoopBody
+
+
+def one_of_many(what: str, run: Callable[[], int]) -> int:
+    """Run one item of a pass. One that fails is logged and tried again in the next pass; the others have their turn."""
+    try:
+        return run()
+    except DatabaseError as error:
+        logger.warning("loop_item_interrupted", item=what, error=str(error)[:300])
+        connection.close_if_unusable_or_obsolete()
+    except Exception:
+        logger.exception("loop_item_failed", item=what)
+    return 0
 
 
 _loops: dict[str, Loop] = {}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from sagas import bell, feed
 from sagas.bus import Subscription, subscriptions
 from sagas.clock import database_now
 from sagas.delivery import deliver, stale
 from sagas.log import Token
-from sagas.loops import keeper
+from sagas.loops import keeper, one_of_many
 from sagas.sql import rows
 
 #: Events waiting so long are delivered here.
@@ -26,7 +27,8 @@ def relay(*, now: datetime) -> int:
     for sub in subscriptions():
         for shard in range(sub.shards):
             token, state = at.get((sub.name, shard), (Token(0, 0, 0), "running"))
-            count += _relay(sub, shard, token, now) if state == "running" else 0
+            if state == "running":
+                count += one_of_many(sub.task(shard), partial(_relay, sub, shard, token, now))
     return count
 
 

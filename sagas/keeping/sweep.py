@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from sagas import bell
 from sagas.clock import database_now
 from sagas.engine.work import work
-from sagas.loops import keeper
+from sagas.loops import keeper, one_of_many
 from sagas.sql import rows
 from sagas.steps import all_steps
 
@@ -38,7 +39,9 @@ def sweep(*, now: datetime) -> int:
     for name, overdue in due_steps():
         rung = bell.ring(name)
         if not rung or overdue.total_seconds() > OVERDUE_SECONDS:
-            count += work(name, clock=database_now, queues=every_queue(), seconds=2.0)
+            count += one_of_many(
+                name, partial(work, name, clock=database_now, queues=every_queue(), seconds=2.0)
+            )
     return count
 
 
