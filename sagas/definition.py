@@ -216,11 +216,14 @@ def _check_kinds(definition: SagaDefinition) -> list[str]:
     shared = [stage for stage in definition.stages if len(stage) > 1]
     if any(spec.kind is Kind.PIVOT for stage in shared for spec in stage):
         problems.append("has its pivot in a parallel group")
+    elif any(len({spec.kind for spec in stage}) > 1 for stage in shared):
+        problems.append("has a parallel group of which only a part can be given back")
     return problems
 
 
 def _check_handlers(definition: SagaDefinition) -> list[str]:
-    problems = []
+    problems: list[str] = []
+    undos: list[str | None] = []
     for stage in definition.stages:
         for spec in stage:
             try:
@@ -230,7 +233,10 @@ def _check_handlers(definition: SagaDefinition) -> list[str]:
                 continue
             if spec.kind is Kind.COMPENSATABLE:
                 problems += _check_undo(spec.name, step.undo)
-    return problems
+                undos.append(step.undo)
+    # A batch at an undo must not hold two rows of one saga.
+    shared = sorted({undo for undo in undos if undo is not None and undos.count(undo) > 1})
+    return problems + [f"{undo} undoes two steps" for undo in shared]
 
 
 def _check_undo(name: str, undo: str | None) -> list[str]:
