@@ -64,7 +64,11 @@ class Batch:
 
 
 class Stopped(Exception):
-    """The subscription stands still, or another worker is at it."""
+    """The subscription stands still until a person has decided."""
+
+
+class Busy(Exception):
+    """Another worker is at the subscription; it looks again before it leaves."""
 
 
 def deliver(task: str, *, now: Callable[[], datetime], seconds: float = 5.0) -> int:
@@ -78,8 +82,12 @@ def deliver(task: str, *, now: Callable[[], datetime], seconds: float = 5.0) -> 
     try:
         with turns.turn(task, full=FULL, now=now()) as progress:
             count = _deliver_until(sub, shard, progress, now, time.monotonic() + seconds)
-    finally:
+    except Busy:
+        return 0
+    except BaseException:
         bell.let_go(task)
+        raise
+    bell.let_go(task)
     if _left(sub, shard):
         bell.ring(task)
     return count
@@ -117,12 +125,12 @@ def _deliver_or_park(sub: Subscription, shard: int, progress: turns.Progress, no
     while True:
         try:
             batch = _deliver_batch(sub, shard, limit, progress, now)
-        except (Stopped, *TRANSIENT):
+        except (Stopped, Busy, *TRANSIENT):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a receiver raises is its event's fault
             if limit == 1:
-                return _poisoned(sub, shard, error, now)
-            limit = max(1, min(limit, progress.taken) // 2)
+                return _poisoned(sub, shard, error, progress.at, now)
+            limit = max(1, min(limit, progress.taken or limit) // 2)
         else:
             progress.survived()
             return batch
@@ -134,7 +142,8 @@ def _deliver_batch(
     if progress.cornered and (verdict := _alone(sub, shard, progress, now)) is not None:
         return verdict
     with transaction.atomic():
-        at = _lock(sub, shard)
+        at = progress.at = _lock(sub, shard)
+        progress.taken = 0
         page = _page(sub, shard, at, limit)
         progress.taken = len(page.events)
         ready = _without_blocked(sub, page.events, now)
@@ -151,36 +160,40 @@ def _alone(sub: Subscription, shard: int, progress: turns.Progress, now: datetim
     """Name the next event's stream before it runs; park it if it killed its worker too often."""
     with transaction.atomic():
         at = _lock(sub, shard)
-        page = _page(sub, shard, at, 1)
-    if not page.events:
+        event, _ = feed.first(at, sub.types, shards=sub.shards, shard=shard)
+    if event is None:
         return None
-    event = page.events[0]
     suspect = turns.suspect_id(sub.name, event.stream, event.version)
     if turns.condemned(suspect):
         turns.acquit(suspect)
-        return _poisoned(sub, shard, RuntimeError("Its worker died each time it was delivered."), now)
+        return _poisoned(sub, shard, RuntimeError("Its worker died each time it was delivered."), at, now)
     progress.suspect(suspect)
     return None
 
 
-def _poisoned(sub: Subscription, shard: int, error: Exception, now: datetime) -> Batch:
+def _poisoned(sub: Subscription, shard: int, error: Exception, at: Token | None, now: datetime) -> Batch:
+    """Stop before the event next to `at`, or park it, unless another worker has passed it meanwhile."""
     sentry_sdk.capture_exception(error)
     text = f"{type(error).__name__}: {error}"
     logger.error("event_poisoned", subscription=sub.name, error=text)
-    if sub.kind == "projection":
-        execute(STOP, [text, sub.name, shard])
-        raise Stopped from error
     with transaction.atomic():
-        at = _lock(sub, shard)
-        page = _page(sub, shard, at, 1)
-        _park(sub, page.events, text, now)
-        after = _next(at, page)
-        execute(MOVE, [after.era, after.xid, after.position, now, sub.name, shard])
+        here = _lock(sub, shard)
+        event, _ = feed.first(here, sub.types, shards=sub.shards, shard=shard)
+        if here != at or event is None:
+            return Batch(0, here, True)
+        after = here if sub.kind == "projection" else event.token
+        if sub.kind == "projection":
+            execute(STOP, [text, sub.name, shard])
+        else:
+            _park(sub, [event], text, now)
+            execute(MOVE, [after.era, after.xid, after.position, now, sub.name, shard])
+    if sub.kind == "projection":
+        raise Stopped from error
     metrics.EVENTS_PARKED.labels(sub.name).inc()
     return Batch(1, after, True)
 
 
-def _park(sub: Subscription, events: Sequence[Recorded], error: str, now: datetime) -> None:
+def _park(sub: Subscription, events: Sequence[Recorded | feed.Place], error: str, now: datetime) -> None:
     if events:
         execute(PARK, [sub.name, error, now, [e.stream for e in events], [e.version for e in events]])
 
@@ -197,7 +210,9 @@ def _without_blocked(sub: Subscription, events: list[Recorded], now: datetime) -
 
 def _lock(sub: Subscription, shard: int) -> Token:
     found: list[tuple[Any, ...]] = rows(LOCK, [sub.name, shard])
-    if not found or found[0][3] == "stopped":
+    if not found:
+        raise Busy
+    if found[0][3] == "stopped":
         raise Stopped
     era, xid, position, _ = found[0]
     return Token(era, xid, position)
@@ -210,13 +225,12 @@ def _page(sub: Subscription, shard: int, at: Token, limit: int) -> feed.Page:
 def _next(at: Token, page: feed.Page) -> Token:
     if page.events:
         return page.events[-1].token
-    return page.horizon if stale(at, page) else at
+    return page.horizon if stale(at, page.horizon) else at
 
 
-def stale(at: Token, page: feed.Page) -> bool:
+def stale(at: Token, horizon: Token) -> bool:
     """Whether a checkpoint without events of its own lags so far that it is worth moving."""
-    lag = page.horizon.xid - at.xid
-    return page.horizon > at and (page.horizon.era > at.era or lag > STALE_XIDS)
+    return horizon > at and (horizon.era > at.era or horizon.xid - at.xid > STALE_XIDS)
 
 
 def _left(sub: Subscription, shard: int) -> bool:
@@ -227,4 +241,5 @@ def _left(sub: Subscription, shard: int) -> bool:
     )
     if not found or found[0][3] == "stopped":
         return False
-    return bool(_page(sub, shard, Token(*found[0][:3]), 1).events)
+    waiting, _ = feed.first(Token(*found[0][:3]), sub.types, shards=sub.shards, shard=shard)
+    return waiting is not None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
 
 from sagas.log import Recorded, Token, recorded
 from sagas.sql import rows
@@ -18,7 +20,7 @@ SELECT h.era, h.xid, e.*
     SELECT era, xid, position, stream, version, type, schema_version, data, metadata, at
       FROM sagas_event
      WHERE (era, xid, position) > (%s, %s, %s) AND (era, xid, position) < (h.era, h.xid, 0)
-       AND type = ANY(%s) AND (%s = 1 OR abs(hashtext(stream::text)) %% %s = %s)
+       AND type = ANY(%s) AND (%s = 1 OR (hashtext(stream::text) & 2147483647) %% %s = %s)
      ORDER BY era, xid, position LIMIT %s
   ) e ON true
  ORDER BY e.era, e.xid, e.position
@@ -47,6 +49,26 @@ def page(after: Token, types: Sequence[str], *, limit: int, shards: int = 1, sha
     found = rows(FEED, params)
     horizon = Token(found[0][0], found[0][1], 0)
     return Page([recorded(row[2:]) for row in found if row[2] is not None], horizon)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an event stands, without what it says: so much is known also of one that this code cannot read."""
+
+    token: Token
+    stream: UUID
+    version: int
+    at: datetime
+
+
+def first(
+    after: Token, types: Sequence[str], *, shards: int = 1, shard: int = 0
+) -> tuple[Place | None, Token]:
+    """Where the next settled event of these types stands, if there is one, and where the feed ends."""
+    found = rows(FEED, [after.era, after.xid, after.position, list(types), shards, shards, shard, 1])
+    h_era, h_xid, era, xid, position, stream, version, *_, at = found[0]
+    place = Place(Token(era, xid, position), stream, version, at) if era is not None else None
+    return place, Token(h_era, h_xid, 0)
 
 
 def pending(after: Token, types: Sequence[str]) -> bool:

@@ -14,8 +14,8 @@ from sagas.models import Checkpoint, ParkedEvent
 def pass_over(sub: Subscription, checkpoint: Checkpoint) -> None:
     """Move a stopped checkpoint, locked by the caller, past the one event it stands before."""
     at = Token(checkpoint.era, checkpoint.xid, checkpoint.position)
-    page = feed.page(at, sub.types, limit=1, shards=sub.shards, shard=checkpoint.shard)
-    token = page.events[0].token if page.events else at
+    event, _ = feed.first(at, sub.types, shards=sub.shards, shard=checkpoint.shard)
+    token = event.token if event is not None else at
     Checkpoint.objects.filter(subscription=sub.name, shard=checkpoint.shard).update(
         era=token.era, xid=token.xid, position=token.position, state=Checkpoint.State.RUNNING, error=""
     )

@@ -16,6 +16,7 @@ from functools import lru_cache
 from uuid import UUID, uuid5
 
 from sagas.ids import KEY_NAMESPACE, uuid7
+from sagas.log import Token
 from sagas.sql import execute, rows
 
 #: Alone and dead so often: parked.
@@ -60,6 +61,7 @@ class Progress:
     full: int
     patience: timedelta = timedelta(0)  #: How long after a death batches do not grow.
     taken: int = 0  #: How many rows the last batch took.
+    at: Token | None = None  #: Where in the feed the last batch began.
 
     @property
     def cornered(self) -> bool:

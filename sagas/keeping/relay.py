@@ -33,11 +33,10 @@ def relay(*, now: datetime) -> int:
 
 
 def _relay(sub: Subscription, shard: int, token: Token, now: datetime) -> int:
-    page = feed.page(token, sub.types, limit=1, shards=sub.shards, shard=shard)
-    waiting = page.events
-    if not waiting:
-        return deliver(sub.task(shard), now=database_now, seconds=0.5) if stale(token, page) else 0
+    waiting, horizon = feed.first(token, sub.types, shards=sub.shards, shard=shard)
+    if waiting is None:
+        return deliver(sub.task(shard), now=database_now, seconds=0.5) if stale(token, horizon) else 0
     rung = bell.ring(sub.task(shard))
-    if rung and (now - waiting[0].at).total_seconds() < OVERDUE_SECONDS:
+    if rung and (now - waiting.at).total_seconds() < OVERDUE_SECONDS:
         return 0
     return deliver(sub.task(shard), now=database_now, seconds=2.0)
