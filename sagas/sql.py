@@ -48,6 +48,8 @@ def _item(item: Any) -> str:
         return "NULL"
     if isinstance(item, str):
         return '"' + item.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(item, UUID):
+        return f"{item.int:032x}"  # half the time of its text with hyphens
     return f'"{item.isoformat()}"' if isinstance(item, datetime) else str(item)
 
 
