@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
+from uuid import UUID
 
 from django.db import transaction
 
@@ -18,18 +19,32 @@ from sagas.sql import rows
 LIMIT = 200
 
 LATE = """
-SELECT id FROM sagas_saga
- WHERE finished_at IS NULL AND deadline_at <= waybill_now() AND hold <> 'paused' ORDER BY deadline_at LIMIT %s
+SELECT deadline_at, id FROM sagas_saga
+ WHERE finished_at IS NULL AND deadline_at <= waybill_now() AND hold <> 'paused' AND (deadline_at, id) > (%s, %s)
+ ORDER BY deadline_at, id LIMIT %s
 """
+#: Before every deadline.
+BEGINNING = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
 
 
 @keeper("sagas.deadlines", every=1.0)
 def deadlines(*, now: datetime) -> int:
-    """Turn back what is late; behind the pivot the deadline means nothing any more."""
+    """Turn back what is late; behind the pivot the deadline means nothing any more.
+
+    Those whose pivot is out are passed over, however many, so that they hold up nobody.
+    """
     del now
+    after: tuple[datetime, UUID] = BEGINNING
+    while late := rows(LATE, [*after, LIMIT]):
+        if count := _turn_back([id_ for _, id_ in late]):
+            return count
+        after = late[-1]
+    return 0
+
+
+def _turn_back(ids: list[UUID]) -> int:
     with transaction.atomic():
-        late = [row[0] for row in rows(LATE, [LIMIT])]
-        at, sagas = store.lock_sagas(late, skip_locked=True) if late else (None, {})
+        at, sagas = store.lock_sagas(ids, skip_locked=True)
         if at is None:
             return 0
         known = store.steps_of(sagas)

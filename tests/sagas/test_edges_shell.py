@@ -14,11 +14,12 @@ from sagas.clock import database_now, travel
 from sagas.definition import SagaDefinition, check, compensatable, parallel, retriable
 from sagas.engine import cancel_sagas, local, work
 from sagas.engine.intents import apply_intents
-from sagas.keeping import relay, sweep
-from sagas.models import Death, Intent, SagaStep, Turn
+from sagas.keeping import deadlines, relay, sweep
+from sagas.models import Death, Intent, Saga, SagaStep, Turn
 from sagas.sql import execute
 from sagas.steps import get_step
 from sagas.tasks import take_up_intents
+from sagas.verdicts import Unavailable, Unknown
 from tests.sagas import toys
 from tests.sagas.toys import Script
 
@@ -205,3 +206,26 @@ def test_a_group_of_steps_that_can_and_cannot_be_given_back_is_refused() -> None
     definition.unregister("sagas.mixed")
 
     assert "has a parallel group of which only a part can be given back" in check(mixed)
+
+
+# --- deadlines ---------------------------------------------------------------------------------------------
+
+
+def test_sagas_whose_pivot_is_out_do_not_keep_deadlines_from_the_others(
+    toy: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadlines, "LIMIT", 2)
+    toy.always["take_money"] = Unknown("dropped")
+    toys.start_many([f"A-{n}" for n in range(5)])
+    toys.run("open_case")
+    toy.always["hold_money"] = Unavailable("busy")
+    toys.start("B-1")
+    toys.run("open_case")
+    past = database_now() - timedelta(minutes=1)
+    Saga.objects.update(deadline_at=past - timedelta(minutes=1))
+    Saga.objects.filter(reference="B-1").update(deadline_at=past)
+
+    assert deadlines.deadlines(now=database_now()) == 1
+
+    assert toys.saga("B-1").state == "compensating"
+    assert {toys.saga(f"A-{n}").state for n in range(5)} == {"running"}
