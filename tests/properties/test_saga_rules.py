@@ -16,7 +16,7 @@ VERDICTS = [
     "done", "refused", "unavailable", "unknown_done", "unknown_not_done", "killed", "lost", "paused", "waiting", "bug",
 ]  # fmt: skip
 WEIGHTED = VERDICTS + ["done"] * 5
-LATE = ["done", "done", "unknown_done", "unknown_not_done", "refused", "unavailable", "bug"]
+LATE = ["done", "done", "waiting", "unknown_done", "unknown_not_done", "refused", "unavailable", "bug"]
 ASKED = ["cancel", "turn_back", "retry", "pause", "resume"]
 
 Act = tuple[str, int, str]
@@ -31,7 +31,18 @@ ACTS = st.one_of(
     st.tuples(st.just("resolve"), st.just(0), st.sampled_from(["completed", "compensated"])),
     st.tuples(st.just("deadline"), st.just(0), st.just("")),
 )
-HISTORIES = st.lists(ACTS, max_size=40)
+#: A worker that falls asleep before its call; its lease runs out, and somebody may have asked for the way back.
+ASLEEP: list[Act] = [("run", 0, "paused"), ("wait", 61, "")]
+HEADWINDS: list[list[Act]] = [
+    [],
+    [],
+    ASLEEP,
+    [*ASLEEP, ("ask", 0, "cancel")],
+    [("run", 1, "paused"), ("run", 0, "bug")],
+]
+HISTORIES = st.builds(
+    lambda before, acts: before + acts, st.sampled_from(HEADWINDS), st.lists(ACTS, max_size=40)
+)
 #: How many steps went well before anything happened.
 HEADS = st.integers(0, 4)
 DEFINITIONS = st.sampled_from([toys.TOY, toys.PAIR])
