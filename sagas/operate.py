@@ -30,6 +30,9 @@ PLATFORM = operation_key(UUID(int=0), "platform", "operate")
 KINDS = ("cancel", "turn_back", "retry", "resume", "pause", "skip", "resolve")
 
 
+#: What a saga may be resolved as.
+ENDS = ("completed", "compensated")
+
 #: What may be done about parked events.
 HOWS = ("redeliver", "drop")
 
@@ -59,6 +62,8 @@ def act(
     _check(actor, reason)
     if kind not in KINDS:
         raise Refused("sagas.no_such_act", kind)
+    if kind == "resolve" and (payload or {}).get("as") not in ENDS:
+        raise Refused("sagas.no_such_end", f"a saga is resolved as one of {', '.join(ENDS)}")
     with transaction.atomic():
         return ask(
             list(saga_ids), kind, actor=actor, reason=reason, now=now, payload=json.dumps(dict(payload or {}))
@@ -129,7 +134,8 @@ def skip_event(subscription: str, *, actor: str, reason: str, now: datetime) -> 
         ):
             redeliver.pass_over(sub, checkpoint)
         _write("skip_event", sub.name, actor=actor, reason=reason, now=now)
-    transaction.on_commit(lambda: bell.ring(sub.task()), robust=True)
+    for shard in range(sub.shards):
+        transaction.on_commit(partial(bell.ring, sub.task(shard)), robust=True)
 
 
 def settle_parked(parked_ids: Sequence[int], *, how: str, actor: str, reason: str, now: datetime) -> int:

@@ -328,3 +328,12 @@ def test_a_stopped_projection_passes_over_one_event_when_told(reader: Reader) ->
 def test_parked_events_are_delivered_or_dropped_and_nothing_else(toy: Script) -> None:
     with pytest.raises(Refused, match="no_such_act"):
         operate.settle_parked([1], how="forget", actor="ann", reason="because", now=database_now())
+
+
+def test_a_saga_is_resolved_as_something_it_can_be(toy: Script) -> None:
+    saga = parked(toy)
+
+    with pytest.raises(Refused, match="no_such_end"):
+        operate.resolve([saga], as_state="fine", actor="ann", reason="settled", now=database_now())
+
+    assert toys.saga().hold == "parked"
