@@ -27,8 +27,6 @@ class WaybillSettings:
     #: Most steps one claim takes; a claim of up to `small_claim` runs neighbouring local steps in one commit.
     claim_limit: int = 250
     small_claim: int = 50
-    #: How long a worker waits for more of the same after a claim that was not the first small one.
-    linger_seconds: float = 0.02
     #: A worker gives up the turn after this long and rings again.
     turn_seconds: float = 20.0
     #: A claim of external steps holds them this long; one call may take `call_timeout_seconds`.
