@@ -12,7 +12,7 @@ from sagas.clock import travel
 from sagas.engine import batch
 from sagas.models import SagaStep
 from sagas.steps import NotDone, get_step
-from sagas.verdicts import Done, Refused, Unavailable, Unknown
+from sagas.verdicts import Done, Refused, Unavailable, Unknown, Verdict
 from tests.properties.world import World
 from tests.sagas import toys
 
@@ -73,8 +73,8 @@ def on_postgresql(case: Case, reference: str) -> Ending:
     return saga.state, dict(SagaStep.objects.filter(saga=saga).values_list("name", "state"))
 
 
-def _answer(trouble: str) -> Refused | Unavailable | Unknown:
-    kinds = {"refused": Refused("no"), "unavailable": Unavailable("busy")}
+def _answer(trouble: str) -> Verdict:
+    kinds: dict[str, Verdict] = {"refused": Refused("no"), "unavailable": Unavailable("busy")}
     return kinds.get(trouble) or Unknown("dropped")
 
 
