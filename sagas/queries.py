@@ -16,19 +16,6 @@ from sagas.engine.rows import DO, DONE, DUE, SKIPPED
 from sagas.models import Intent, ParkedEvent, Pause, Saga, SagaStep
 from sagas.sql import rows
 
-BOARD = """
-SELECT t.name, t.direction, count(*), min(t.began_at), min(s.started_at),
-       count(*) FILTER (WHERE s.hold = 'parked'), count(*) FILTER (WHERE t.lease_until IS NOT NULL),
-       coalesce(sum(s.amount_minor), 0)
-  FROM sagas_step t JOIN sagas_saga s ON s.id = t.saga_id
- WHERE t.finished_at IS NULL
- GROUP BY 1, 2 ORDER BY 1, 2
-"""
-FAILURES = """
-SELECT s.cause_code, s.cause_step, s.currency, count(*), sum(s.amount_minor), max(s.moved_at)
-  FROM sagas_saga s WHERE s.cause_code <> '' AND s.id >= %s
- GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT %s
-"""
 # From code to code through the index, however many sagas failed with each.
 FAILURE_CODES = """
 WITH RECURSIVE codes (code, cause, looked) AS (
@@ -47,32 +34,6 @@ EVENTS = """
 SELECT stream, version, type, at, metadata, left(data::text, %s), length(data::text), era, xid, position
   FROM sagas_event WHERE stream = ANY(%s::uuid[]) ORDER BY era DESC, xid DESC, position DESC LIMIT %s
 """
-
-
-@dataclass(frozen=True)
-class BoardRow:
-    """What waits at one step: how many, since when, and the money in them."""
-
-    step: str
-    direction: str
-    count: int
-    oldest_try: datetime | None
-    oldest_saga: datetime
-    parked: int
-    in_flight: int
-    amount_minor: int
-
-
-@dataclass(frozen=True)
-class FailureGroup:
-    """Sagas that turned back for one reason, with the money in them."""
-
-    code: str
-    step: str
-    currency: str
-    count: int
-    amount_minor: int
-    last_at: datetime
 
 
 def list_sagas(
@@ -163,16 +124,6 @@ def progress(saga: Saga, steps: Sequence[SagaStep]) -> tuple[int, int]:
     total = len(found.places) if found else max((s.position for s in steps), default=0) + 1
     done = sum(1 for s in steps if s.direction == DO and s.state in (DONE, SKIPPED))
     return done, total
-
-
-def board() -> list[BoardRow]:
-    """What is unfinished, by step. Reads only unfinished rows."""
-    return [BoardRow(*row) for row in rows(BOARD)]
-
-
-def failures(since: UUID, *, limit: int = 50) -> list[FailureGroup]:
-    """Why sagas turned back since the moment in a UUIDv7, most frequent first."""
-    return [FailureGroup(*row) for row in rows(FAILURES, [since, limit])]
 
 
 def failure_codes() -> list[str]:
