@@ -69,11 +69,6 @@ def ask(
     return ids
 
 
-def apply_intents(*, limit: int = LIMIT) -> set[str]:
-    """Take up a batch of intents. Returns the names of the steps that became due. Safe at any time."""
-    return take_up(limit=limit).due
-
-
 def take_up(*, limit: int = LIMIT) -> Batch:
     """Take up a batch of intents: of how many sagas, and the names of the steps that became due. Safe at any time.
 

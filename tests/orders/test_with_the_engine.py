@@ -7,7 +7,7 @@ import pytest
 from orders import commands
 from orders.models import Order
 from sagas.clock import database_now
-from sagas.engine.intents import apply_intents
+from sagas.engine.intents import take_up
 from sagas.engine.work import work
 from sagas.models import Intent, Saga, SagaStep
 from tests.orders.factories import a_shop, an_order
@@ -28,7 +28,7 @@ def work_at(step: str) -> None:
 
 def cancel(order: Order) -> None:
     commands.cancel_order(order.pk, actor="shop", reason="changed my mind", now=database_now())
-    apply_intents()
+    take_up()
 
 
 def states(order: Order) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from sagas.bus import subscriptions
 from sagas.clock import database_now, travel
 from sagas.definition import SagaDefinition, check, compensatable, parallel, retriable
 from sagas.engine import cancel_sagas, local, work
-from sagas.engine.intents import apply_intents
+from sagas.engine.intents import take_up
 from sagas.keeping import deadlines, relay, sweep
 from sagas.models import Death, Intent, Saga, SagaStep, Turn
 from sagas.sql import execute
@@ -86,7 +86,7 @@ def test_a_call_that_was_lost_stays_unknown_although_the_database_is_busy_when_i
 
     local.park(get_step("sagas.take_money"), row.pk, OperationalError("lock timeout"))
     cancel_sagas([toys.saga().pk], actor="shop", reason="late", now=database_now())
-    apply_intents()
+    take_up()
 
     row.refresh_from_db()
     assert row.verdict == "unknown"

@@ -20,7 +20,7 @@ from payments.models import JournalLine, Refund
 from sagas.bus import subscriptions
 from sagas.clock import database_now, travel
 from sagas.delivery import deliver
-from sagas.engine.intents import apply_intents
+from sagas.engine.intents import take_up
 from sagas.engine.work import work
 from sagas.ids import uuid7
 from sagas.keeping.sweep import due_steps, every_queue
@@ -99,7 +99,7 @@ class House:
             moved = sum(
                 work(name, clock=database_now, queues=every_queue(), seconds=5) for name, _ in due_steps()
             )
-            moved += len(apply_intents())
+            moved += take_up().claimed
             moved += sum(deliver(s.task(), now=database_now, seconds=1) for s in subscriptions())
             moved += apply_credit_notes(now=database_now())
             if not moved:
