@@ -73,6 +73,23 @@ class Checkpoint(models.Model):
         return f"{self.subscription}/{self.shard}"
 
 
+class ProjectionSlot(models.Model):
+    """Which slot of a projection's tables readers see. A rebuild fills the other one and swaps."""
+
+    name = models.CharField(primary_key=True, max_length=100)
+    live_slot = models.SmallIntegerField(default=1)
+    swapped_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "sagas_projection"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(live_slot__in=(1, 2)), name="sagas_projection_slot_is_1_or_2"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: slot {self.live_slot}"
+
+
 class ParkedEvent(models.Model):
     """An event a reaction could not digest, and the later events of the same stream that wait behind it."""
 
