@@ -1,4 +1,4 @@
-"""The platform promises: every act of a person on a saga leaves an event."""
+"""The platform promises: every act of a person on a saga leaves an event, and every undo nobody tells of."""
 
 from __future__ import annotations
 
@@ -18,3 +18,17 @@ class OperatorActed(Event):
     act: str
     target: str
     payload: dict[str, Any] = field(default_factory=dict)
+
+
+@register_event("sagas.UndoSettled")
+@dataclass(frozen=True, kw_only=True)
+class UndoSettled(Event):
+    """In a choreography: the app that owns `undo` holds nothing of `subject_id`, and no event of its own says so.
+
+    `how`: nothing_to_undo (it had begun nothing), by_hand (a person has settled it).
+    """
+
+    saga_id: UUID
+    subject_id: UUID
+    undo: str
+    how: str

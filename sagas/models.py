@@ -141,6 +141,10 @@ class Saga(models.Model):
         DEADLINE = "deadline"  #: The way to the pivot took too long.
         INTENT = "intent"  #: Somebody asked for it.
 
+    class Style(models.TextChoices):
+        ORCHESTRATION = "orchestration"  #: The engine leads: it opens one step after the other.
+        CHOREOGRAPHY = "choreography"  #: Nobody leads: each app goes by the events of the others.
+
     #: Where nothing has to be given back, a refusal ends a saga at once. A person who has settled the rest by
     #: hand may end an open saga either way.
     MOVES: ClassVar = {
@@ -184,6 +188,9 @@ class Saga(models.Model):
     started_at = models.DateTimeField()
     moved_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
+    style = models.CharField(
+        max_length=13, choices=Style, default=Style.ORCHESTRATION, db_default=Style.ORCHESTRATION
+    )
 
     class Meta:
         constraints: ClassVar = [

@@ -12,7 +12,7 @@ from uuid import UUID
 from sagas.definition import plan
 from sagas.engine import asked as rules
 from sagas.engine import store
-from sagas.engine.core import Case
+from sagas.engine.cases import open_case
 from sagas.engine.rows import UNDO, Change, SagaRow
 from sagas.ids import uuid7
 from sagas.models import Saga
@@ -34,6 +34,8 @@ ANSWERS = {
     "skipped": "takes the stated result and goes on",
     "no_such_open_step": "refused: no such step is open",
     "in_flight": "refused: that step is in flight, its answer must come first",
+    "asked": "asks the app that owns it to request the cancellation; each app then gives back its own part",
+    "each_app_for_itself": "refused: in a choreography the event of the step is what the others go by",
     "resolved": "ends here, and the system does nothing more; left to you",
     "unknown_definition": "refused: this code does not know its definition",
 }
@@ -80,7 +82,7 @@ def _one(kind: str, saga: Saga, steps: list[Any], now: datetime, payload: dict[s
     found = plan(saga.definition, saga.version)
     if found is None:
         return Foreseen(saga, False, "unknown_definition")
-    case = Case(found, row_of(saga), steps, now=now, rng=Random(0))  # noqa: S311 - jitter of a rehearsal
+    case = open_case(found, row_of(saga), steps, now=now, rng=Random(0))  # noqa: S311 - jitter of a rehearsal
     reply = rules.apply(case, rules.Asked(uuid7(), saga.pk, kind, "", "", payload))
     return Foreseen(saga, reply.state != rules.REFUSED, reply.answer, _steps(case.change(), reply))
 

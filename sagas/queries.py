@@ -93,8 +93,12 @@ def _as_id(term: str) -> UUID | None:
 
 
 def steps_in_order(saga_id: UUID) -> list[SagaStep]:
-    """A saga's steps in the order they began; those that have not begun come last, in the order they will."""
-    found = list(SagaStep.objects.filter(saga_id=saga_id))
+    """A saga's steps in the order they began; those that have not begun come last, in the order they will.
+
+    The undo of what never began is a tombstone, and no part of the story.
+    """
+    tombstones = {"direction": SagaStep.Direction.UNDO, "state": SagaStep.State.DROPPED}
+    found = list(SagaStep.objects.filter(saga_id=saga_id).exclude(**tombstones))
     return sorted(found, key=_when)
 
 

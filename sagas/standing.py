@@ -54,7 +54,7 @@ def words(name: str) -> str:
 
 def segments(saga: Saga, steps: Sequence[SagaStep]) -> list[Segment]:
     """The bar: one segment for each step of the definition, in its order."""
-    rows = {(s.position, s.direction): s for s in steps}
+    rows = {(s.position, s.direction): s for s in steps if (s.direction, s.state) != (UNDO, DROPPED)}
     names = _names(plan(saga.definition, saga.version), steps)
     held = saga.hold == Saga.Hold.PARKED
     return [_segment(n, rows.get((at, DO)), rows.get((at, UNDO)), held) for at, n in sorted(names.items())]

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sagas.engine.core import Case
+from sagas.engine.part import Part
 from sagas.engine.rows import (
     COMPENSATED,
     COMPENSATING,
@@ -56,15 +57,25 @@ def _cancel(case: Case, asked: Asked) -> Reply:
         return Reply(APPLIED, "turned_back_already")
     if saga.state == COMPLETED:
         return Reply(APPLIED, "late", late=True)
+    if isinstance(case, Part):
+        return _wish(case, asked)
     if case.can_turn_back:
         case.turn_back("intent", asked.reason[:100] or "cancelled", "")
         return Reply(APPLIED, "turned_back")
     return Reply(DEFERRED, "after_the_pivot" if not case.pivot_in_flight else "pivot_in_flight")
 
 
+def _wish(case: Part, asked: Asked) -> Reply:
+    """Nobody can turn a choreography back for all: the definition's late cancel publishes the wish."""
+    case.wish(asked.reason[:100] or "cancelled")
+    return Reply(APPLIED, "asked", late=True)
+
+
 def _turn_back(case: Case, asked: Asked) -> Reply:
     if case.saga.state in (COMPENSATING, COMPENSATED):
         return Reply(APPLIED, "turned_back_already")
+    if isinstance(case, Part) and case.saga.state != COMPLETED:
+        return _wish(case, asked)
     if case.pivot_in_flight:
         return Reply(DEFERRED, "pivot_in_flight")
     if not case.can_turn_back:
@@ -127,6 +138,8 @@ def _skip(case: Case, asked: Asked) -> Reply:
         return Reply(REFUSED, "no_such_open_step")
     if row.lease_until is not None:
         return Reply(REFUSED, "in_flight")
+    if case.saga.choreographed and row.direction == DO:
+        return Reply(REFUSED, "each_app_for_itself")
     case.lift_after(row)
     case.finish(row, SKIPPED, dict(asked.payload.get("result") or {}))
     if case.saga.state == COMPENSATING:

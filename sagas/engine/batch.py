@@ -16,10 +16,12 @@ from django.db import transaction
 
 from sagas import log, metrics
 from sagas.bell import ring
+from sagas.contract import UndoSettled
 from sagas.definition import Plan, SagaNote, plan
 from sagas.engine import chains, store
+from sagas.engine.cases import open_case
 from sagas.engine.core import Case, Outcome
-from sagas.engine.rows import COMPENSATING, FINAL, PARKED, UNDO, Change, SagaRow, StepRow
+from sagas.engine.rows import COMPENSATING, DROPPED, FINAL, PARKED, SKIPPED, UNDO, Change, SagaRow, StepRow
 from sagas.steps import Continue, Step, StepCall, get_step
 from sagas.verdicts import Done, Unknown
 
@@ -72,7 +74,9 @@ def take(pairs: Iterable[tuple[StepRow, SagaRow]], *, now: datetime) -> list[Cla
     for row, saga in pairs:
         if row.lease_until is not None:
             row.verdict = Unknown.word
-        row.attempt, row.epoch = row.attempt + 1, saga.epoch
+        row.attempt += 1
+        if not saga.choreographed:  # there each step has a fence of its own
+            row.epoch = saga.epoch
         row.began_at = row.began_at or now
         taken.append(Claimed(row, saga))
     return taken
@@ -109,7 +113,7 @@ def cases_for(answers: Sequence[tuple[Claimed, Outcome]], *, now: datetime) -> l
     wanted = [c.saga.id for c, outcome in answers if needs_all(c, outcome)]
     known = store.steps_of(wanted)
     return [
-        Case(plan_of(c.saga), c.saga, _with(known.get(c.saga.id, ()), c.row), now=now, rng=RNG)
+        open_case(plan_of(c.saga), c.saga, _with(known.get(c.saga.id, ()), c.row), now=now, rng=RNG)
         for c, _ in answers
     ]
 
@@ -118,6 +122,8 @@ def needs_all(claimed: Claimed, outcome: Outcome) -> bool:
     """Whether the rules need all of a saga's rows for this answer: only a plain step forward does without."""
     if isinstance(outcome, Continue):
         return False
+    if claimed.saga.choreographed:
+        return True  # whether its app is giving back stands in another row
     if not isinstance(outcome, Done) or claimed.row.direction == UNDO or claimed.saga.state == COMPENSATING:
         return True
     return claimed.saga.state in FINAL or len(plan_of(claimed.saga).stages[claimed.saga.stage]) > 1
@@ -147,6 +153,7 @@ def commit(changes: Sequence[Change], before: Mapping[UUID, SagaRow], *, now: da
     store.save(changes)
     _look_again_at_intents(changes, before)
     _call_attention(changes, before, now)
+    _tell_settled(changes, now)
     _tell_after_commit(changes)
     metrics.count_changes(changes, before)
     names = {name for c in changes for name in c.due_names() if not _by_chain(c, name)}
@@ -187,6 +194,23 @@ def _call_attention(changes: Sequence[Change], before: Mapping[UUID, SagaRow], n
         found = plan(*key)
         if found is not None and found.definition.attention is not None:
             found.definition.attention(notes, now)
+
+
+def _tell_settled(changes: Sequence[Change], now: datetime) -> None:
+    """In a choreography an undo that has nothing to tell of its own is told by the platform: others wait for it."""
+    events = [
+        log.Append(c.saga.id, None, _settled(c.saga, row), correlation_id=c.saga.correlation_id)
+        for c in changes
+        if c.saga.choreographed
+        for row in (*c.created, *c.updated)
+        if row.direction == UNDO and row.state in (DROPPED, SKIPPED)
+    ]
+    log.publish(events, now=now)
+
+
+def _settled(saga: SagaRow, row: StepRow) -> UndoSettled:
+    how = row.code if row.state == DROPPED else "by_hand"
+    return UndoSettled(saga_id=saga.id, subject_id=saga.subject_id, undo=row.name, how=how)
 
 
 def note(saga: SagaRow, reason: str, actor: str) -> SagaNote:

@@ -69,7 +69,7 @@ class Case(OpenCase):
             self.lift_after(row)
         if row.direction == UNDO:
             self._undo_answered(row, outcome)
-        elif self.saga.state == COMPENSATING:
+        elif self.turning(row):
             self._settled_while_turning_back(row, outcome)
         else:
             self._step_answered(row, outcome)
@@ -82,7 +82,7 @@ class Case(OpenCase):
             row.memo = {**row.memo, **outcome.memo}
             return
         self._note(row, outcome, late=True)
-        if row.direction == UNDO or self.saga.state not in (COMPENSATING, COMPENSATED):
+        if row.direction == UNDO or not self.turned(row):
             return
         if isinstance(outcome, Done):
             self.finish(row, DONE, outcome.result)
@@ -101,11 +101,21 @@ class Case(OpenCase):
             row.verdict = Unknown.word
         self._remember(row, "bug")
         row.lease_until, row.wake_at, row.worker = None, None, ""
-        if self.saga.state == COMPENSATING:
+        if self.turning(row):
             self.finish(row, GAVE_UP)
             self.release()
         else:
             self.park(f"{row.name}: {code}")
+
+    def turning(self, row: StepRow) -> bool:
+        """Whether this row's work is on its way back."""
+        del row
+        return self.saga.state == COMPENSATING
+
+    def turned(self, row: StepRow) -> bool:
+        """Whether this row's work is being given back, or was."""
+        del row
+        return self.saga.state in (COMPENSATING, COMPENSATED)
 
     def _step_answered(self, row: StepRow, outcome: Answer) -> None:
         match outcome:

@@ -34,7 +34,8 @@ from sagas.engine.batch import (
     report,
     take,
 )
-from sagas.engine.core import Case, Outcome
+from sagas.engine.cases import open_case
+from sagas.engine.core import Outcome
 from sagas.engine.rows import COMPENSATED, COMPENSATING, DO, PENDING, UNDO, Change, SagaRow, StepRow
 from sagas.steps import Ask, Continue, ExternalStep, Step, StepCall
 from sagas.turns import worker_name
@@ -112,7 +113,7 @@ def _claim(
 
 def _unsettled(row: StepRow, saga: SagaRow) -> bool:
     """Whether an earlier attempt may have done it. A saga that turns back begins nothing new in any case."""
-    turning = row.direction == DO and saga.state in (COMPENSATING, COMPENSATED)
+    turning = row.direction == DO and saga.state in (COMPENSATING, COMPENSATED) and not saga.choreographed
     return row.verdict == Unknown.word or turning
 
 
@@ -235,14 +236,19 @@ class _Slip:
     @property
     def late(self) -> bool:
         """The claim is over, or the saga has turned back since."""
-        return not self.mine or self.saga.epoch != self.claimed.row.epoch
+        return not self.mine or self._fence != self.claimed.row.epoch
+
+    @property
+    def _fence(self) -> int:
+        """Turning back raises it: the saga's own, in a choreography each step's."""
+        return self.row.epoch if self.saga.choreographed else self.saga.epoch
 
     def call(self, now: datetime) -> StepCall:
         return replace(self.answered.asked.ask.call, now=now, late=self.late, cause=self.saga.cause)
 
     def decide(self, outcome: Outcome, known: Sequence[StepRow], now: datetime) -> Change:
         others = [r for r in known if r.id != self.row.id]
-        case = Case(plan_of(self.saga), self.saga, [*others, self.row], now=now, rng=RNG)
+        case = open_case(plan_of(self.saga), self.saga, [*others, self.row], now=now, rng=RNG)
         if self.answered.bug is not None:
             report(self.answered.bug, self.saga, self.row)
             case.broke(self.row, self.claimed.row.attempt, "bug", repr(self.answered.bug))
@@ -261,7 +267,8 @@ class _Slip:
 
     def _still_settling(self) -> bool:
         # A saga that turned back while the call was out must not begin anything new.
-        return self.saga.state in (COMPENSATING, COMPENSATED) and self.row.direction != UNDO
+        turned = self.late if self.saga.choreographed else self.saga.state in (COMPENSATING, COMPENSATED)
+        return turned and self.row.direction != UNDO
 
 
 def _ask_app(step: Step, slips: Sequence[_Slip], now: datetime) -> list[Outcome]:

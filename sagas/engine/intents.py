@@ -17,6 +17,7 @@ from sagas.definition import SagaNote, plan
 from sagas.engine import asked as rules
 from sagas.engine import store
 from sagas.engine.batch import RNG, Batch, commit, in_halves, note
+from sagas.engine.cases import open_case
 from sagas.engine.core import Case
 from sagas.engine.rows import SagaRow, StepRow
 from sagas.ids import uuid7
@@ -118,7 +119,7 @@ def _apply(now: datetime, sagas: dict[UUID, SagaRow]) -> set[str]:
 
 def _case(saga: SagaRow, steps: list[StepRow], now: datetime) -> Case | None:
     found = plan(saga.definition, saga.version)
-    return Case(found, saga, steps, now=now, rng=RNG) if found else None
+    return open_case(found, saga, steps, now=now, rng=RNG) if found else None
 
 
 def _reply(case: Case | None, asked: rules.Asked) -> rules.Reply:

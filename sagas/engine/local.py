@@ -27,7 +27,8 @@ from sagas.engine.batch import (
     take,
 )
 from sagas.engine.case import OPERATIONS
-from sagas.engine.core import Case, Outcome
+from sagas.engine.cases import open_case
+from sagas.engine.core import Outcome
 from sagas.engine.rows import NONE, PARKED, Change, StepRow
 from sagas.steps import Step, get_step
 from sagas.verdicts import Unavailable, Unknown
@@ -91,7 +92,7 @@ def _stop(claimed: Claimed, known: list[StepRow], code: str, error: Exception, n
     except UnknownDefinition:
         return _freeze(claimed, str(error), now)
     others = [r for r in known if r.id != claimed.row.id]
-    case = Case(plan, claimed.saga, [*others, claimed.row], now=now, rng=RNG)
+    case = open_case(plan, claimed.saga, [*others, claimed.row], now=now, rng=RNG)
     case.crashed(claimed.row, code, f"{type(error).__name__}: {error}")
     return case.change()
 

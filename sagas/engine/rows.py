@@ -14,6 +14,8 @@ PENDING, RUNNING, COMPENSATING = "pending", "running", "compensating"
 COMPLETED, COMPENSATED = "completed", "compensated"
 FINAL = (COMPLETED, COMPENSATED)
 
+ORCHESTRATION, CHOREOGRAPHY = "orchestration", "choreography"
+
 NONE, WAITING, PARKED, PAUSED = "none", "waiting", "parked", "paused"
 
 DUE, DONE, REFUSED, SKIPPED, GAVE_UP, DROPPED = "due", "done", "refused", "skipped", "gave_up", "dropped"
@@ -50,6 +52,12 @@ class SagaRow:
     deadline_at: datetime | None = None
     moved_at: datetime | None = None
     finished_at: datetime | None = None
+    style: str = ORCHESTRATION
+
+    @property
+    def choreographed(self) -> bool:
+        """Whether apps go on by themselves from events, and nobody tells them to."""
+        return self.style == CHOREOGRAPHY
 
     def copy(self) -> SagaRow:
         """A copy to decide on. Its context is replaced, never written into."""

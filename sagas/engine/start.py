@@ -14,22 +14,24 @@ from django.db import transaction
 
 from sagas.bell import ring
 from sagas.definition import Plan, latest, plan
-from sagas.engine.rows import DO, SagaRow, StepRow
+from sagas.engine.part import SILENCE
+from sagas.engine.rows import CHOREOGRAPHY, DO, DONE, ORCHESTRATION, PENDING, RUNNING, SagaRow, StepRow
 from sagas.ids import operation_key, uuid7
 from sagas.sql import execute, rows
 
 # A saga that exists already keeps what it is: the same reference starts it once.
 START = """
 INSERT INTO sagas_saga (id, definition, version, shop_id, subject_id, reference, search_key, label, amount_minor,
-       currency, context, correlation_id, deadline_at, started_at, moved_at,
-       state, hold, hold_reason, hold_owner, stage, epoch, cause, cause_code, cause_step)
+       currency, context, correlation_id, deadline_at, style, state, stage, started_at, moved_at,
+       hold, hold_reason, hold_owner, epoch, cause, cause_code, cause_step)
 SELECT u.id, u.definition, u.version, u.shop_id, u.subject_id, u.reference, u.search_key, u.label, u.amount_minor,
-       u.currency, u.context, u.correlation_id, waybill_now() + u.deadline, %s, %s,
-       'pending', 'none', '', '', 0, 0, '', '', ''
+       u.currency, u.context, u.correlation_id, waybill_now() + u.deadline, u.style, u.state, u.stage, %s, %s,
+       'none', '', '', 0, '', '', ''
   FROM unnest(%s::uuid[], %s::text[], %s::smallint[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[],
-              %s::bigint[], %s::text[], %s::jsonb[], %s::text[], %s::interval[])
+              %s::bigint[], %s::text[], %s::jsonb[], %s::text[], %s::interval[], %s::text[], %s::text[],
+              %s::smallint[])
     AS u (id, definition, version, shop_id, subject_id, reference, search_key, label, amount_minor, currency,
-          context, correlation_id, deadline)
+          context, correlation_id, deadline, style, state, stage)
 ON CONFLICT (shop_id, definition, reference) DO NOTHING
 RETURNING id
 """
@@ -40,10 +42,11 @@ SELECT s.shop_id, s.definition, s.reference, s.id
 """
 FIRST_STEPS = """
 INSERT INTO sagas_step (id, saga_id, position, direction, name, state, epoch, attempt, tries, intent_number, key,
-       verdict, code, detail, memo, result, history, wake_at, worker)
-SELECT u.id, u.saga_id, u.position, 'do', u.name, 'due', 0, 0, 0, 1, u.key, '', '', '', '{}', '{}', '[]',
-       waybill_now(), ''
-  FROM unnest(%s::uuid[], %s::uuid[], %s::smallint[], %s::text[], %s::uuid[]) AS u (id, saga_id, position, name, key)
+       verdict, code, detail, memo, result, history, wake_at, began_at, finished_at, worker)
+SELECT u.id, u.saga_id, u.position, 'do', u.name, u.state, 0, 0, 0, 1, u.key, '', '', '', '{}', '{}', '[]',
+       CASE u.state WHEN 'due' THEN waybill_now() END, u.done_at, u.done_at, ''
+  FROM unnest(%s::uuid[], %s::uuid[], %s::smallint[], %s::text[], %s::uuid[], %s::text[], %s::timestamptz[])
+    AS u (id, saga_id, position, name, key, state, done_at)
 """
 
 
@@ -52,7 +55,8 @@ class StartSaga:
     """One saga to start. `reference` is unique per shop and definition: starting it twice starts it once.
 
     `context` holds ids and amounts, never personal data. `label`, `amount_minor`, `currency` and `search_key`
-    are what pages show.
+    are what pages show. `id` may be chosen beforehand. In a choreography the caller has done the first step
+    itself, in this transaction; its event is what the others go by.
     """
 
     definition: str
@@ -65,6 +69,13 @@ class StartSaga:
     search_key: str = ""
     context: Mapping[str, Any] = field(default_factory=dict)
     correlation_id: str = ""
+    style: str = ORCHESTRATION
+    id: UUID = field(default_factory=uuid7)
+
+    @property
+    def choreographed(self) -> bool:
+        """Whether nobody leads it."""
+        return self.style == CHOREOGRAPHY
 
 
 def start_sagas(starts: Sequence[StartSaga], *, now: datetime) -> list[UUID]:
@@ -74,7 +85,7 @@ def start_sagas(starts: Sequence[StartSaga], *, now: datetime) -> list[UUID]:
     plans = {s.definition: _latest_plan(s.definition) for s in starts}
     for start in starts:
         _check_context(start, plans[start.definition])
-    ids = [uuid7() for _ in starts]
+    ids = [s.id for s in starts]
     new = {row[0] for row in rows(START, _params(starts, plans, ids, now))}
     if new:
         begun = [(s, i) for s, i in zip(starts, ids, strict=True) if i in new]
@@ -100,7 +111,7 @@ def _params(
     starts: Sequence[StartSaga], plans: Mapping[str, Plan], ids: Sequence[UUID], now: datetime
 ) -> list[Any]:
     def deadline(start: StartSaga) -> timedelta | None:
-        return plans[start.definition].definition.deadline
+        return SILENCE if start.choreographed else plans[start.definition].definition.deadline
 
     return [
         now,
@@ -118,6 +129,9 @@ def _params(
         [json.dumps(dict(s.context), default=str) for s in starts],
         [s.correlation_id for s in starts],
         [deadline(s) for s in starts],
+        [s.style for s in starts],
+        [RUNNING if s.choreographed else PENDING for s in starts],
+        [1 if s.choreographed else 0 for s in starts],
     ]
 
 
@@ -147,11 +161,17 @@ def _insert_first_steps(
             saga_id, start.definition, planned.definition.version, start.shop_id, start.subject_id, start.reference,
             "", 0, "", {}, "",
         )  # fmt: skip
-        steps += first_rows(planned, saga, now=now)
-    columns = [[getattr(r, c) for r in steps] for c in ("id", "saga_id", "position", "name", "key")]
-    execute(FIRST_STEPS, columns)
-    for name in sorted({r.name for r in steps}):
+        steps += [_first(row, start, now) for row in first_rows(planned, saga, now=now)]
+    names = ("id", "saga_id", "position", "name", "key", "state", "finished_at")
+    execute(FIRST_STEPS, [[getattr(r, c) for r in steps] for c in names])
+    for name in sorted({r.name for r in steps if r.open}):
         transaction.on_commit(partial(ring, name), robust=True)
+
+
+def _first(row: StepRow, start: StartSaga, now: datetime) -> StepRow:
+    if start.choreographed:
+        row.state, row.finished_at = DONE, now
+    return row
 
 
 def _all_ids(starts: Sequence[StartSaga]) -> list[UUID]:

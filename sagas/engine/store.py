@@ -15,7 +15,7 @@ from sagas.sql import execute, rows
 SAGA_COLUMNS = (
     "id", "definition", "version", "shop_id", "subject_id", "reference", "search_key", "amount_minor", "currency",
     "context", "correlation_id", "state", "hold", "hold_reason", "hold_owner", "hold_since", "stage", "epoch",
-    "cause", "cause_code", "cause_step", "deadline_at", "moved_at", "finished_at",
+    "cause", "cause_code", "cause_step", "deadline_at", "moved_at", "finished_at", "style",
 )  # fmt: skip
 STEP_COLUMNS = (
     "id", "saga_id", "position", "direction", "name", "key", "state", "epoch", "attempt", "tries", "intent_number",
@@ -45,6 +45,10 @@ LOCK_SAGAS = f"""
 SELECT waybill_now(), {_S} FROM sagas_saga s WHERE s.id = ANY(%s::uuid[]) ORDER BY s.id FOR NO KEY UPDATE
 """
 LOCK_SAGAS_FREE = LOCK_SAGAS.rstrip() + " SKIP LOCKED"
+LOCK_CHOREOGRAPHED = f"""
+SELECT waybill_now(), {_S} FROM sagas_saga s
+ WHERE s.subject_id = ANY(%s::uuid[]) AND s.style = 'choreography' ORDER BY s.id FOR NO KEY UPDATE
+"""
 STEPS_OF = f"SELECT {_T} FROM sagas_step t WHERE t.saga_id = ANY(%s::uuid[])"
 
 STEPS = f"SELECT {_T} FROM sagas_step t WHERE t.id = ANY(%s::uuid[])"
@@ -79,12 +83,17 @@ _UPDATED = (
 
 INSERT_STEPS = """
 INSERT INTO sagas_step (id, saga_id, position, direction, name, state, epoch, attempt, tries, intent_number, key,
-       verdict, code, detail, memo, result, history, wake_at, worker)
-SELECT u.id, u.saga_id, u.position, u.direction, u.name, 'due', u.epoch, 0, 0, 1, u.key, '', '', '', '{}', '{}',
-       '[]', u.wake_at, ''
-  FROM unnest(%s::uuid[], %s::uuid[], %s::smallint[], %s::text[], %s::text[], %s::int[], %s::uuid[],
-              %s::timestamptz[]) AS u (id, saga_id, position, direction, name, epoch, key, wake_at)
+       verdict, code, detail, memo, result, history, wake_at, finished_at, worker)
+SELECT u.id, u.saga_id, u.position, u.direction, u.name, u.state, u.epoch, 0, 0, 1, u.key, '', u.code, '', '{}',
+       '{}', '[]', u.wake_at, u.finished_at, ''
+  FROM unnest(%s::uuid[], %s::uuid[], %s::smallint[], %s::text[], %s::text[], %s::text[], %s::int[], %s::uuid[],
+              %s::text[], %s::timestamptz[], %s::timestamptz[])
+    AS u (id, saga_id, position, direction, name, state, epoch, key, code, wake_at, finished_at)
 """
+
+_CREATED = (
+    "id", "saga_id", "position", "direction", "name", "state", "epoch", "key", "code", "wake_at", "finished_at",
+)  # fmt: skip
 
 UPDATE_SAGAS = """
 UPDATE sagas_saga s
@@ -138,6 +147,12 @@ def lock_sagas(
     return (found[0][0] if found else None), {row[1]: _saga(row[1:]) for row in found}
 
 
+def lock_choreographed(subjects: Iterable[UUID]) -> tuple[datetime | None, dict[UUID, SagaRow]]:
+    """Lock the choreographed sagas of these subjects in id order; the database's clock and the rows."""
+    found = rows(LOCK_CHOREOGRAPHED, [list(set(subjects))])
+    return (found[0][0] if found else None), {row[1]: _saga(row[1:]) for row in found}
+
+
 def steps_of(ids: Iterable[UUID]) -> dict[UUID, list[StepRow]]:
     """All step rows of sagas that are locked already."""
     found: dict[UUID, list[StepRow]] = {}
@@ -176,8 +191,7 @@ def save(changes: Sequence[Change]) -> None:
     if updated:
         execute(UPDATE_STEPS, _columns(updated, _UPDATED))
     if created:
-        names = ("id", "saga_id", "position", "direction", "name", "epoch", "key", "wake_at")
-        execute(INSERT_STEPS, _columns(created, names))
+        execute(INSERT_STEPS, _columns(created, _CREATED))
     if sagas:
         execute(UPDATE_SAGAS, _columns(sagas, _SAGA_UPDATED))
 

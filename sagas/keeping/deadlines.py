@@ -1,4 +1,4 @@
-"""Deadlines: sagas that took too long on the way to their pivot are turned back."""
+"""Deadlines: sagas that took too long on the way to their pivot are turned back; silent choreographies are parked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from sagas import bell
 from sagas.definition import Plan, plan
 from sagas.engine import store
 from sagas.engine.batch import RNG, commit
-from sagas.engine.core import Case
+from sagas.engine.cases import open_case
+from sagas.engine.part import Part
 from sagas.engine.rows import FINAL, PAUSED, Change, SagaRow, StepRow
 from sagas.loops import keeper
 from sagas.sql import rows
@@ -66,8 +67,10 @@ def turn_back_late(
     passed = saga.deadline_at is not None and saga.deadline_at <= now
     if planned is None or not passed or saga.hold == PAUSED or saga.state in FINAL:
         return None  # it may have moved since it was found
-    case = Case(planned, saga, steps, now=now, rng=RNG)
-    if case.can_turn_back:
+    case = open_case(planned, saga, steps, now=now, rng=RNG)
+    if isinstance(case, Part):
+        case.pass_silence()
+    elif case.can_turn_back:
         case.turn_back("deadline", "deadline_passed", _where(steps))
     elif case.pivot_in_flight:
         return None

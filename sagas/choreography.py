@@ -1,0 +1,119 @@
+"""How an app takes its part in a choreographed saga: from events, by itself, without knowing the flow.
+
+A reaction names its own steps only. What it takes on becomes a due step row, run by the same code as any step:
+claimed in batches, called outside transactions under a lease and with a key, retried, settled when unknown. Orders
+that somebody orchestrates are passed over, so a reaction need not know the style of an order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+from django.db import transaction
+
+from sagas.bell import ring
+from sagas.engine import store
+from sagas.engine.batch import RNG, commit, plan_of
+from sagas.engine.part import Part
+from sagas.engine.rows import CHOREOGRAPHY, ORCHESTRATION, Change, SagaRow, StepRow
+from sagas.log import Recorded
+
+STYLES = (ORCHESTRATION, CHOREOGRAPHY)
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOn:
+    """An app begins its step `step` for a subject."""
+
+    subject_id: UUID
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """An app begins its undo `undo`. A step that refused has noted the cause itself; a wish brings its own.
+
+    `after` names apps that must have answered first. With `saga_id` it is meant for that saga alone.
+    """
+
+    subject_id: UUID
+    undo: str
+    cause: str = "refused"
+    code: str = ""
+    after: frozenset[str] = frozenset()
+    saga_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The app `by` holds nothing of the subject any more: `undo` goes when all of `after` have said so."""
+
+    subject_id: UUID
+    by: str
+    undo: str
+    after: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Hear:
+    """Something was heard about a subject: the picture of its saga is drawn anew."""
+
+    subject_id: UUID
+    type: str
+    stream: UUID
+    version: int
+
+    @classmethod
+    def of(cls, subject_id: UUID, recorded: Recorded) -> Hear:
+        """From an event of the feed."""
+        return cls(subject_id, recorded.type, recorded.stream, recorded.version)
+
+
+Act = TakeOn | GiveBack | Answered | Hear
+
+
+def act(acts: Iterable[Act], *, now: datetime) -> None:
+    """Do what a batch of events makes an app do, in the caller's transaction; rings after its commit.
+
+    Safe to repeat, in any order: a step begins once, and not after its app has given back. One lock, one read
+    and one write, whatever the number.
+    """
+    by_subject: dict[UUID, list[Act]] = {}
+    for item in acts:
+        by_subject.setdefault(item.subject_id, []).append(item)
+    if not by_subject:
+        return
+    at, sagas = store.lock_choreographed(by_subject)
+    if at is None:
+        return
+    known = store.steps_of(sagas)
+    changes = [
+        _change(saga, known.get(saga.id, []), by_subject[saga.subject_id], at) for saga in sagas.values()
+    ]
+    made = [c for c in changes if c.saga_changed or c.updated or c.created]
+    for name in sorted(commit(made, sagas, now=now).due):
+        transaction.on_commit(partial(ring, name), robust=True)
+
+
+def _change(saga: SagaRow, steps: list[StepRow], acts: Sequence[Act], at: datetime) -> Change:
+    part = Part(plan_of(saga), saga, steps, now=at, rng=RNG)
+    # What is given back comes first: if both are heard at once, nothing is begun only to be undone.
+    for item in sorted(acts, key=lambda a: isinstance(a, TakeOn)):
+        _apply(part, item)
+    if heard := [(a.type, str(a.stream), a.version) for a in acts if isinstance(a, Hear)]:
+        part.hear(heard)
+    return part.change()
+
+
+def _apply(part: Part, item: Act) -> None:
+    match item:
+        case TakeOn():
+            part.take_on(item.step)
+        case GiveBack() if item.saga_id in (None, part.saga.id):
+            part.give_back(item.undo, item.cause, item.code, after=item.after)
+        case Answered():
+            part.answered(item.by, item.undo, after=item.after)

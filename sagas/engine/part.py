@@ -1,0 +1,272 @@
+"""The rules of a choreographed saga, pure: each app's steps are its own, and nobody tells anybody to go on.
+
+An app takes a step on because an event told it to, and gives back what it did because another event did. So
+every question is asked of one app's rows only: is it giving back, is it done? The undo row of an app is its
+tombstone for that saga: nothing of that app begins after it. What the saga as a whole has come to is read off
+the rows (`picture`); it decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from sagas.definition import Kind, Place
+from sagas.engine.core import Case
+from sagas.engine.rows import (
+    COMPENSATED,
+    COMPENSATING,
+    COMPLETED,
+    DO,
+    DONE,
+    DROPPED,
+    DUE,
+    FINAL,
+    GAVE_UP,
+    PARKED,
+    REFUSED,
+    SKIPPED,
+    UNDO,
+    Change,
+    StepRow,
+)
+from sagas.steps import get_step
+from sagas.verdicts import Refused
+
+#: So long may pass with nothing due and nothing heard before a person is called.
+SILENCE = timedelta(minutes=15)
+#: How the reason of a saga that was parked for its silence begins.
+SILENT = "silent"
+#: Events a saga remembers having heard; more than any flow has.
+MOST_HEARD = 60
+
+NOTHING_TO_UNDO = "nothing_to_undo"
+
+Heard = tuple[str, str, int]  #: Type, stream and version of an event.
+
+
+class Part(Case):
+    """Works on copies, as `Case` does; `change()` tells what differs."""
+
+    # --- what an event makes an app do -----------------------------------------------------------------------
+
+    def take_on(self, name: str) -> None:
+        """Begin an app's step, unless it has begun or the app has given back already. Safe to repeat.
+
+        Nor once somebody has said no: the app will hear of it in a moment.
+        """
+        place = next((p for p in self.plan.places if p.spec.name == name), None)
+        over = self.saga.cause or self.saga.state in FINAL or self.undo_for(name)
+        if place is None or over or (place.position, DO) in self.rows:
+            return
+        self._lift_silence()
+        self.begin()
+        self._create(place.position, DO, name, wake_at=self.now)
+
+    def give_back(self, name: str, cause: str, code: str, *, after: Collection[str] = ()) -> None:
+        """Begin an app's undo; what it has not begun it never will. Safe to repeat, and before anything was begun.
+
+        With `after` the undo waits until those apps have answered. The undo of an app that has begun nothing is
+        dropped at once: it is a tombstone and nothing else.
+        """
+        place = self._undone_by(name)
+        if place is None or self.saga.state in FINAL:
+            return
+        self._note_cause(cause, code, "")
+        if (place.position, UNDO) not in self.rows:
+            self._begin_undo(place, name)
+        self._wake_if_answered(self.rows[place.position, UNDO], after)
+        self.release()
+
+    def wish(self, reason: str) -> None:
+        """Somebody wants it all back: what has not begun stands still until its app has heard of it too."""
+        self._note_cause("intent", reason, "")
+        for row in [r for r in self.rows.values() if r.direction == DO and r.open and r.settled]:
+            self.touch(row).wake_at = None
+        if self.saga.hold == PARKED:
+            self.lift()
+
+    def answered(self, by: str, name: str, *, after: Collection[str]) -> None:
+        """Note that the app `by` holds nothing any more. Undo `name` goes when all of `after` have said so."""
+        known = self.saga.context.get("answered", [])
+        if by not in known:
+            self.saga.context = {**self.saga.context, "answered": [*known, by]}
+        place = self._undone_by(name)
+        if place is not None and (row := self.rows.get((place.position, UNDO))):
+            self._wake_if_answered(row, after)
+
+    def hear(self, heard: Iterable[Heard]) -> None:
+        """Draw the picture after events of this saga, and remember them so that one can be delivered again."""
+        known = [tuple(item) for item in self.saga.context.get("heard", [])]
+        new = [item for item in heard if item not in known]
+        if new:
+            kept = [list(item) for item in (*known, *new)][-MOST_HEARD:]
+            self.saga.context = {**self.saga.context, "heard": kept}
+            self._lift_silence()
+        self._draw()
+
+    def pass_silence(self) -> None:
+        """The time for something to happen is over: call a person, unless something is still due."""
+        if any(self._runs(row) for row in self.rows.values()):
+            return  # change() grants more time
+        last = self.saga.context.get("heard", [])
+        self.park(f"{SILENT}: nothing followed {last[-1][0] if last else 'its start'}")
+
+    # --- where an app stands ---------------------------------------------------------------------------------
+
+    def undo_for(self, name: str) -> StepRow | None:
+        """The undo row of the app that owns a step: its tombstone."""
+        return next(
+            (r for r in self.rows.values() if r.direction == UNDO and _app(r.name) == _app(name)), None
+        )
+
+    def turning(self, row: StepRow) -> bool:
+        return row.direction == DO and self.undo_for(row.name) is not None
+
+    def turned(self, row: StepRow) -> bool:
+        return self.turning(row)
+
+    def advance(self) -> None:
+        """Nothing follows by itself: the event of the step is what lets others go on."""
+        self.begin()
+
+    def _draw(self) -> None:
+        """What the saga has come to, as its rows tell."""
+        done = [self._is_done(place) for place in self.plan.places]
+        self.saga.stage = next((n for n, is_done in enumerate(done) if not is_done), len(done))
+        if self.saga.state in FINAL:
+            return
+        if all(done):
+            self._end(COMPLETED)
+        elif self._all_given_back():
+            self._end(COMPENSATED)
+
+    def _end(self, state: str) -> None:
+        self.saga.state, self.saga.finished_at = state, self.now
+        self.lift()
+
+    def _all_given_back(self) -> bool:
+        first = self.rows.get((0, UNDO))
+        settled = not any(r.open or r.state == GAVE_UP for r in self.rows.values())
+        return first is not None and first.state in (DONE, SKIPPED) and settled
+
+    # --- forward ---------------------------------------------------------------------------------------------
+
+    def _step_refused(self, row: StepRow, outcome: Refused) -> None:
+        if self._kind(row) is Kind.RETRIABLE:
+            super()._step_refused(row, outcome)
+            return
+        self.finish(row, REFUSED)
+        self._note_cause("refused", outcome.code, row.name)
+
+    def _bound_by_timeout(self, row: StepRow, code: str) -> None:
+        """Past its time-out a step waits for a person: nobody else may turn the others back."""
+        timeout = get_step(row.name).retry.timeout
+        if timeout is None or row.began_at is None:
+            return
+        end = row.began_at + timedelta(seconds=timeout)
+        if self.now < end:
+            row.wake_at = min(row.wake_at or end, end)
+        else:
+            row.wake_at = None
+            self.park(f"{row.name}: timed out, {code}")
+
+    def _note_cause(self, cause: str, code: str, step: str) -> None:
+        """The first one who says no is the cause, whoever hears of it first."""
+        saga = self.saga
+        if saga.cause:
+            return
+        saga.cause, saga.cause_code, saga.cause_step = cause, code[:100], step
+        saga.state = COMPENSATING
+
+    # --- backward --------------------------------------------------------------------------------------------
+
+    def _undone_by(self, name: str) -> Place | None:
+        return next((p for p in self.plan.places if self.plan.undo_of(p.position) == name), None)
+
+    def _begin_undo(self, place: Place, name: str) -> None:
+        mine = [r for r in self.rows.values() if r.direction == DO and _app(r.name) == _app(name)]
+        did = any(r.attempt > 0 and r.state not in (REFUSED, DROPPED) for r in mine)
+        for row in mine:
+            self._stop(row)
+        self._create(place.position, UNDO, name, wake_at=None, key=self._key_of(place))
+        if not did and place.position != 0:
+            undo = self.rows[place.position, UNDO]
+            self.finish(undo, DROPPED)
+            undo.code = NOTHING_TO_UNDO
+        if self.saga.hold == PARKED:
+            self.lift()
+
+    def _key_of(self, place: Place) -> UUID | None:
+        row = self.rows.get((place.position, DO))
+        return row.key if row is not None else None
+
+    def _stop(self, row: StepRow) -> None:
+        """Drop what has not begun; what may have done something is fenced, and settled first."""
+        if row.open and row.settled:
+            self.finish(row, DROPPED)
+        elif row.open:
+            row = self.touch(row)
+            row.epoch, row.tries, row.wake_at = row.epoch + 1, 0, row.lease_until or self.now
+
+    def _wake_if_answered(self, row: StepRow, after: Collection[str]) -> None:
+        waits = row.open and row.wake_at is None and row.lease_until is None
+        if waits and row.position == 0 and set(after) <= set(self.saga.context.get("answered", ())):
+            self.touch(row).wake_at = self.now
+
+    def release(self) -> None:
+        """Let every app's undo go whose own steps are settled; the first step's waits for answers instead."""
+        for undo in [r for r in self.rows.values() if r.direction == UNDO and r.open and r.position != 0]:
+            mine = [r for r in self.rows.values() if r.direction == DO and _app(r.name) == _app(undo.name)]
+            held = undo.wake_at is None and undo.lease_until is None
+            if held and not any(r.open or r.state == GAVE_UP for r in mine):
+                self.touch(undo).wake_at = self.now
+        self._park_what_is_stuck()
+
+    def _park_what_is_stuck(self) -> None:
+        stuck = [r for r in self.rows.values() if r.state == GAVE_UP]
+        if stuck and not any(self._runs(row) for row in self.rows.values()):
+            self.park("; ".join(f"{r.name}: {r.code or r.verdict}" for r in stuck))
+
+    def _undo_again(self, row: StepRow) -> None:
+        """A late answer tells that an app has, or may have, done something: its undo comes after all."""
+        if self.saga.state == COMPENSATED:
+            self.saga.state, self.saga.finished_at = COMPENSATING, None
+        if self.saga.hold == PARKED:
+            self.lift()
+        undo = self.undo_for(row.name)
+        if undo is not None:
+            self.reopen(undo)
+            undo.wake_at, undo.code = None, ""
+        self.release()
+
+    # --- time ------------------------------------------------------------------------------------------------
+
+    def change(self) -> Change:
+        """Everything that was decided, with the time until which something has to be heard."""
+        quiet = self.saga.state in FINAL or self.saga.hold == PARKED
+        if quiet:
+            self.saga.deadline_at = None
+        elif self.touched or self.created or self.saga != self.before or self._late():
+            self.saga.deadline_at = self.now + SILENCE
+        return super().change()
+
+    def _late(self) -> bool:
+        return self.saga.deadline_at is None or self.saga.deadline_at <= self.now
+
+    def _lift_silence(self) -> None:
+        if self.saga.hold == PARKED and self.saga.hold_reason.startswith(SILENT):
+            self.lift()
+
+    @staticmethod
+    def _runs(row: StepRow) -> bool:
+        return row.state == DUE and (row.wake_at is not None or row.lease_until is not None)
+
+
+def _app(name: str) -> str:
+    """The app that owns a step."""
+    return name.partition(".")[0]
+
+
+__all__ = ["NOTHING_TO_UNDO", "SILENCE", "SILENT", "Heard", "Part"]
