@@ -6,14 +6,24 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import uuid5
 
-from inventory import commands
+from inventory import commands, contract
 from inventory.commands import MoveStock, RestockGoods, ShipGoods, movement_key
 from inventory.models import Movement
 from inventory.steps import pieces
-from orders.contract import CreditNoteImported, OpeningStockImported, OrderConfirmed, StockAdjustmentImported
+from orders.contract import (
+    CancellationRequested,
+    CreditNoteImported,
+    OpeningStockImported,
+    OrderConfirmed,
+    StockAdjustmentImported,
+)
+from payments.contract import CaptureFailed, PaymentAuthorized, PaymentDeclined, PaymentExpired
+from sagas import choreography
 from sagas.bus import subscription
+from sagas.choreography import GiveBack, TakeOn
+from sagas.events import Event
 from sagas.log import Recorded
-from shipping.contract import ShipmentHandedOver
+from shipping.contract import ShipmentHandedOver, ShipmentRefused
 
 #: Kinds of credit note with goods in them; an allowance is money only.
 RESTOCKED = ("cancellation", "return")
@@ -60,6 +70,30 @@ def on_shipment_handed_over(*, events: Sequence[Recorded], now: datetime) -> Non
     """What left the house is in the books no more."""
     parcels = [r.event for r in events if isinstance(r.event, ShipmentHandedOver)]
     commands.consume_stock([ShipGoods(p.shipment_id, p.order_id, pieces(p.lines)) for p in parcels], now=now)
+
+
+@subscription(
+    "inventory.fulfilment",
+    of=(
+        PaymentAuthorized,
+        PaymentDeclined, ShipmentRefused, CaptureFailed, PaymentExpired, CancellationRequested,
+    ),
+)  # fmt: skip
+def on_fulfilment(*, events: Sequence[Recorded], now: datetime) -> None:
+    """Inventory's part in a choreographed order: goods are held once the money is."""
+    choreography.act([act for recorded in events for act in part_of(recorded.event)], now=now)
+
+
+def part_of(event: Event) -> Iterable[TakeOn | GiveBack]:
+    """What one event makes inventory do."""
+    undo = contract.RELEASE_RESERVATION
+    match event:
+        case PaymentAuthorized(order_id=order):
+            yield TakeOn(order, contract.RESERVE_STOCK)
+        case PaymentDeclined() | ShipmentRefused() | CaptureFailed() | PaymentExpired():
+            yield GiveBack(event.order_id, undo)
+        case CancellationRequested(order_id=order, whole=True, reason=reason, saga_id=saga):
+            yield GiveBack(order, undo, "intent", reason, saga_id=saga)
 
 
 def imported_moves(fact: Imported) -> Iterable[MoveStock]:

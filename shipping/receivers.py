@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from inventory.contract import StockAllocated, StockShort
-from orders.contract import OrderConfirmed
+from inventory.contract import StockAllocated, StockNotNeeded, StockRefused, StockReserved, StockShort
+from orders.contract import CancellationRequested, OrderConfirmed
+from payments.contract import CaptureFailed, PaymentDeclined, PaymentExpired
+from sagas import choreography
 from sagas.bus import subscription
+from sagas.choreography import GiveBack, TakeOn
+from sagas.events import Event
 from sagas.log import Recorded
-from shipping import commands
+from shipping import commands, contract
 from shipping.commands import StockNews
 
 
@@ -21,6 +25,30 @@ def on_clearance(*, events: Sequence[Recorded], now: datetime) -> None:
         [news for r in events if (news := stock_news(r))],
         now=now,
     )
+
+
+@subscription(
+    "shipping.fulfilment",
+    of=(
+        StockReserved, StockNotNeeded,
+        PaymentDeclined, StockRefused, CaptureFailed, PaymentExpired, CancellationRequested,
+    ),
+)  # fmt: skip
+def on_fulfilment(*, events: Sequence[Recorded], now: datetime) -> None:
+    """Shipping's part in a choreographed order: a label is bought once the goods are held."""
+    choreography.act([act for recorded in events for act in part_of(recorded.event)], now=now)
+
+
+def part_of(event: Event) -> Iterable[TakeOn | GiveBack]:
+    """What one event makes shipping do."""
+    undo = contract.CANCEL_SHIPMENT
+    match event:
+        case StockReserved(order_id=order) | StockNotNeeded(order_id=order):
+            yield TakeOn(order, contract.BOOK_SHIPMENT)
+        case PaymentDeclined() | StockRefused() | CaptureFailed() | PaymentExpired():
+            yield GiveBack(event.order_id, undo)
+        case CancellationRequested(order_id=order, whole=True, reason=reason, saga_id=saga):
+            yield GiveBack(order, undo, "intent", reason, saga_id=saga)
 
 
 def stock_news(recorded: Recorded) -> StockNews | None:

@@ -162,7 +162,9 @@ class CancelShipment(VoidLabel):
     """By order: the booking's answer may have been lost, or it may never have run."""
 
     def begin(self, calls: Sequence[StepCall]) -> Sequence[Ask | Answer]:
-        requests = [CancelParcel(c.key, c.subject_id, c.shop_id, c.reference) for c in calls]
+        requests = [
+            CancelParcel(c.key, c.subject_id, c.shop_id, c.reference, c.cause_code or c.cause) for c in calls
+        ]
         return asks(calls, commands.begin_cancellations(requests, now=calls[0].now))
 
 

@@ -21,15 +21,16 @@ from inventory.contract import StockReleased
 from inventory.models import Reservation
 from sagas.ids import uuid7
 from sagas.log import Append, publish
-from sagas.sql import execute
+from sagas.sql import rows
 from sagas.verdicts import Answer, Done
 
 State = Reservation.State
 
 INSERT_TOMBSTONES = """
 INSERT INTO inventory_reservation (id, key, shop_id, order_id, state, applied, version, made_at, moved_at)
-SELECT u.*, 'released', '{}', 0, %s, %s FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[]) AS u
+SELECT u.*, 'released', '{}', 1, %s, %s FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[]) AS u
 ON CONFLICT (key) DO NOTHING
+RETURNING id
 """
 
 LOCK_EXPIRED = f"""
@@ -149,11 +150,22 @@ def _released(held: LockedReservation, version: int, reason: str, lines: list[di
 
 
 def _leave_tombstones(missing: Sequence[ReleaseReservation], *, now: datetime) -> None:
-    if missing:
-        columns = [
-            [uuid7() for _ in missing],
-            [r.key for r in missing],
-            [r.shop_id for r in missing],
-            [r.order_id for r in missing],
-        ]
-        execute(INSERT_TOMBSTONES, [now, now, *columns])
+    """A reservation that was never made is answered too: somebody may be waiting to hear that it is gone."""
+    if not missing:
+        return
+    by_id = {uuid7(): request for request in missing}
+    columns = [[getattr(r, name) for r in by_id.values()] for name in ("key", "shop_id", "order_id")]
+    new = rows(INSERT_TOMBSTONES, [now, now, list(by_id), *columns])
+    publish([_never_made(id_, by_id[id_]) for (id_,) in new], now=now)
+
+
+def _never_made(id_: UUID, request: ReleaseReservation) -> Append:
+    event = StockReleased(
+        reservation_id=id_,
+        order_id=request.order_id,
+        shop_id=request.shop_id,
+        reason=request.reason,
+        whole=True,
+        lines=[],
+    )
+    return Append(id_, 1, event)

@@ -16,7 +16,7 @@ from sagas.verdicts import Answer, Done, Refused, Unknown
 from shipping import contract
 from shipping.carriers.base import CarrierShipment
 from shipping.commands.parcels import LockedShipment, lock_by_order, save_all, uuids
-from shipping.contract import ShipmentBooked, ShipmentRefused, ShipmentUnknown
+from shipping.contract import ShipmentBooked, ShipmentNotNeeded, ShipmentRefused, ShipmentUnknown
 from shipping.models import Shipment
 
 State = Shipment.State
@@ -26,10 +26,10 @@ INSERT INTO shipping_shipment
        (id, key, keys, shop_id, order_id, reference, location_id, country, state, code, carrier_id, tracking,
         price_minor, surplus, applied, stop_reason, stop_version, version, made_at, moved_at)
 SELECT u.id, u.key, u.keys::uuid[], u.shop_id, u.order_id, u.reference, u.location_id, u.country, u.state,
-       '', '', '', 0, '{}', '{}', '', 0, 0, %s, %s
+       '', '', '', 0, '{}', '{}', '', 0, u.version, %s, %s
   FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::text[],
-              %s::text[])
-       AS u (id, key, keys, shop_id, order_id, reference, location_id, country, state)
+              %s::text[], %s::int[])
+       AS u (id, key, keys, shop_id, order_id, reference, location_id, country, state, version)
 """
 INSERT_LINES = """
 INSERT INTO shipping_shipmentline (shipment_id, sku, quantity, withdrawn)
@@ -86,20 +86,26 @@ class Heard:
 
 
 def begin_bookings(requests: Sequence[BookParcel], *, now: datetime) -> list[Parcel | Answer]:
-    """Write down what is about to be asked. Safe to repeat. An order without goods is Done without one."""
+    """Write down what is about to be asked. Safe to repeat. An order without goods is Done without one.
+
+    Publishes ShipmentNotNeeded for that.
+    """
     found = lock_by_order(request.order_id for request in requests)
     new: dict[UUID, tuple[BookParcel, UUID]] = {}
     answers: list[Parcel | Answer] = []
+    unneeded: list[ShipmentNotNeeded] = []
     for request in requests:
         if shipment := found.get(request.order_id):
             answers.append(_begin_again(shipment, request))
         elif not request.goods:
             answers.append(Done({"shipment_id": None}))
+            unneeded.append(ShipmentNotNeeded(order_id=request.order_id, shop_id=request.shop_id))
         else:
             _, id_ = new.setdefault(request.order_id, (request, uuid7()))
             answers.append(Parcel(id_, request.reference, sum(request.goods.values()), (request.key,)))
     insert([(id_, request, State.LABEL_PENDING) for request, id_ in new.values()], now=now)
     save_all(found.values(), at=now)
+    publish([Append(uuid7(), 1, event) for event in unneeded], now=now)
     return answers
 
 
@@ -120,8 +126,8 @@ def record_bookings(heard: Sequence[Heard], *, now: datetime) -> list[Answer]:
     return answers
 
 
-def insert(shipments: Sequence[tuple[UUID, BookParcel, str]], *, now: datetime) -> None:
-    """Write new shipments and their lines."""
+def insert(shipments: Sequence[tuple[UUID, BookParcel, str]], *, now: datetime, version: int = 0) -> None:
+    """Write new shipments and their lines. `version` is how many events of them the caller publishes."""
     if not shipments:
         return
     requests = [request for _, request, _ in shipments]
@@ -135,6 +141,7 @@ def insert(shipments: Sequence[tuple[UUID, BookParcel, str]], *, now: datetime) 
         [r.location_id for r in requests],
         [r.country for r in requests],
         [state for _, _, state in shipments],
+        [version for _ in shipments],
     ]
     execute(INSERT, [now, now, *columns])
     lines = [(id_, sku, quantity) for id_, r, _ in shipments for sku, quantity in r.goods.items()]

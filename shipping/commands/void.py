@@ -34,6 +34,7 @@ class CancelParcel:
     order_id: UUID
     shop_id: UUID
     reference: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,13 @@ class Voided:
 
 def begin_cancellations(requests: Sequence[CancelParcel], *, now: datetime) -> list[Parcel | Answer]:
     """Keep parcels from the carrier. Safe to repeat, and before the booking: a tombstone then refuses it.
+    Publishes ShipmentCancelled for that.
 
     From here on the carrier decides: whoever is first there, the pick-up or the cancellation, has the parcel.
     """
     found = lock_by_order(request.order_id for request in requests)
     missing = {r.order_id: r for r in requests if r.order_id not in found}
-    insert([(uuid7(), _tombstone(r), State.VOIDED) for r in missing.values()], now=now)
+    _leave_tombstones(list(missing.values()), now)
     answers = [_begin(found[r.order_id]) if r.order_id in found else Done() for r in requests]
     save_all(found.values(), at=now)
     return answers
@@ -91,6 +93,19 @@ def record_voids(heard: Sequence[Voided], *, now: datetime) -> list[Answer]:
     save_all(found.values(), at=now)
     publish(events, now=now)
     return [one.outcome for one in heard]
+
+
+def _leave_tombstones(missing: Sequence[CancelParcel], now: datetime) -> None:
+    """A parcel that was never booked is answered too: somebody may be waiting to hear that it is gone."""
+    graves = [(uuid7(), request) for request in missing]
+    insert([(id_, _tombstone(request), State.VOIDED) for id_, request in graves], now=now, version=1)
+    publish([Append(id_, 1, _never_booked(id_, request)) for id_, request in graves], now=now)
+
+
+def _never_booked(id_: UUID, request: CancelParcel) -> ShipmentCancelled:
+    return ShipmentCancelled(
+        shipment_id=id_, order_id=request.order_id, shop_id=request.shop_id, reason=request.reason
+    )
 
 
 def _tombstone(request: CancelParcel) -> BookParcel:
