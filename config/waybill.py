@@ -10,6 +10,7 @@ from config import env
 from config.addresses import client_url
 from config.embedded.state import State
 
+STYLES = ("orchestration", "choreography")
 ROLES = ("web", "worker", "keep", "manage")
 
 
@@ -23,6 +24,8 @@ class WaybillSettings:
     sandbox_url: str
     payment_gateway: str
     carrier: str
+    #: Who leads an order when nobody says: the engine (orchestration) or no one (choreography).
+    fulfilment_style: str = "orchestration"
 
     #: Most steps one claim takes; a claim of up to `small_claim` runs neighbouring local steps in one commit.
     claim_limit: int = 250
@@ -64,6 +67,7 @@ class WaybillSettings:
             ),
             payment_gateway=env.text("PAYMENT_GATEWAY", "sandbox"),
             carrier=env.text("CARRIER", "sandbox"),
+            fulfilment_style=env.choice("FULFILMENT_STYLE", STYLES[0], among=STYLES),
             claim_limit=env.integer("WAYBILL_CLAIM_LIMIT", 250, least=1),
             lease_seconds=env.seconds("WAYBILL_LEASE_SECONDS", 60),
             external_claim_limit=env.integer("WAYBILL_EXTERNAL_CLAIM_LIMIT", 128, least=1),

@@ -50,6 +50,7 @@ class Order:
     person_id: UUID | None = None
     country: str = ""
     payment_method: str = ""
+    fulfilment: str = contract.ORCHESTRATION
     currency: str = ""
     total_minor: int = 0
     goods_minor: int = 0
@@ -122,6 +123,11 @@ class Order:
         if self.lock_kind is not LockKind.FULFIL:
             raise IllegalMove(detail=f"{self.external_reference} is not being fulfilled")
         self._emit(contract.OrderConfirmed(**self._who()), now)
+
+    @property
+    def choreographed(self) -> bool:
+        """Whether nobody leads its fulfilment."""
+        return self.fulfilment == contract.CHOREOGRAPHY
 
     def reject(self, code: str, *, now: datetime) -> None:
         """End it by a refusal or a deadline."""

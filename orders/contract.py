@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sagas.events import Event, register_event
+from sagas.events import Event, register_event, upcaster
 
 FULFIL_ORDER = "orders.fulfil_order"
 CANCEL_FULFILMENT = "orders.cancel_fulfilment"
@@ -27,6 +27,10 @@ RECEIVE_RETURN = "orders.receive_return"
 INSPECT_RETURN = "orders.inspect_return"
 CLOSE_RETURN = "orders.close_return"
 
+#: Who leads an order through payment, inventory and shipping.
+ORCHESTRATION = "orchestration"
+CHOREOGRAPHY = "choreography"
+
 #: Kinds of a line: goods are reserved and shipped, a voucher is sold with nothing to ship.
 GOODS = "goods"
 VOUCHER = "voucher"
@@ -40,10 +44,12 @@ class OrderEvent(Event):
     shop_id: UUID
 
 
-@register_event("orders.OrderPlaced")
+@register_event("orders.OrderPlaced", version=2)
 @dataclass(frozen=True, kw_only=True)
 class OrderPlaced(OrderEvent):
     """A shop sent an order. It is a draft until its saga accepts it.
+
+    `fulfilment` is who leads it: orchestration (the engine) or choreography (nobody; this event is the first step).
 
     A line is {position, sku, name, kind, quantity, unit_price_minor, tax_minor, discount_minor, total_minor},
     positions counting from 1; a SKU may stand on several lines. A charge is {kind, amount_minor}.
@@ -61,6 +67,12 @@ class OrderPlaced(OrderEvent):
     placed_at: datetime
     lines: tuple[dict[str, Any], ...]
     charges: tuple[dict[str, Any], ...] = ()
+    fulfilment: str = ORCHESTRATION
+
+
+@upcaster("orders.OrderPlaced", from_version=1)
+def _placed_before_there_was_a_choice(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "fulfilment": ORCHESTRATION}
 
 
 @register_event("orders.OrderAccepted")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from orders.contract import OrderPlaced
+from orders.contract import ORCHESTRATION, OrderPlaced
 from orders.totals import ChargeInput, InvalidOrder, LineInput, Totals, total_up
 from sagas.people import PersonData
 
@@ -30,7 +30,8 @@ class PlaceOrder:
     """An order as a shop sends it. Amounts in minor units; `country` is ISO 3166, "ZZ" when unstated.
 
     `customer_reference` is the shop's own name for the customer, "" for a guest. `expected_total_minor` is
-    what the shop has shown to the customer: with another sum the order is refused.
+    what the shop has shown to the customer: with another sum the order is refused. `fulfilment` is who leads
+    it: orchestration or choreography.
     """
 
     shop_id: UUID
@@ -46,6 +47,7 @@ class PlaceOrder:
     name: str = ""
     email: str = ""
     address: Mapping[str, str] = field(default_factory=dict)
+    fulfilment: str = ORCHESTRATION
 
     @property
     def key(self) -> tuple[UUID, str]:
@@ -81,6 +83,7 @@ class PlaceOrder:
             placed_at=self.placed_at.astimezone(UTC),
             lines=tuple(_line(position, line) for position, line in enumerate(self.lines, start=1)),
             charges=tuple({"kind": c.kind, "amount_minor": c.amount_minor} for c in self.charges),
+            fulfilment=self.fulfilment,
         )
 
 

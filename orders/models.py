@@ -60,6 +60,7 @@ class Order(models.Model):
 
     State = states.State
     LockKind = states.LockKind
+    Fulfilment = states.Fulfilment
     MOVES: ClassVar = states.MOVES
     FINAL: ClassVar = states.FINAL
 
@@ -71,6 +72,10 @@ class Order(models.Model):
     person_id = models.UUIDField()
     country = models.CharField(max_length=2)
     payment_method = models.CharField(max_length=100)
+    fulfilment = models.CharField(
+        max_length=13, choices=states.Fulfilment, default=states.Fulfilment.ORCHESTRATION,
+        db_default=states.Fulfilment.ORCHESTRATION,
+    )  # fmt: skip
     currency = models.CharField(max_length=3)
     total_minor = models.BigIntegerField()
     goods_minor = models.BigIntegerField()

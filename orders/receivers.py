@@ -2,17 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from inventory import contract as inventory
-from orders import commands
+from orders import commands, contract
 from orders.commands import ParcelNews
 from payments import contract as payments
+from sagas import choreography
 from sagas.bus import subscription
+from sagas.choreography import Act, Answered, GiveBack, TakeOn
+from sagas.contract import UndoSettled
+from sagas.events import Event
 from sagas.log import Recorded
 from shipping import contract as shipping
+
+#: Who must have given back, or have nothing to give back, before a choreographed order ends.
+OTHERS = frozenset({"payments", "inventory", "shipping"})
+
+
+@subscription(
+    "orders.fulfilment",
+    of=(
+        payments.PaymentCaptured,
+        payments.PaymentDeclined, inventory.StockRefused, shipping.ShipmentRefused, payments.CaptureFailed,
+        payments.PaymentExpired, contract.CancellationRequested,
+        payments.PaymentVoided, payments.PaymentRefunded, inventory.StockReleased, shipping.ShipmentCancelled,
+        UndoSettled,
+    ),
+)  # fmt: skip
+def on_fulfilment(*, events: Sequence[Recorded], now: datetime) -> None:
+    """Orders' part in a choreographed order: confirm it, or end it when all others have given back."""
+    choreography.act([act for recorded in events for act in part_of(recorded.event)], now=now)
+
+
+def part_of(event: Event) -> Iterable[Act]:
+    """What one event makes orders do."""
+    match event:
+        case payments.PaymentCaptured(order_id=order):
+            yield TakeOn(order, contract.CONFIRM_ORDER)
+        case (
+            payments.PaymentDeclined()
+            | inventory.StockRefused()
+            | shipping.ShipmentRefused()
+            | payments.CaptureFailed()
+            | payments.PaymentExpired()
+        ):
+            yield GiveBack(event.order_id, contract.CANCEL_ORDER, after=OTHERS)
+        case contract.CancellationRequested(order_id=order, whole=True, reason=reason, saga_id=saga):
+            yield GiveBack(order, contract.CANCEL_ORDER, "intent", reason, after=OTHERS, saga_id=saga)
+    if answer := answer_in(event):
+        yield Answered(*answer, contract.CANCEL_ORDER, OTHERS)
+
+
+def answer_in(event: Event) -> tuple[UUID, str] | None:
+    """Which app says with this event that it holds nothing of an order. Who refuses holds nothing either."""
+    match event:
+        case payments.PaymentCaptured(order_id=order, amount_minor=0):
+            return order, "payments"  # nothing was taken, so nothing can be given back
+        case (
+            payments.PaymentDeclined()
+            | payments.PaymentExpired()
+            | payments.PaymentVoided()
+            | payments.PaymentRefunded()
+        ):
+            return event.order_id, "payments"
+        case inventory.StockRefused(order_id=order) | inventory.StockReleased(order_id=order, whole=True):
+            return order, "inventory"
+        case shipping.ShipmentRefused() | shipping.ShipmentCancelled():
+            return event.order_id, "shipping"
+        case UndoSettled(subject_id=order, undo=undo):
+            return order, undo.partition(".")[0]
+    return None
 
 
 @subscription(

@@ -22,7 +22,8 @@ from sagas.verdicts import ConcurrencyConflict
 
 COLUMNS = (
     "id", "shop_id", "external_reference", "version", "state", "person_id", "country", "payment_method",
-    "currency", "total_minor", "goods_minor", "charges_minor", "cancelled_minor", "returned_minor", "charges",
+    "fulfilment", "currency", "total_minor", "goods_minor", "charges_minor", "cancelled_minor",
+    "returned_minor", "charges",
     "lock_saga", "lock_kind", "lock_since", "on_hold", "hold_reason", "hold_owner", "needs_attention",
     "attention_reason", "end_code", "cancel_reason", "placed_at", "received_at", "moved_at",
 )  # fmt: skip
@@ -57,10 +58,12 @@ UPDATE orders_orderline l SET cancelled_quantity = u.cancelled, returned_quantit
  WHERE l.order_id = u.order_id AND l.position = u.position
 """
 
-FROZEN = {
+#: What a new order is stored with; the rest is empty.
+NEW = {
     "id": "uuid", "shop_id": "uuid", "external_reference": "text", "person_id": "uuid", "country": "text",
-    "payment_method": "text", "currency": "text", "total_minor": "bigint", "goods_minor": "bigint",
-    "charges_minor": "bigint", "charges": "jsonb", "placed_at": "timestamptz",
+    "payment_method": "text", "fulfilment": "text", "currency": "text", "total_minor": "bigint",
+    "goods_minor": "bigint", "charges_minor": "bigint", "charges": "jsonb", "placed_at": "timestamptz",
+    "version": "int", "state": "text", "lock_saga": "uuid", "lock_kind": "text", "lock_since": "timestamptz",
 }  # fmt: skip
 
 LINE = {
@@ -72,11 +75,11 @@ LINE = {
 # references wait for each other in one order.
 INSERT = f"""
 WITH fresh AS (
-  INSERT INTO orders_order ({", ".join(FROZEN)}, version, state, cancelled_minor, returned_minor, lock_kind,
+  INSERT INTO orders_order ({", ".join(NEW)}, cancelled_minor, returned_minor,
          on_hold, hold_reason, hold_owner, needs_attention, attention_reason, end_code, cancel_reason,
          received_at, moved_at)
-  SELECT u.*, 1, 'draft', 0, 0, '', false, '', '', false, '', '', '', %s::timestamptz, %s::timestamptz
-    FROM unnest({", ".join(f"%s::{kind}[]" for kind in FROZEN.values())}) AS u ({", ".join(FROZEN)})
+  SELECT u.*, 0, 0, false, '', '', false, '', '', '', %s::timestamptz, %s::timestamptz
+    FROM unnest({", ".join(f"%s::{kind}[]" for kind in NEW.values())}) AS u ({", ".join(NEW)})
    ORDER BY u.external_reference, u.shop_id
   ON CONFLICT (external_reference, shop_id) DO NOTHING
   RETURNING id
@@ -104,15 +107,16 @@ def find(keys: Sequence[Key]) -> dict[Key, UUID]:
     return {(shop, reference): order_id for shop, reference, order_id in found}
 
 
-def insert(placed: Sequence[OrderPlaced], *, now: datetime, correlation_id: str, actor: str) -> set[UUID]:
-    """Store new drafts with their lines and first events; the ids of those whose reference was not taken.
+def insert(orders: Sequence[Order], *, now: datetime, correlation_id: str, actor: str) -> set[UUID]:
+    """Store new orders with their lines and first events; the ids of those whose reference was not taken.
 
     Must run in a transaction. One that loses its reference to a twin leaves nothing behind.
     """
-    orders = [Order.place(event, now=now) for event in placed]
-    fresh = {row[0] for row in rows(INSERT, [now, now, *_frozen(orders), _lines(placed)])}
-    events = [Append(e.order_id, 1, e) for e in placed if e.order_id in fresh]
-    publish(events, now=now, actor=actor, correlation_id=correlation_id)
+    fresh = {row[0] for row in rows(INSERT, [now, now, *_new(orders), _lines(orders)])}
+    events = [a for order in orders if order.id in fresh for a in _appends(order, correlation_id)]
+    publish(events, now=now, actor=actor)
+    for order in orders:
+        order.changes.clear()
     return fresh
 
 
@@ -171,14 +175,15 @@ def _changing(orders: Sequence[Order]) -> list[list[Any]]:
     return [[o.id for o in orders], loaded, *([getattr(o, name) for o in orders] for name in CHANGING)]
 
 
-def _frozen(orders: Sequence[Order]) -> list[list[Any]]:
+def _new(orders: Sequence[Order]) -> list[list[Any]]:
     return [
-        [json.dumps(o.charges) if name == "charges" else getattr(o, name) for o in orders] for name in FROZEN
+        [json.dumps(o.charges) if name == "charges" else getattr(o, name) for o in orders] for name in NEW
     ]
 
 
-def _lines(placed: Sequence[OrderPlaced]) -> str:
+def _lines(orders: Sequence[Order]) -> str:
     """All lines as one document: for an order of a thousand lines it costs half of what arrays do."""
+    placed = [event for order in orders for event in order.changes if isinstance(event, OrderPlaced)]
     return json.dumps([line | {"order_id": str(event.order_id)} for event in placed for line in event.lines])
 
 

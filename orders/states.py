@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from orders import contract
+
 
 class State(models.TextChoices):
     DRAFT = "draft"  #: Received and stored; its saga has not begun.
@@ -37,3 +39,8 @@ class LockKind(models.TextChoices):
     FULFIL = "fulfil"  #: The fulfilment saga is at work.
     CANCEL = "cancel"  #: The order, or a part of it, is being cancelled after the capture.
     RETURN = "return"  #: Goods are coming back.
+
+
+class Fulfilment(models.TextChoices):
+    ORCHESTRATION = contract.ORCHESTRATION  #: The engine leads.
+    CHOREOGRAPHY = contract.CHOREOGRAPHY  #: Nobody leads: each app goes by the events of the others.

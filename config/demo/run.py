@@ -86,7 +86,7 @@ class Course:
         report = self.stack.state.root / "import-report.csv"
         child = self._start(
             "import_orders", str(self.file), "--format", "online-retail", "--shop", SHOP,
-            "--scarce", self.seed, "--report", str(report),
+            "--scarce", self.seed, "--style", self.style, "--report", str(report),
         )  # fmt: skip
         try:
             while child.poll() is None:

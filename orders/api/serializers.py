@@ -11,7 +11,7 @@ from rest_framework import serializers
 from orders.contract import GOODS, VOUCHER
 from orders.intake import PlaceOrder
 from orders.models import Order, OrderLine
-from orders.states import State
+from orders.states import Fulfilment, State
 from orders.totals import (
     CHARGE_KINDS,
     MOST_CHARGES,
@@ -93,9 +93,14 @@ class OrderIn(StrictSerializer):
     ship_to = ShipToIn()
     payment_method = Text(max_length=100, help_text="The payment gateway's token.")
     placed_at = Moment(required=False, help_text="When the customer ordered; now if it is not said.")
+    fulfilment = serializers.ChoiceField(
+        Fulfilment.choices,
+        required=False,
+        help_text="Who leads it; the installation's own style if it is not said.",
+    )
 
-    def command(self, shop_id: UUID, *, now: datetime) -> PlaceOrder:
-        """The checked document as orders takes it."""
+    def command(self, shop_id: UUID, *, now: datetime, style: str) -> PlaceOrder:
+        """The checked document as orders takes it. `style` leads an order that does not say who shall."""
         data = self.validated_data
         customer, ship_to = data["customer"], data["ship_to"]
         return PlaceOrder(
@@ -112,6 +117,7 @@ class OrderIn(StrictSerializer):
             name=customer["name"],
             email=customer["email"],
             address={part: value for part, value in ship_to.items() if value},
+            fulfilment=data.get("fulfilment", style),
         )
 
 
@@ -152,7 +158,7 @@ class OrderOut(serializers.ModelSerializer[Order]):
         fields = (
             "id", "external_reference", "version", "state", "on_hold", "hold_reason", "end_code", "currency",
             "total_minor", "goods_minor", "charges_minor", "cancelled_minor", "returned_minor", "country",
-            "placed_at", "received_at", "moved_at",
+            "fulfilment", "placed_at", "received_at", "moved_at",
         )  # fmt: skip
         read_only_fields = fields
         extra_kwargs: dict[str, dict[str, Any]] = {

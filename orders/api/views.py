@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.conf import settings
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
@@ -21,7 +22,6 @@ from orders.api.serializers import (
     OrderQuery,
     OrderTakenOut,
 )
-from orders.states import State
 from sagas.web.once import once
 from sagas.web.pages import cursor_after, id_in, page
 from sagas.web.problems import Problem, not_found
@@ -51,7 +51,7 @@ class Orders(ApiView):
         sent.is_valid(raise_exception=True)
         now = self.now()
         placed = commands.place_order(
-            sent.command(self.shop_id, now=now),
+            sent.command(self.shop_id, now=now, style=settings.WAYBILL.fulfilment_style),
             now=now,
             correlation_id=self.correlation_id,
             actor=self.caller.actor,
@@ -61,7 +61,7 @@ class Orders(ApiView):
         body = {
             "id": str(placed.order_id),
             "external_reference": placed.external_reference,
-            "state": State.DRAFT.value,
+            "state": placed.state.value,
         }
         return Response(body, status=202, headers={"Location": address_of(placed.order_id)})
 

@@ -70,9 +70,13 @@ def begin_late_cancellations(notes: Sequence[SagaNote], *, now: datetime) -> Non
     """Cancels that came after the capture: a saga of its own for each order, in the engine's transaction.
 
     Safe to repeat. An order that was handed over in the meantime goes to a person: a return is what remains.
+    A choreographed order that is not confirmed yet only publishes the wish: each app gives back its own part.
     """
     orders = repository.load(note.subject_id for note in notes)
     requests = {note.subject_id: note for note in notes if note.subject_id in orders}
+    for early in [o for o in orders.values() if o.choreographed and o.state is State.PENDING]:
+        note = requests[early.id]
+        early.request_cancellation(note.saga_id, reason=note.reason, now=now)
     ready = [orders[i] for i in requests if _can_begin(orders[i])]
     sagas = _start(ready, now=now, correlation_id="")
     for order in ready:

@@ -9,7 +9,7 @@ from orders import repository
 from orders.aggregate import Order
 from orders.states import LockKind, State
 from sagas.steps import StepCall
-from sagas.verdicts import Answer, Done, Refused
+from sagas.verdicts import Answer, Done, Refused, Unavailable
 
 
 class CancelledEarly(Refused):
@@ -27,7 +27,7 @@ def confirm_orders(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
     """Pending to confirmed, and the lock is let go. Safe to repeat. Publishes OrderConfirmed.
 
     An order that is cancelling becomes confirmed too: its cancellation came after the capture and begins
-    anew.
+    anew. Not so in a choreography, where all have heard of it and give back.
     """
     return _decide(calls, _confirm, now)
 
@@ -56,8 +56,8 @@ def _verdict(
 ) -> Answer:
     try:
         act(order, call, now)
-    except Refused as refused:
-        return refused
+    except (Refused, Unavailable) as verdict:
+        return verdict
     return Done()
 
 
@@ -69,6 +69,9 @@ def _accept(order: Order, call: StepCall, now: datetime) -> None:
 
 
 def _confirm(order: Order, _: StepCall, now: datetime) -> None:
+    if order.choreographed and order.state is State.CANCELLING and order.lock_kind is LockKind.FULFIL:
+        # The wish was published: everybody gives back, also the money that was captured meanwhile.
+        raise Unavailable("orders.cancelling")
     under_way = order.lock_kind is LockKind.FULFIL
     if under_way or order.state not in (State.CONFIRMED, State.PROCESSING, State.COMPLETED, State.CANCELLING):
         order.confirm(now=now)

@@ -10,9 +10,11 @@ from uuid import UUID
 from django.db import transaction
 
 from orders import repository
-from orders.contract import FULFIL_ORDER, OrderPlaced
+from orders.aggregate import Order
+from orders.contract import CHOREOGRAPHY, FULFIL_ORDER
 from orders.intake import PlaceOrder
 from orders.repository import Key
+from orders.states import State
 from orders.totals import Totals
 from sagas.engine import StartSaga, start_sagas
 from sagas.ids import uuid7
@@ -22,11 +24,15 @@ from sagas.verdicts import Refused
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The order stands. `existing` says that an earlier call has placed it; nothing was changed then."""
+    """The order stands. `existing` says that an earlier call has placed it; nothing was changed then.
+
+    `state` is the one a new order begins in.
+    """
 
     order_id: UUID
     external_reference: str
     existing: bool
+    state: State = State.DRAFT
 
 
 def place_order(order: PlaceOrder, *, now: datetime, correlation_id: str = "", actor: str = "api") -> Placed:
@@ -44,7 +50,8 @@ def place_orders(
 
     An order is known by its shop and reference: placed again, even at the same moment by another process,
     it is answered with the first one's id. One that cannot be taken is answered with InvalidOrder and leaves
-    nothing. Publishes OrderPlaced and starts orders.fulfil_order for each new one.
+    nothing. Publishes OrderPlaced and starts orders.fulfil_order for each new one. A choreographed order is
+    pending at once (OrderAccepted): these two events are all that its other apps go by.
     """
     checked = [_check(order, now) for order in batch]
     wanted = {o.key: (o, t) for o, t in zip(batch, checked, strict=True) if isinstance(t, Totals)}
@@ -67,12 +74,16 @@ def _place(
     if not fresh:
         return _Outcome({}, set())
     people = remember_people([order.person() for order, _ in fresh], now=now)
-    events = [
-        order.placed(uuid7(), person, totals) for (order, totals), person in zip(fresh, people, strict=True)
+    orders = [
+        Order.place(order.placed(uuid7(), person, totals), now=now)
+        for (order, totals), person in zip(fresh, people, strict=True)
     ]
-    new = repository.insert(events, now=now, correlation_id=correlation_id, actor=actor)
-    start_sagas([_saga(e, correlation_id) for e in events if e.order_id in new], now=now)
-    ids = {(e.shop_id, e.external_reference): e.order_id for e in events if e.order_id in new}
+    sagas = {order.id: _saga(order, correlation_id) for order in orders}
+    for order in [o for o in orders if o.choreographed]:
+        order.accept(sagas[order.id].id, now=now)
+    new = repository.insert(orders, now=now, correlation_id=correlation_id, actor=actor)
+    start_sagas([saga for order_id, saga in sagas.items() if order_id in new], now=now)
+    ids = {(o.shop_id, o.external_reference): o.id for o in orders if o.id in new}
     lost = [order.key for order, _ in fresh if order.key not in ids]
     return _Outcome(ids | (repository.find(lost) if lost else {}), new)
 
@@ -84,24 +95,25 @@ def _check(order: PlaceOrder, now: datetime) -> Totals | Refused:
         return refused
 
 
-def _saga(event: OrderPlaced, correlation_id: str) -> StartSaga:
+def _saga(order: Order, correlation_id: str) -> StartSaga:
     return StartSaga(
         definition=FULFIL_ORDER,
-        reference=event.external_reference,
-        shop_id=event.shop_id,
-        subject_id=event.order_id,
-        label=f"Order {event.external_reference}",
-        amount_minor=event.total_minor,
-        currency=event.currency,
-        search_key=event.external_reference,
+        reference=order.external_reference,
+        shop_id=order.shop_id,
+        subject_id=order.id,
+        label=f"Order {order.external_reference}",
+        amount_minor=order.total_minor,
+        currency=order.currency,
+        search_key=order.external_reference,
         context={
-            "person_id": str(event.person_id),
-            "country": event.country,
-            "payment_method": event.payment_method,
-            "total_minor": event.total_minor,
-            "currency": event.currency,
+            "person_id": str(order.person_id),
+            "country": order.country,
+            "payment_method": order.payment_method,
+            "total_minor": order.total_minor,
+            "currency": order.currency,
         },
         correlation_id=correlation_id,
+        style=order.fulfilment,
     )
 
 
@@ -115,6 +127,7 @@ def _answers(
             answers.append(totals)
             continue
         order_id = ids[order.key]
-        answers.append(Placed(order_id, order.external_reference, existing=order_id not in unclaimed))
+        state = State.PENDING if order.fulfilment == CHOREOGRAPHY else State.DRAFT
+        answers.append(Placed(order_id, order.external_reference, order_id not in unclaimed, state))
         unclaimed.discard(order_id)
     return answers

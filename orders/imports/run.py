@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
+from orders.contract import ORCHESTRATION
 from orders.imports.models import ImportFile
 from orders.imports.records import BrokenFile, OrderFile, Record
 from orders.imports.report import Report
@@ -33,11 +34,15 @@ class Display(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What the caller asks for. `scarce_seed` draws SKUs that start empty, `without_stock` names them."""
+    """What the caller asks for. `scarce_seed` draws SKUs that start empty, `without_stock` names them.
+
+    `style` is who leads the orders.
+    """
 
     limit: int | None = None
     scarce_seed: str = ""
     without_stock: frozenset[str] = frozenset()
+    style: str = ORCHESTRATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ def import_file(
     import_opening_stock(file.pk, file.shop_id, survey.opening_stock(without), now=clock())
     crash_point("orders.import.after_stock")
     tell_of_opening_stock(file.pk)
-    store = Store(shop_id=file.shop_id, file_id=file.pk, names=survey.names())
+    store = Store(shop_id=file.shop_id, file_id=file.pk, names=survey.names(), style=wish.style)
 
     def write(batch: Sequence[Record]) -> list[Written]:
         return store.write(batch, now=clock())

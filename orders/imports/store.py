@@ -57,8 +57,9 @@ class Written:
 class Store:
     """Writes the records of one file for one shop. `names` are the usual names of SKUs."""
 
-    def __init__(self, *, shop_id: UUID, file_id: UUID, names: Mapping[str, str]) -> None:
+    def __init__(self, *, shop_id: UUID, file_id: UUID, names: Mapping[str, str], style: str) -> None:
         self._shop_id = shop_id
+        self._style = style
         self._file_id = file_id
         self._names = names
 
@@ -94,7 +95,7 @@ class Store:
     def _place(self, records: Sequence[Record], now: datetime) -> dict[str, Record]:
         """Place the orders; those that are not taken, as reported records by reference."""
         drafts = [(r, r.fact) for r in records if isinstance(r.fact, OrderDraft)]
-        orders = [place_order_of(draft, self._shop_id, self._names) for _, draft in drafts]
+        orders = [place_order_of(draft, self._shop_id, self._names, self._style) for _, draft in drafts]
         answers = place_orders(orders, now=now, correlation_id=str(self._file_id), actor=ACTOR)
         refused: dict[str, Record] = {}
         for (record, draft), answer in zip(drafts, answers, strict=True):
@@ -160,7 +161,7 @@ def known_documents(shop_id: UUID, references: Iterable[str]) -> dict[str, str]:
     return dict(rows(KNOWN, [shop_id, sorted({reference for reference in references if reference})]))
 
 
-def place_order_of(draft: OrderDraft, shop_id: UUID, names: Mapping[str, str]) -> PlaceOrder:
+def place_order_of(draft: OrderDraft, shop_id: UUID, names: Mapping[str, str], style: str) -> PlaceOrder:
     """The order as it would come in by the API."""
     return PlaceOrder(
         shop_id=shop_id,
@@ -187,6 +188,7 @@ def place_order_of(draft: OrderDraft, shop_id: UUID, names: Mapping[str, str]) -
         customer_reference=draft.customer,
         name=f"Customer {draft.customer}" if draft.customer else "Guest",
         address={"country": draft.country},
+        fulfilment=style,
     )
 
 

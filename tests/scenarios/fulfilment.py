@@ -26,6 +26,7 @@ from inventory.commands import MoveStock, ensure_locations, record_movements
 from inventory.models import Reservation
 from inventory.queries import stock_levels
 from orders import commands as orders
+from orders.contract import CHOREOGRAPHY, ORCHESTRATION
 from orders.giving_back.commands import take_credit_notes
 from orders.giving_back.notes import NewNote
 from orders.models import Order
@@ -82,8 +83,9 @@ REFUNDED = Ends("cancelled", "captured", "released", "voided")
 class Fulfilment:
     """One shop in business. Orders go by the shop's own reference; each piece costs 5.00."""
 
-    def __init__(self, sandbox: SandboxProcess) -> None:
+    def __init__(self, sandbox: SandboxProcess, *, style: str = ORCHESTRATION) -> None:
         self.sandbox = sandbox
+        self.style = style
         self.shop_id: UUID = a_shop().pk
         self._notes = 0
 
@@ -132,7 +134,9 @@ class Fulfilment:
     def order_lines(self, reference: str, *goods: tuple[str, int], price_minor: int = 500) -> UUID:
         """The same, line by line: a SKU may come twice."""
         lines = [LineInput(sku=sku, name=sku, quantity=n, unit_price_minor=price_minor) for sku, n in goods]
-        request = an_order(shop_id=self.shop_id, external_reference=reference, lines=lines, charges=[])
+        request = an_order(
+            shop_id=self.shop_id, external_reference=reference, lines=lines, charges=[], fulfilment=self.style
+        )
         return orders.place_order(request, now=database_now()).order_id
 
     def cancel(self, reference: str = "A-1") -> None:
@@ -283,7 +287,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess
 
 
 @contextmanager
-def in_business(sandbox: SandboxProcess) -> Iterator[Fulfilment]:
+def in_business(sandbox: SandboxProcess, *, style: str = ORCHESTRATION) -> Iterator[Fulfilment]:
     """A shop in business with an empty sandbox. Needs a database to itself."""
     travel(0)
     sandbox.control("POST", "/sandbox/reset")
@@ -292,13 +296,15 @@ def in_business(sandbox: SandboxProcess) -> Iterator[Fulfilment]:
     with override_settings(WAYBILL=quick), pytest.MonkeyPatch.context() as patch:
         # Retries wait their longest, so that none comes by chance while a test looks.
         patch.setattr(batch.RNG, "uniform", lambda _low, high: high)
-        yield Fulfilment(sandbox)
+        yield Fulfilment(sandbox, style=style)
     travel(0)
 
 
-@pytest.fixture
-def fulfilment(transactional_db: None, sandbox: SandboxProcess) -> Iterator[Fulfilment]:
-    """A shop in business. At the end of the test the books have to balance."""
-    with in_business(sandbox) as shop:
+@pytest.fixture(params=[ORCHESTRATION, CHOREOGRAPHY])
+def fulfilment(
+    transactional_db: None, sandbox: SandboxProcess, request: pytest.FixtureRequest
+) -> Iterator[Fulfilment]:
+    """A shop in business, once in each style. At the end of the test the books have to balance."""
+    with in_business(sandbox, style=request.param) as shop:
         yield shop
         assert shop.breaches() == []

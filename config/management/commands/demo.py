@@ -17,8 +17,7 @@ from config.demo.show import Show
 from config.embedded.programs import NotInstalled, ServiceFailed
 from config.embedded.stack import CommandFailed, Stack
 from config.embedded.state import State, StateBusy, StateUnusable
-
-STYLES = ("orchestration",)
+from config.waybill import STYLES
 
 
 class Command(BaseCommand):

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 
@@ -22,6 +23,7 @@ from orders.imports.run import Outcome, Wish, dry_run, import_file, known_file
 from orders.imports.stock import StockNotTold
 from orders.imports.summary import lines_of
 from orders.models import Shop
+from orders.states import Fulfilment
 from sagas.clock import database_now
 
 DEFAULT_SHOP = "online-retail"
@@ -46,6 +48,12 @@ class Command(BaseCommand):
         parser.add_argument("--limit", type=_positive, metavar="N", help="stop after so many documents")
         parser.add_argument(
             "--report", type=Path, metavar="CSV", help="write the rows left out, with reasons"
+        )
+        parser.add_argument(
+            "--style",
+            choices=sorted(Fulfilment.values),
+            default=settings.WAYBILL.fulfilment_style,
+            help="who leads the orders: the engine or nobody",
         )
         stock = parser.add_mutually_exclusive_group()
         stock.add_argument(
@@ -80,6 +88,7 @@ class Command(BaseCommand):
             limit=options["limit"],
             scarce_seed=options["scarce"],
             without_stock=frozenset(_names(options["without_stock"])),
+            style=options["style"],
         )
         shop = queries.shop_by_slug(options["shop"] or DEFAULT_SHOP)
         if shop is None and options["shop"]:

@@ -116,7 +116,9 @@ def test_a_document_the_database_refuses_is_found_and_reported_alone(
     monkeypatch.setattr("orders.imports.store.place_orders", refusing)
     records = read(path, *(Given(invoice=str(600_000 + n)) for n in range(9)))
 
-    written = Store(shop_id=file.shop_id, file_id=file.pk, names={}).write(records, now=NOW)
+    written = Store(shop_id=file.shop_id, file_id=file.pk, names={}, style="orchestration").write(
+        records, now=NOW
+    )
 
     assert [one.record.reference for one in written] == [record.reference for record in records]
     reported = [row for one in written for row in one.record.reported]

@@ -1,0 +1,47 @@
+"""The follower of choreographed orders: it draws their sagas from the events, and decides nothing.
+
+So staff see a choreographed order exactly as an orchestrated one: how far it has come, what it waits for, how it
+ended. What was heard is kept with the saga, so that a person can have it delivered again to one reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from inventory.contract import StockNotNeeded, StockRefused, StockReleased, StockReserved
+from orders.contract import CancellationRequested, OrderCancelled, OrderConfirmed, OrderPlaced, OrderRejected
+from payments.contract import (
+    CaptureFailed,
+    PaymentAuthorized,
+    PaymentCaptured,
+    PaymentDeclined,
+    PaymentExpired,
+    PaymentRefunded,
+    PaymentVoided,
+)
+from sagas import choreography
+from sagas.bus import subscription
+from sagas.contract import UndoSettled
+from sagas.log import Recorded
+from shipping.contract import ShipmentBooked, ShipmentCancelled, ShipmentNotNeeded, ShipmentRefused
+
+FOLLOWED = (
+    OrderPlaced, PaymentAuthorized, StockReserved, StockNotNeeded, ShipmentBooked, ShipmentNotNeeded,
+    PaymentCaptured, OrderConfirmed,
+    PaymentDeclined, StockRefused, ShipmentRefused, CaptureFailed, PaymentExpired, CancellationRequested,
+    PaymentVoided, PaymentRefunded, StockReleased, ShipmentCancelled, UndoSettled, OrderRejected, OrderCancelled,
+)  # fmt: skip
+
+
+@subscription("orders.follower", of=FOLLOWED)
+def follow(*, events: Sequence[Recorded], now: datetime) -> None:
+    """Note what was heard of each order, and draw its saga anew."""
+    choreography.act([choreography.Hear.of(_order_of(r), r) for r in events], now=now)
+
+
+def _order_of(recorded: Recorded) -> UUID:
+    event = recorded.event
+    found: UUID = event.subject_id if isinstance(event, UndoSettled) else getattr(event, "order_id")  # noqa: B009
+    return found
