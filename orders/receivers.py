@@ -53,7 +53,7 @@ def part_of(event: Event) -> Iterable[Act]:
         case contract.CancellationRequested(order_id=order, whole=True, reason=reason, saga_id=saga):
             yield GiveBack(order, contract.CANCEL_ORDER, "intent", reason, after=OTHERS, saga_id=saga)
     if answer := answer_in(event):
-        yield Answered(*answer, contract.CANCEL_ORDER, OTHERS)
+        yield Answered(*answer)
 
 
 def answer_in(event: Event) -> tuple[UUID, str] | None:

@@ -50,12 +50,10 @@ class GiveBack:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The app `by` holds nothing of the subject any more: `undo` goes when all of `after` have said so."""
+    """The app `by` holds nothing of the subject any more. An undo that was to come after it may go."""
 
     subject_id: UUID
     by: str
-    undo: str
-    after: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +99,17 @@ def act(acts: Iterable[Act], *, now: datetime) -> None:
 
 def _change(saga: SagaRow, steps: list[StepRow], acts: Sequence[Act], at: datetime) -> Change:
     part = Part(plan_of(saga), saga, steps, now=at, rng=RNG)
+    apply_all(part, acts)
+    return part.change()
+
+
+def apply_all(part: Part, acts: Sequence[Act]) -> None:
+    """Decide what events make apps do with one saga. Pure, like the rules."""
     # What is given back comes first: if both are heard at once, nothing is begun only to be undone.
     for item in sorted(acts, key=lambda a: isinstance(a, TakeOn)):
         _apply(part, item)
     if heard := [(a.type, str(a.stream), a.version) for a in acts if isinstance(a, Hear)]:
         part.hear(heard)
-    return part.change()
 
 
 def _apply(part: Part, item: Act) -> None:
@@ -116,4 +119,4 @@ def _apply(part: Part, item: Act) -> None:
         case GiveBack() if item.saga_id in (None, part.saga.id):
             part.give_back(item.undo, item.cause, item.code, after=item.after)
         case Answered():
-            part.answered(item.by, item.undo, after=item.after)
+            part.answered(item.by)

@@ -1,5 +1,5 @@
--- I9: Every saga is final, has a wake-up time or a lease, or is parked or paused with a reason and an owner. A
--- choreographed one waits for an event, until the time at which its silence is noticed.
+-- I9: Every saga is final, has a wake-up time or a lease, or is parked or paused with a reason and an owner.
+-- A choreographed one may wait for an event, until the time at which its silence is noticed.
 SELECT 'saga ' || s.reference, s.definition, s.state, s.hold
   FROM sagas_saga s
  WHERE s.finished_at IS NULL

@@ -1,5 +1,5 @@
--- I9: A final saga has no unfinished step, and a compensated one no step that is done without its undo. In a
--- choreography an app has one undo for all its steps.
+-- I9: A final saga has no unfinished step, and a compensated one no step that is done without its undo.
+-- In a choreography an app has one undo for all its steps.
 SELECT 'saga ' || s.reference, s.state, t.name, t.state
   FROM sagas_saga s JOIN sagas_step t ON t.saga_id = s.id
  WHERE s.finished_at IS NOT NULL

@@ -143,6 +143,7 @@ def _skip(case: Case, asked: Asked) -> Reply:
     case.lift_after(row)
     case.finish(row, SKIPPED, dict(asked.payload.get("result") or {}))
     if case.saga.state == COMPENSATING:
+        case.undo_after_all(row)
         case.release()
     else:
         case.advance()

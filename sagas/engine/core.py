@@ -308,6 +308,7 @@ class Case(OpenCase):
         match outcome:
             case Done():
                 self.finish(row, DONE, outcome.result)
+                self.undo_after_all(row)
             case Refused():
                 self.finish(row, DROPPED)
             case Waiting():
@@ -322,6 +323,12 @@ class Case(OpenCase):
             self.finish(row, GAVE_UP)
         else:
             row.wake_at = self._retry_at(row, outcome)
+
+    def undo_after_all(self, row: StepRow) -> None:
+        """A step turns out to be done on the way back: its undo, if a person has ended it by hand, comes again."""
+        undo = self.rows.get((row.position, UNDO))
+        if row.direction == DO and undo is not None and not undo.open:
+            self._undo_again(row)
 
     def _undo_again(self, row: StepRow) -> None:
         """A late answer tells that this step has, or may have, done something: its undo comes after all."""

@@ -75,8 +75,9 @@ class Part(Case):
             return
         self._note_cause(cause, code, "")
         if (place.position, UNDO) not in self.rows:
+            if after:
+                self.saga.context = {**self.saga.context, "awaits": sorted(after)}
             self._begin_undo(place, name)
-        self._wake_if_answered(self.rows[place.position, UNDO], after)
         self.release()
 
     def wish(self, reason: str) -> None:
@@ -87,14 +88,12 @@ class Part(Case):
         if self.saga.hold == PARKED:
             self.lift()
 
-    def answered(self, by: str, name: str, *, after: Collection[str]) -> None:
-        """Note that the app `by` holds nothing any more. Undo `name` goes when all of `after` have said so."""
+    def answered(self, by: str) -> None:
+        """Note that the app `by` holds nothing any more: the undo that waits for it may go. Safe to repeat."""
         known = self.saga.context.get("answered", [])
         if by not in known:
             self.saga.context = {**self.saga.context, "answered": [*known, by]}
-        place = self._undone_by(name)
-        if place is not None and (row := self.rows.get((place.position, UNDO))):
-            self._wake_if_answered(row, after)
+            self.release()
 
     def hear(self, heard: Iterable[Heard]) -> None:
         """Draw the picture after events of this saga, and remember them so that one can be delivered again."""
@@ -210,24 +209,29 @@ class Part(Case):
             row = self.touch(row)
             row.epoch, row.tries, row.wake_at = row.epoch + 1, 0, row.lease_until or self.now
 
-    def _wake_if_answered(self, row: StepRow, after: Collection[str]) -> None:
-        waits = row.open and row.wake_at is None and row.lease_until is None
-        if waits and row.position == 0 and set(after) <= set(self.saga.context.get("answered", ())):
-            self.touch(row).wake_at = self.now
-
     def release(self) -> None:
-        """Let every app's undo go whose own steps are settled; the first step's waits for answers instead."""
-        for undo in [r for r in self.rows.values() if r.direction == UNDO and r.open and r.position != 0]:
-            mine = [r for r in self.rows.values() if r.direction == DO and _app(r.name) == _app(undo.name)]
+        """Let every app's undo go whose own steps are settled; the first step's when all others have answered."""
+        for undo in [r for r in self.rows.values() if r.direction == UNDO and r.open]:
             held = undo.wake_at is None and undo.lease_until is None
-            if held and not any(r.open or r.state == GAVE_UP for r in mine):
+            if held and self._may_go(undo):
                 self.touch(undo).wake_at = self.now
         self._park_what_is_stuck()
+
+    def _may_go(self, undo: StepRow) -> bool:
+        if undo.position == 0:
+            return set(self.saga.context.get("awaits", ())) <= set(self.saga.context.get("answered", ()))
+        mine = [r for r in self.rows.values() if r.direction == DO and _app(r.name) == _app(undo.name)]
+        return not any(r.open or r.state == GAVE_UP for r in mine)
 
     def _park_what_is_stuck(self) -> None:
         stuck = [r for r in self.rows.values() if r.state == GAVE_UP]
         if stuck and not any(self._runs(row) for row in self.rows.values()):
             self.park("; ".join(f"{r.name}: {r.code or r.verdict}" for r in stuck))
+
+    def undo_after_all(self, row: StepRow) -> None:
+        undo = self.undo_for(row.name)
+        if row.direction == DO and undo is not None and not undo.open:
+            self._undo_again(row)
 
     def _undo_again(self, row: StepRow) -> None:
         """A late answer tells that an app has, or may have, done something: its undo comes after all."""

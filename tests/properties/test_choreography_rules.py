@@ -1,0 +1,132 @@
+"""Properties of a choreography: whatever is refused, lost, late, doubled or swapped, all is done or nothing is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sagas.engine.part import SILENCE
+from tests.properties.stage import EVERYTHING, READERS, Stage
+
+VERDICTS = ["done", "refused", "unavailable", "unknown_done", "unknown_not_done", "killed", "lost", "paused"]
+Act = tuple[str, int, str]
+
+ACTS = st.one_of(
+    st.tuples(st.just("run"), st.integers(0, 3), st.sampled_from([*VERDICTS, *["done"] * 6])),
+    st.tuples(st.just("deliver"), st.integers(1, 3), st.sampled_from(list(READERS))),
+    st.tuples(st.just("deliver"), st.integers(1, 3), st.sampled_from(list(READERS))),
+    st.tuples(st.just("again"), st.integers(1, 3), st.sampled_from(list(READERS))),
+    st.tuples(st.just("swap"), st.just(0), st.sampled_from(list(READERS))),
+    st.tuples(st.just("late"), st.integers(0, 3), st.just("")),
+    st.tuples(st.just("wait"), st.sampled_from([0, 5, 61, 1000]), st.just("")),
+    st.tuples(st.just("cancel"), st.just(0), st.just("")),
+    st.tuples(st.just("ask"), st.just(0), st.sampled_from(["retry", "pause", "resume"])),
+    st.tuples(st.just("round"), st.just(0), st.just("")),
+)
+HISTORIES = st.lists(ACTS, max_size=60)
+often = settings(max_examples=800, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def play(acts: list[Act]) -> Stage:
+    """Live through a history; at no moment is the saga silently stuck."""
+    stage = Stage()
+    for what, number, how in acts:
+        _act(stage, what, number, how)
+        assert not _silent(stage), (stage.saga, list(stage.rows.values()))
+    return stage
+
+
+def _act(stage: Stage, what: str, number: int, how: str) -> None:
+    due, late = stage.due(), stage.flights
+    match what:
+        case "run" if due:
+            stage.run(due[number % len(due)], how)
+        case "late" if late:
+            stage.wake(late[number % len(late)])
+        case "deliver" | "again":
+            stage.deliver(how, number, again=what == "again")
+        case "swap":
+            stage.swap(how)
+        case "wait":
+            stage.now += timedelta(seconds=number)
+        case "cancel":
+            stage.cancel()
+        case "ask":
+            stage.ask(how)
+        case "round":
+            stage.round()
+
+
+def _silent(stage: Stage) -> bool:
+    saga = stage.saga
+    if saga.state in ("completed", "compensated") or saga.hold in ("parked", "paused"):
+        return False
+    return saga.deadline_at is None
+
+
+@often
+@given(HISTORIES)
+def test_all_of_it_is_done_or_all_of_it_is_given_back(acts: list[Act]) -> None:
+    stage = play(acts)
+
+    stage.settle()
+
+    if stage.order == "confirmed":
+        assert (stage.saga.state, stage.live) == ("completed", EVERYTHING)
+    else:
+        assert stage.order in ("cancelled", "rejected")
+        assert (stage.saga.state, stage.live) == ("compensated", set())
+    assert stage.taken <= 1
+    assert stage.saga.hold == "none"
+
+
+@often
+@given(HISTORIES)
+def test_an_order_ends_only_when_everybody_has_given_back(acts: list[Act]) -> None:
+    stage = play([*acts, ("cancel", 0, "")])
+
+    for _ in range(100):
+        for reader in READERS:
+            stage.deliver(reader, 1)
+        for row in stage.due()[:1]:
+            stage.run(row, "done")
+        if stage.order in ("cancelled", "rejected") and not stage.flights:
+            assert not stage.live or stage.saga.state != "compensated"
+
+
+def test_a_choreography_that_goes_well_ends_with_everything_done() -> None:
+    stage = play([("round", 0, "")] * 12)
+
+    assert (stage.order, stage.saga.state, stage.saga.stage) == ("confirmed", "completed", 6)
+    assert [r.name.partition(".")[2] for r in sorted(stage.rows.values(), key=lambda r: r.position)] == [
+        "place_order", "authorize_payment", "reserve_stock", "book_shipment", "capture_payment", "confirm_order",
+    ]  # fmt: skip
+
+
+def test_a_saga_nobody_hears_of_any_more_is_parked_and_goes_on_once_it_is_heard() -> None:
+    stage = Stage()
+    stage.deliver("payments", 1)
+    stage.run(stage.due()[0], "done")
+    stage.now += SILENCE + timedelta(seconds=1)
+
+    part = stage._part()
+    part.pass_silence()
+    stage.take(part.change())
+
+    assert (stage.saga.hold, stage.saga.hold_reason) == ("parked", "silent: nothing followed its start")
+    stage.deliver("inventory", 10)
+    assert (stage.saga.hold, [r.name for r in stage.due()]) == ("none", ["inventory.reserve_stock"])
+
+
+def test_what_is_still_due_is_not_silent() -> None:
+    stage = Stage()
+    stage.deliver("payments", 1)
+    stage.now += SILENCE + timedelta(seconds=1)
+
+    part = stage._part()
+    part.pass_silence()
+    stage.take(part.change())
+
+    assert (stage.saga.hold, stage.saga.deadline_at) == ("none", stage.now + SILENCE)
