@@ -218,6 +218,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "OrderState": "orders.states.State",
+        "FulfilmentStyle": "orders.states.Fulfilment",
         "SagaState": "sagas.models.Saga.State",
         "SagaHold": "sagas.models.Saga.Hold",
         "SagaCause": "sagas.models.Saga.Cause",

@@ -16,11 +16,11 @@ from uuid import UUID
 from django.db import transaction
 
 from sagas import bell, log, redeliver
-from sagas.bus import get_subscription
+from sagas.bus import Subscription, get_subscription, subscriptions
 from sagas.contract import OperatorActed
 from sagas.engine.intents import ask
 from sagas.ids import operation_key, uuid7
-from sagas.models import Checkpoint, ParkedEvent, Pause
+from sagas.models import Checkpoint, ParkedEvent, Pause, Saga
 from sagas.steps import all_steps
 from sagas.verdicts import Refused
 
@@ -47,6 +47,18 @@ class NoSuchStep(Refused):
     """No step or provider of that name is known."""
 
     code = "sagas.no_such_step"
+
+
+class NoSuchReaction(Refused):
+    """No reaction of that name is known."""
+
+    code = "sagas.no_such_reaction"
+
+
+class NotChoreographed(Refused):
+    """The engine leads these sagas: they are retried or resumed, nobody waits for an event."""
+
+    code = "sagas.not_choreographed"
 
 
 def act(
@@ -156,6 +168,33 @@ def settle_parked(parked_ids: Sequence[int], *, how: str, actor: str, reason: st
         )
         _write(how, f"{len(found)} parked events", actor=actor, reason=reason, now=now)
     return len(found)
+
+
+def redrive(
+    saga_ids: Sequence[UUID], subscription: str, *, actor: str, reason: str, now: datetime
+) -> list[UUID]:
+    """Deliver what was heard of choreographed sagas again, to one reaction. Safe to repeat: it acts once.
+
+    The sagas it was delivered for. Raises Refused: no such reaction, or a saga that somebody leads.
+    """
+    _check(actor, reason)
+    sub = next((s for s in reactions() if s.name == subscription), None)
+    if sub is None:
+        raise NoSuchReaction(detail=subscription)
+    with transaction.atomic():
+        sagas = list(Saga.objects.filter(pk__in=saga_ids).order_by("id"))
+        if led := [saga.reference for saga in sagas if saga.style != Saga.Style.CHOREOGRAPHY]:
+            raise NotChoreographed(detail=", ".join(led[:5]))
+        redeliver.deliver_heard(sub, sagas, now=now)
+        events = [OperatorActed(saga_id=s.pk, act="redrive", target=sub.name, payload={}) for s in sagas]
+        appends = [log.Append(saga.pk, None, event) for saga, event in zip(sagas, events, strict=True)]
+        log.publish(appends, now=now, actor=actor, reason=reason)
+    return [saga.pk for saga in sagas]
+
+
+def reactions() -> list[Subscription]:
+    """The subscriptions that do something, by name: projections keep their own place."""
+    return [sub for sub in subscriptions() if sub.kind == "reaction"]
 
 
 def _check(actor: str, reason: str) -> None:

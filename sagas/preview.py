@@ -36,6 +36,8 @@ ANSWERS = {
     "in_flight": "refused: that step is in flight, its answer must come first",
     "asked": "asks the app that owns it to request the cancellation; each app then gives back its own part",
     "each_app_for_itself": "refused: in a choreography the event of the step is what the others go by",
+    "redriven": "hears again what was told of it; what it has begun already is not begun twice",
+    "led": "refused: the engine leads it, nobody waits for an event",
     "resolved": "ends here, and the system does nothing more; left to you",
     "unknown_definition": "refused: this code does not know its definition",
 }
@@ -79,12 +81,19 @@ def possible(saga: Saga, payloads: Mapping[str, Mapping[str, Any]], *, now: date
 
 
 def _one(kind: str, saga: Saga, steps: list[Any], now: datetime, payload: dict[str, Any]) -> Foreseen:
+    if kind == "redrive":
+        return _redrive(saga)
     found = plan(saga.definition, saga.version)
     if found is None:
         return Foreseen(saga, False, "unknown_definition")
     case = open_case(found, row_of(saga), steps, now=now, rng=Random(0))  # noqa: S311 - jitter of a rehearsal
     reply = rules.apply(case, rules.Asked(uuid7(), saga.pk, kind, "", "", payload))
     return Foreseen(saga, reply.state != rules.REFUSED, reply.answer, _steps(case.change(), reply))
+
+
+def _redrive(saga: Saga) -> Foreseen:
+    led = saga.style != Saga.Style.CHOREOGRAPHY
+    return Foreseen(saga, not led, "led" if led else "redriven")
 
 
 def _steps(change: Change, reply: rules.Reply) -> tuple[str, ...]:

@@ -1,14 +1,15 @@
-"""What a person does about poison: pass over it, or deliver it again once its cause is mended."""
+"""What a person does about events: pass over one, or have some delivered again once their cause is mended."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from sagas import feed, log
 from sagas.bus import Subscription, event_published, get_subscription
 from sagas.log import Recorded, Token
-from sagas.models import Checkpoint, ParkedEvent
+from sagas.models import Checkpoint, ParkedEvent, Saga
 
 
 def pass_over(sub: Subscription, checkpoint: Checkpoint) -> None:
@@ -30,3 +31,18 @@ def deliver_again(parked: Sequence[ParkedEvent], *, now: datetime) -> None:
             e for stream in sorted(streams) for e in streams[stream] if (e.stream, e.version) in wanted
         ]
         event_published.send(sender=get_subscription(name), events=events, now=now)
+
+
+def deliver_heard(sub: Subscription, sagas: Sequence[Saga], *, now: datetime) -> None:
+    """Send what was told of choreographed sagas to one reaction again, in the caller's transaction."""
+    streams = log.read_many({stream for saga in sagas for stream in _streams(saga)})
+    events = [e for stream in sorted(streams) for e in streams[stream] if e.type in sub.types]
+    if events:
+        event_published.send(sender=sub, events=sorted(events, key=lambda e: e.token), now=now)
+
+
+def _streams(saga: Saga) -> set[UUID]:
+    """The streams of a saga's subject, of what its steps made, and of every event that was heard."""
+    made = [value for name, value in saga.context.items() if name.endswith("_id") and value]
+    heard = [stream for _, stream, _ in saga.context.get("heard", [])]
+    return {saga.subject_id, saga.pk, *(UUID(str(value)) for value in (*made, *heard))}

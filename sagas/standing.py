@@ -115,6 +115,8 @@ def current(steps: Sequence[SagaStep]) -> list[SagaStep]:
 
 
 def _at_steps(saga: Saga, open_now: Sequence[SagaStep], pauses: Pauses) -> Standing:
+    if not open_now and saga.style == Saga.Style.CHOREOGRAPHY:
+        return Standing("somebody to go on from what was told last", saga.moved_at, "busy")
     if not open_now:
         return Standing("nothing that is due", saga.moved_at, "alarm")
     step = open_now[0]

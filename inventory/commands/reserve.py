@@ -11,7 +11,7 @@ from inventory import contract
 from inventory.commands.columns import COLUMN, packed
 from inventory.commands.shelf import Shelf, lock_everywhere
 from inventory.conf import hold_for
-from inventory.contract import StockNotNeeded, StockRefused, StockReserved
+from inventory.contract import StockRefused, StockReserved
 from inventory.models import Reservation
 from sagas.ids import uuid7
 from sagas.log import Append, publish
@@ -84,32 +84,28 @@ def reserve_stock(requests: Sequence[ReserveStock], *, now: datetime) -> list[An
     """Hold goods for many orders in a fixed number of statements. Safe to repeat: one hold per key.
 
     Orders are served in the order given; each gets everything or nothing. An order that needs no goods holds
-    nothing and is Done with `reservation_id` None. Publishes StockReserved, StockRefused and StockNotNeeded.
+    nothing and is Done with `reservation_id` None. Publishes StockReserved and StockRefused.
     """
     wanted = {(r.shop_id, sku) for r in requests for sku in r.wanted}
     shelf, locations = lock_everywhere(wanted)
     known: dict[UUID, Known] = {row[0]: row[1:] for row in rows(KNOWN, [[r.key for r in requests]])}
     taken: list[Taken] = []
-    others: list[StockRefused | StockNotNeeded] = []
+    refused: list[StockRefused] = []
     answers: list[Answer] = []
     for request in requests:
         if request.key in known:
             answers.append(_answer_for(*known[request.key]))
             continue
-        if not request.wanted:
-            answers.append(Done({"reservation_id": None, "location_id": None}))
-            others.append(StockNotNeeded(order_id=request.order_id, shop_id=request.shop_id))
-            continue
         takes = choose(request.wanted, locations.get(request.shop_id, []), shelf)
         if isinstance(takes, str):
             answers.append(OutOfStock(detail=takes))
-            others.append(_refusal(request, takes))
+            refused.append(_refusal(request, takes))
             continue
         for sku, location, quantity in takes:
             shelf[location, sku].shift(held=quantity)
         answers.append(_serve(request, takes, taken, known))
     shelf.save()
-    _store(taken, others, now=now)
+    _store(taken, refused, now=now)
     return answers
 
 
@@ -134,6 +130,8 @@ def choose(wanted: Mapping[str, int], locations: Sequence[UUID], shelf: Shelf) -
 
 
 def _serve(request: ReserveStock, takes: list[Take], taken: list[Taken], known: dict[UUID, Known]) -> Answer:
+    if not takes:
+        return Done({"reservation_id": None, "location_id": None})
     served = Taken(uuid7(), request, takes)
     taken.append(served)
     places = {str(location) for _, location, _ in takes}
@@ -155,7 +153,7 @@ def _refusal(request: ReserveStock, sku: str) -> StockRefused:
     return StockRefused(order_id=request.order_id, shop_id=request.shop_id, code=OutOfStock.code, sku=sku)
 
 
-def _store(taken: Sequence[Taken], others: Sequence[StockRefused | StockNotNeeded], *, now: datetime) -> None:
+def _store(taken: Sequence[Taken], refused: Sequence[StockRefused], *, now: datetime) -> None:
     expires_at = now + hold_for()
     if taken:
         columns = [
@@ -168,7 +166,7 @@ def _store(taken: Sequence[Taken], others: Sequence[StockRefused | StockNotNeede
             raise LostRace(detail="another worker reserved or released under the same key")
         _store_lines(taken)
     made = [Append(t.id, 1, _event(t, expires_at)) for t in taken]
-    publish([*made, *(Append(uuid7(), 1, event) for event in others)], now=now)
+    publish([*made, *(Append(uuid7(), 1, event) for event in refused)], now=now)
 
 
 def _store_lines(taken: Sequence[Taken]) -> None:

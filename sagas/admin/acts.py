@@ -74,6 +74,20 @@ class SkipForm(SagaForm):
         return {"step": self.cleaned_data["step"], "result": self.cleaned_data["result"]}
 
 
+class RedriveForm(SagaForm):
+    """Who is to hear it again."""
+
+    reaction = forms.ChoiceField(
+        label="Deliver to", help_text="The part that should have gone on and has not."
+    )
+    field_order = ("reaction", "reason")
+
+    def __init__(self, *args: Any, sagas: Sequence[Saga], **kwargs: Any) -> None:
+        super().__init__(*args, sagas=sagas, **kwargs)
+        choice: Any = self.fields["reaction"]
+        choice.choices = [(sub.name, sub.name) for sub in operate.reactions()]
+
+
 class ResolveForm(SagaForm):
     """How it has really ended."""
 
@@ -120,6 +134,10 @@ def _resolve(ids: Sequence[UUID], data: Mapping[str, Any], actor: str, now: date
     return operate.resolve(ids, as_state=data["as_state"], actor=actor, reason=data["reason"], now=now)
 
 
+def _redrive(ids: Sequence[UUID], data: Mapping[str, Any], actor: str, now: datetime) -> object:
+    return operate.redrive(ids, data["reaction"], actor=actor, reason=data["reason"], now=now)
+
+
 def _plain(command: Callable[..., object]) -> Run:
     def run(ids: Sequence[UUID], data: Mapping[str, Any], actor: str, now: datetime) -> object:
         return command(ids, actor=actor, reason=data["reason"], now=now)
@@ -153,6 +171,13 @@ ACTS = {
             "Pause",
             "It stands still until somebody resumes it. What is in flight comes to its end first.",
             _plain(operate.pause),
+        ),
+        Act(
+            "redrive",
+            "Deliver again",
+            "What was told of a choreographed saga is told once more to one app, which goes on if it had not.",
+            _redrive,
+            RedriveForm,
         ),
         Act(
             "turn_back",

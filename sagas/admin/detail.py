@@ -65,6 +65,7 @@ def story(saga: Saga, *, now: datetime) -> dict[str, Any]:
     buttons = list(_buttons(saga, steps, now))
     can_turn_back = any(button.possible for button in buttons if button.act.kind == "turn_back")
     streams = _streams(saga, lines)
+    led_by_nobody = saga.style == Saga.Style.CHOREOGRAPHY
     return {
         "title": saga.label or saga.reference,
         "saga": saga,
@@ -79,7 +80,9 @@ def story(saga: Saga, *, now: datetime) -> dict[str, Any]:
         "events": queries.event_lines(list(streams)),
         "streams": streams,
         "buttons": buttons,
-        "deadline": saga.deadline_at if can_turn_back else None,
+        "deadline": saga.deadline_at if can_turn_back and not led_by_nobody else None,
+        "patience": saga.deadline_at if led_by_nobody else None,
+        "led_by_nobody": led_by_nobody,
         "known": found is not None,
     }
 

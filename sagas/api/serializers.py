@@ -28,7 +28,7 @@ class SagaOut(serializers.ModelSerializer[Saga]):
     class Meta:
         model = Saga
         fields = (
-            "id", "definition", "version", "reference", "subject_id", "label", "amount_minor", "currency",
+            "id", "definition", "version", "style", "reference", "subject_id", "label", "amount_minor", "currency",
             "state", "hold", "hold_since", "cause", "cause_code", "cause_step", "deadline_at", "started_at",
             "moved_at", "finished_at",
         )  # fmt: skip

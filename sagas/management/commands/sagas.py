@@ -87,6 +87,11 @@ class Command(BaseCommand):
         sagas = [_saga(text) for text in options["sagas"]]
         self._tell(command([saga.pk for saga in sagas], **_who(options)), options)
 
+    def _redrive(self, options: dict[str, Any]) -> None:
+        ids = [_saga(text).pk for text in options["sagas"]]
+        count = len(operate.redrive(ids, options["to"], **_who(options)))
+        self.stdout.write(f"Delivered again to {options['to']}: {count} {'saga' if count == 1 else 'sagas'}.")
+
     def _skip(self, options: dict[str, Any]) -> None:
         saga, result = _saga(options["saga"]), _json_object(options["result"])
         self._tell(operate.skip_step(saga.pk, options["step"], result, **_who(options)), options)
@@ -182,6 +187,12 @@ def _add_acting(verbs: Any) -> None:
         parser = verbs.add_parser(verb, help=text)
         parser.add_argument("sagas", metavar="SAGA", nargs="+")
         _add_who(parser, wait=True)
+    redrive = verbs.add_parser(
+        "redrive", help="Tell one reaction again what was told of choreographed sagas."
+    )
+    redrive.add_argument("sagas", metavar="SAGA", nargs="+")
+    redrive.add_argument("--to", required=True, metavar="SUBSCRIPTION", help="As in payments.fulfilment.")
+    _add_who(redrive)
     skip = verbs.add_parser("skip", help="Take a stated result for one step and go on.")
     skip.add_argument("saga", metavar="SAGA")
     skip.add_argument("--step", required=True)
