@@ -51,15 +51,6 @@ class StockRefused(Event):
     sku: str
 
 
-@register_event("inventory.StockNotNeeded")
-@dataclass(frozen=True, kw_only=True)
-class StockNotNeeded(Event):
-    """The order has no goods: nothing is held for it, and nothing stands in its way."""
-
-    order_id: UUID
-    shop_id: UUID
-
-
 @register_event("inventory.StockReleased")
 @dataclass(frozen=True, kw_only=True)
 class StockReleased(Event):

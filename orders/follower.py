@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from inventory.contract import StockNotNeeded, StockRefused, StockReleased, StockReserved
+from inventory.contract import StockRefused, StockReleased, StockReserved
 from orders.contract import CancellationRequested, OrderCancelled, OrderConfirmed, OrderPlaced, OrderRejected
 from payments.contract import (
     CaptureFailed,
@@ -25,10 +25,10 @@ from sagas import choreography
 from sagas.bus import subscription
 from sagas.contract import UndoSettled
 from sagas.log import Recorded
-from shipping.contract import ShipmentBooked, ShipmentCancelled, ShipmentNotNeeded, ShipmentRefused
+from shipping.contract import ShipmentBooked, ShipmentCancelled, ShipmentRefused
 
 FOLLOWED = (
-    OrderPlaced, PaymentAuthorized, StockReserved, StockNotNeeded, ShipmentBooked, ShipmentNotNeeded,
+    OrderPlaced, PaymentAuthorized, StockReserved, ShipmentBooked,
     PaymentCaptured, OrderConfirmed,
     PaymentDeclined, StockRefused, ShipmentRefused, CaptureFailed, PaymentExpired, CancellationRequested,
     PaymentVoided, PaymentRefunded, StockReleased, ShipmentCancelled, UndoSettled, OrderRejected, OrderCancelled,

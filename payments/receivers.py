@@ -14,7 +14,7 @@ from sagas.bus import subscription
 from sagas.choreography import GiveBack, TakeOn
 from sagas.events import Event
 from sagas.log import Recorded
-from shipping.contract import ShipmentBooked, ShipmentNotNeeded, ShipmentRefused
+from shipping.contract import ShipmentBooked, ShipmentRefused
 
 
 @subscription("payments.credit_notes", of=(orders.CreditNoteImported,))
@@ -28,7 +28,7 @@ def on_credit_notes(*, events: Sequence[Recorded], now: datetime) -> None:
 @subscription(
     "payments.fulfilment",
     of=(
-        orders.OrderPlaced, ShipmentBooked, ShipmentNotNeeded,
+        orders.OrderPlaced, ShipmentBooked,
         StockRefused, ShipmentRefused, contract.CaptureFailed, contract.PaymentExpired,
         orders.CancellationRequested,
     ),
@@ -44,7 +44,7 @@ def part_of(event: Event) -> Iterable[TakeOn | GiveBack]:
     match event:
         case orders.OrderPlaced(order_id=order, fulfilment=orders.CHOREOGRAPHY):
             yield TakeOn(order, contract.AUTHORIZE_PAYMENT)
-        case ShipmentBooked(order_id=order) | ShipmentNotNeeded(order_id=order):
+        case ShipmentBooked(order_id=order):
             yield TakeOn(order, contract.CAPTURE_PAYMENT)
         case StockRefused() | ShipmentRefused() | contract.CaptureFailed() | contract.PaymentExpired():
             yield GiveBack(event.order_id, undo)

@@ -44,15 +44,6 @@ class ShipmentRefused(ShipmentEvent):
     code: str
 
 
-@register_event("shipping.ShipmentNotNeeded")
-@dataclass(frozen=True, kw_only=True)
-class ShipmentNotNeeded(Event):
-    """The order has no goods: nothing is sent, and nothing stands in its way."""
-
-    order_id: UUID
-    shop_id: UUID
-
-
 @register_event("shipping.ShipmentUnknown")
 @dataclass(frozen=True, kw_only=True)
 class ShipmentUnknown(ShipmentEvent):

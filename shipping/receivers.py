@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from inventory.contract import StockAllocated, StockNotNeeded, StockRefused, StockReserved, StockShort
+from inventory.contract import StockAllocated, StockRefused, StockReserved, StockShort
 from orders.contract import CancellationRequested, OrderConfirmed
 from payments.contract import CaptureFailed, PaymentDeclined, PaymentExpired
 from sagas import choreography
@@ -30,7 +30,7 @@ def on_clearance(*, events: Sequence[Recorded], now: datetime) -> None:
 @subscription(
     "shipping.fulfilment",
     of=(
-        StockReserved, StockNotNeeded,
+        StockReserved,
         PaymentDeclined, StockRefused, CaptureFailed, PaymentExpired, CancellationRequested,
     ),
 )  # fmt: skip
@@ -43,7 +43,7 @@ def part_of(event: Event) -> Iterable[TakeOn | GiveBack]:
     """What one event makes shipping do."""
     undo = contract.CANCEL_SHIPMENT
     match event:
-        case StockReserved(order_id=order) | StockNotNeeded(order_id=order):
+        case StockReserved(order_id=order):
             yield TakeOn(order, contract.BOOK_SHIPMENT)
         case PaymentDeclined() | StockRefused() | CaptureFailed() | PaymentExpired():
             yield GiveBack(event.order_id, undo)

@@ -16,7 +16,7 @@ from sagas.verdicts import Answer, Done, Refused, Unknown
 from shipping import contract
 from shipping.carriers.base import CarrierShipment
 from shipping.commands.parcels import LockedShipment, lock_by_order, save_all, uuids
-from shipping.contract import ShipmentBooked, ShipmentNotNeeded, ShipmentRefused, ShipmentUnknown
+from shipping.contract import ShipmentBooked, ShipmentRefused, ShipmentUnknown
 from shipping.models import Shipment
 
 State = Shipment.State
@@ -86,26 +86,20 @@ class Heard:
 
 
 def begin_bookings(requests: Sequence[BookParcel], *, now: datetime) -> list[Parcel | Answer]:
-    """Write down what is about to be asked. Safe to repeat. An order without goods is Done without one.
-
-    Publishes ShipmentNotNeeded for that.
-    """
+    """Write down what is about to be asked. Safe to repeat. An order without goods is Done without one."""
     found = lock_by_order(request.order_id for request in requests)
     new: dict[UUID, tuple[BookParcel, UUID]] = {}
     answers: list[Parcel | Answer] = []
-    unneeded: list[ShipmentNotNeeded] = []
     for request in requests:
         if shipment := found.get(request.order_id):
             answers.append(_begin_again(shipment, request))
         elif not request.goods:
             answers.append(Done({"shipment_id": None}))
-            unneeded.append(ShipmentNotNeeded(order_id=request.order_id, shop_id=request.shop_id))
         else:
             _, id_ = new.setdefault(request.order_id, (request, uuid7()))
             answers.append(Parcel(id_, request.reference, sum(request.goods.values()), (request.key,)))
     insert([(id_, request, State.LABEL_PENDING) for request, id_ in new.values()], now=now)
     save_all(found.values(), at=now)
-    publish([Append(uuid7(), 1, event) for event in unneeded], now=now)
     return answers
 
 

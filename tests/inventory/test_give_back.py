@@ -54,12 +54,13 @@ def test_two_releases_in_one_batch_free_them_once(held: Warehouse) -> None:
     assert held.story("order") == ["StockReserved", "StockReleased"]
 
 
-def test_a_release_without_a_reservation_is_done_and_says_nothing(warehouse: Warehouse) -> None:
+def test_a_release_without_a_reservation_is_answered_once_with_nothing(warehouse: Warehouse) -> None:
     answers = [warehouse.release("order"), warehouse.release("order")]
 
     assert answers == [Done(), Done()]
     assert warehouse.reservation("order").state == State.RELEASED
-    assert StoredEvent.objects.count() == 0
+    (told,) = StoredEvent.objects.all()
+    assert (told.type, told.data["lines"], told.data["whole"]) == ("inventory.StockReleased", [], True)
 
 
 def test_allocated_goods_are_released_too(held: Warehouse) -> None:

@@ -37,12 +37,12 @@ from shipping import contract as shipping
 from shipping.receivers import part_of as shipping_part
 from tests.properties.world import LEASE, START, Flight, allowed
 
-READERS = {
+READERS: dict[str, Any] = {
     "payments": payments_part,
     "inventory": inventory_part,
     "shipping": shipping_part,
     "orders": orders_part,
-    "follower": lambda event: [Hear(UUID(int=0), event.type, event.key, 1)],
+    "follower": lambda told: [Hear(UUID(int=0), told.type, told.key, 1)],
 }
 AUTHORIZE, CAPTURE, VOID = (
     payments.AUTHORIZE_PAYMENT, payments.CAPTURE_PAYMENT, payments.VOID_AUTHORIZATION,
@@ -109,7 +109,7 @@ class Stage:
         told = self.queues[reader][:count]
         if not again:
             del self.queues[reader][:count]
-        react: Any = READERS[reader]
+        react = READERS[reader]
         acts = [act for t in told for act in react(t if reader == "follower" else t.event)]
         if acts:
             part = self._part()
@@ -285,7 +285,8 @@ class Stage:
             self.tell(make)
 
     def _events(self) -> dict[tuple[str, str], Event]:
-        who, money = self._who(), {"payment_id": self.order_id, "amount_minor": 100, "currency": "EUR"}
+        who = self._who()
+        money: dict[str, Any] = {"payment_id": self.order_id, "amount_minor": 100, "currency": "EUR"}
         paid, parcel = {**who, **money}, {**who, "shipment_id": self.order_id}
         lines: dict[str, Any] = {"lines": []}
         held = {**who, "reservation_id": self.order_id, **lines}
@@ -305,7 +306,7 @@ class Stage:
             (orders.CANCEL_ORDER, "done"): orders.OrderRejected(**who, code="no"),
         }
 
-    def _who(self) -> dict[str, UUID]:
+    def _who(self) -> dict[str, Any]:
         return {"order_id": self.order_id, "shop_id": self.shop_id}
 
     def _placed(self) -> Event:
