@@ -1,7 +1,8 @@
-"""The follower of choreographed orders: it draws their sagas from the events, and decides nothing.
+"""The follower of choreographed orders: it notes with each saga what was told of it, and decides nothing.
 
-So staff see a choreographed order exactly as an orchestrated one: how far it has come, what it waits for, how it
-ended. What was heard is kept with the saga, so that a person can have it delivered again to one reader.
+An app writes its step's row in the commit of its fact, so staff see a choreographed order exactly as an
+orchestrated one. What no app can see is silence: that an event was told and nobody went on. The follower keeps
+what was told beside the rows, so that silence is noticed, and one reader can be told again.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ FOLLOWED = (
 
 @subscription("orders.follower", of=FOLLOWED)
 def follow(*, events: Sequence[Recorded], now: datetime) -> None:
-    """Note what was heard of each order, and draw its saga anew."""
+    """Note what was told of each order."""
     choreography.act([choreography.Hear.of(_order_of(r), r) for r in events], now=now)
 
 

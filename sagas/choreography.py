@@ -58,7 +58,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Hear:
-    """Something was heard about a subject: the picture of its saga is drawn anew."""
+    """Something was told about a subject: it is kept with its saga."""
 
     subject_id: UUID
     type: str

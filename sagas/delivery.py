@@ -14,6 +14,7 @@ from django.db import OperationalError, transaction
 
 from sagas import bell, feed, metrics, turns
 from sagas.bus import Subscription, event_published, get_subscription
+from sagas.crash import crash_point
 from sagas.log import Recorded, Token
 from sagas.sql import execute, rows
 from sagas.verdicts import ConcurrencyConflict, Unavailable
@@ -152,6 +153,10 @@ def _deliver_batch(
         after = _next(at, page)
         if after != at:
             execute(MOVE, [after.era, after.xid, after.position, now, sub.name, shard])
+        if ready:
+            crash_point(f"{sub.name}.before_commit")
+    if ready:
+        crash_point(f"{sub.name}.after_commit")
     metrics.DELIVERED.labels(sub.name).inc(len(ready))
     return Batch(len(page.events), after, len(page.events) == limit)
 

@@ -3,7 +3,7 @@
 An app takes a step on because an event told it to, and gives back what it did because another event did. So
 every question is asked of one app's rows only: is it giving back, is it done? The undo row of an app is its
 tombstone for that saga: nothing of that app begins after it. What the saga as a whole has come to is read off
-the rows (`picture`); it decides nothing.
+the rows whenever they change; it decides nothing.
 """
 
 from __future__ import annotations
@@ -96,14 +96,13 @@ class Part(Case):
             self.release()
 
     def hear(self, heard: Iterable[Heard]) -> None:
-        """Draw the picture after events of this saga, and remember them so that one can be delivered again."""
+        """Remember events of this saga, so that they can be delivered again and silence can be told from waiting."""
         known = [tuple(item) for item in self.saga.context.get("heard", [])]
         new = [item for item in heard if item not in known]
         if new:
             kept = [list(item) for item in (*known, *new)][-MOST_HEARD:]
             self.saga.context = {**self.saga.context, "heard": kept}
             self._lift_silence()
-        self._draw()
 
     def pass_silence(self) -> None:
         """The time for something to happen is over: call a person, unless something is still due."""
@@ -131,7 +130,7 @@ class Part(Case):
         self.begin()
 
     def _draw(self) -> None:
-        """What the saga has come to, as its rows tell."""
+        """Draw what the saga has come to, as its rows tell."""
         done = [self._is_done(place) for place in self.plan.places]
         self.saga.stage = next((n for n, is_done in enumerate(done) if not is_done), len(done))
         if self.saga.state in FINAL:
@@ -248,7 +247,8 @@ class Part(Case):
     # --- time ------------------------------------------------------------------------------------------------
 
     def change(self) -> Change:
-        """Everything that was decided, with the time until which something has to be heard."""
+        """Everything that was decided, with the picture of it and the time until which something has to be heard."""
+        self._draw()
         quiet = self.saga.state in FINAL or self.saga.hold == PARKED
         if quiet:
             self.saga.deadline_at = None
