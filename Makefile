@@ -11,7 +11,7 @@ WAYBILL_PORT = 8000
 TESTS =
 WORKERS = 2
 
-.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi chaos e2e lock services-check
+.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi events chaos e2e lock services-check
 
 help: ## Show this list
 	@echo "Waybill: every order through payment, inventory and shipping, or everything given back."
@@ -39,7 +39,7 @@ reset: setup ## Stop it and delete its data
 test: dev ## Run the tests on a PostgreSQL and Valkey of their own (TESTS=path, WORKERS=n)
 	@$(python) -m pytest -n $(WORKERS) -q $(TESTS)
 
-verify: format lint types contracts migrations openapi test ## The whole gate
+verify: format lint types contracts migrations openapi events test ## The whole gate
 
 format: dev
 	@$(python) -m ruff format --check .
@@ -59,6 +59,9 @@ migrations: dev
 
 openapi: dev
 	@sh scripts/openapi.sh --check
+
+events: dev ## Is docs/events what the contracts say, and can every version ever written be read?
+	@$(manage) event_catalogue --check
 
 chaos: dev ## The longer runs that kill workers, broker and database
 	@$(python) -m pytest -q -m chaos $(TESTS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
 from sagas.events import Event, register_event
@@ -28,6 +28,25 @@ BAD_KIND = "inventory.bad_kind"
 UNKNOWN_LOCATION = "inventory.unknown_location"
 
 
+class PlacedPieces(TypedDict):
+    """Pieces of one SKU at one location."""
+
+    sku: str
+    quantity: int
+    location_id: UUID
+
+
+class MovedPieces(TypedDict):
+    """One movement. `quantity` is what the count changed by; `asked`, what it was to change by."""
+
+    key: UUID
+    sku: str
+    kind: str
+    quantity: int
+    asked: int
+    reason: str
+
+
 @register_event("inventory.StockReserved")
 @dataclass(frozen=True, kw_only=True)
 class StockReserved(Event):
@@ -37,7 +56,7 @@ class StockReserved(Event):
     order_id: UUID
     shop_id: UUID
     expires_at: datetime
-    lines: list[dict[str, Any]]
+    lines: list[Annotated[dict[str, Any], PlacedPieces]]
 
 
 @register_event("inventory.StockRefused")
@@ -61,7 +80,7 @@ class StockReleased(Event):
     shop_id: UUID
     reason: str
     whole: bool
-    lines: list[dict[str, Any]]
+    lines: list[Annotated[dict[str, Any], PlacedPieces]]
 
 
 @register_event("inventory.StockAllocated")
@@ -96,7 +115,7 @@ class StockConsumed(Event):
     shop_id: UUID
     shipment_id: UUID
     whole: bool
-    lines: list[dict[str, Any]]
+    lines: list[Annotated[dict[str, Any], PlacedPieces]]
 
 
 @register_event("inventory.StockMoved")
@@ -107,7 +126,7 @@ class StockMoved(Event):
     batch_id: UUID
     shop_id: UUID
     location_id: UUID
-    items: list[dict[str, Any]]
+    items: list[Annotated[dict[str, Any], MovedPieces]]
 
 
 @register_event("inventory.GoodsRestocked")
@@ -119,4 +138,4 @@ class GoodsRestocked(Event):
     order_id: UUID | None
     shop_id: UUID
     location_id: UUID
-    items: list[dict[str, Any]]
+    items: list[Annotated[dict[str, Any], MovedPieces]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
 from sagas.events import Event, register_event, upcaster
@@ -34,6 +34,54 @@ CHOREOGRAPHY = "choreography"
 #: Kinds of a line: goods are reserved and shipped, a voucher is sold with nothing to ship.
 GOODS = "goods"
 VOUCHER = "voucher"
+
+
+class PlacedLine(TypedDict):
+    """A line as it was ordered."""
+
+    position: int
+    sku: str
+    name: str
+    kind: str
+    quantity: int
+    unit_price_minor: int
+    tax_minor: int
+    discount_minor: int
+    total_minor: int
+
+
+class Charge(TypedDict):
+    """Money on the order beside its lines."""
+
+    kind: str
+    amount_minor: int
+
+
+class GivenBack(TypedDict):
+    """Pieces of one line that were cancelled or returned."""
+
+    position: int
+    sku: str
+    quantity: int
+
+
+class Pieces(TypedDict):
+    """Pieces of one SKU."""
+
+    sku: str
+    quantity: int
+
+
+class AdjustedPieces(Pieces):
+    """Pieces found or written off."""
+
+    reason: str
+
+
+class CreditedPieces(Pieces):
+    """Pieces of a credit note, and what they are worth."""
+
+    amount_minor: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +113,8 @@ class OrderPlaced(OrderEvent):
     country: str
     payment_method: str
     placed_at: datetime
-    lines: tuple[dict[str, Any], ...]
-    charges: tuple[dict[str, Any], ...] = ()
+    lines: tuple[Annotated[dict[str, Any], PlacedLine], ...]
+    charges: tuple[Annotated[dict[str, Any], Charge], ...] = ()
     fulfilment: str = ORCHESTRATION
 
 
@@ -131,7 +179,7 @@ class OrderCancelled(OrderEvent):
 class OrderLinesCancelled(OrderEvent):
     """Some pieces will not be shipped. A line is {position, sku, quantity}; `amount_minor` is credited."""
 
-    lines: tuple[dict[str, Any], ...]
+    lines: tuple[Annotated[dict[str, Any], GivenBack], ...]
     amount_minor: int
 
 
@@ -160,7 +208,7 @@ class ReturnOpened(OrderEvent):
 class GoodsReturned(OrderEvent):
     """Pieces came back and were accepted. A line is {position, sku, quantity}; the return's lock is gone."""
 
-    lines: tuple[dict[str, Any], ...]
+    lines: tuple[Annotated[dict[str, Any], GivenBack], ...]
     amount_minor: int
 
 
@@ -188,7 +236,7 @@ class OpeningStockImported(Event):
     shop_id: UUID
     batch: str
     location: str
-    items: tuple[dict[str, Any], ...]
+    items: tuple[Annotated[dict[str, Any], Pieces], ...]
 
 
 @register_event("orders.StockAdjustmentImported")
@@ -199,7 +247,7 @@ class StockAdjustmentImported(Event):
     shop_id: UUID
     reference: str
     location: str
-    items: tuple[dict[str, Any], ...]
+    items: tuple[Annotated[dict[str, Any], AdjustedPieces], ...]
 
 
 @register_event("orders.CreditNoteImported")
@@ -217,7 +265,7 @@ class CreditNoteImported(Event):
     kind: str
     currency: str
     amount_minor: int
-    lines: tuple[dict[str, Any], ...]
+    lines: tuple[Annotated[dict[str, Any], CreditedPieces], ...]
 
 
 @register_event("orders.CreditNoteApplied")

@@ -70,6 +70,11 @@ def event_classes() -> dict[str, type[Event]]:
     return dict(_classes)
 
 
+def upcaster_versions(name: str) -> set[int]:
+    """The versions of an event that have a way up to the next one."""
+    return {version for event, version in _upcasters if event == name}
+
+
 def load(name: str, schema_version: int, data: dict[str, Any]) -> Event:
     """Rebuild a stored event of any version ever written."""
     cls = _classes[name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
 from sagas.events import Event, register_event
@@ -16,6 +16,13 @@ ALREADY_CANCELLED = "shipping.already_cancelled"
 ALREADY_HANDED_OVER = "shipping.already_handed_over"
 NO_SUCH_SHIPMENT = "shipping.no_such_shipment"
 CANCELLED = "shipping.cancelled"
+
+
+class PackedPieces(TypedDict):
+    """Pieces of one SKU in a parcel."""
+
+    sku: str
+    quantity: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +40,7 @@ class ShipmentBooked(ShipmentEvent):
     """The carrier has sold us a label. `lines`: sku, quantity."""
 
     tracking: str
-    lines: list[dict[str, Any]]
+    lines: list[Annotated[dict[str, Any], PackedPieces]]
 
 
 @register_event("shipping.ShipmentRefused")
@@ -65,7 +72,7 @@ class ShipmentCancelled(ShipmentEvent):
 class ShipmentWithdrawn(ShipmentEvent):
     """Part of the parcel will not be sent. `lines` is what was taken out; the label stays."""
 
-    lines: list[dict[str, Any]]
+    lines: list[Annotated[dict[str, Any], PackedPieces]]
 
 
 @register_event("shipping.ShipmentHandedOver")
@@ -73,7 +80,7 @@ class ShipmentWithdrawn(ShipmentEvent):
 class ShipmentHandedOver(ShipmentEvent):
     """The carrier has the parcel. `lines` is what is in it: sku, quantity."""
 
-    lines: list[dict[str, Any]]
+    lines: list[Annotated[dict[str, Any], PackedPieces]]
 
 
 @register_event("shipping.ShipmentDelivered")

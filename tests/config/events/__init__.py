@@ -1,0 +1,1 @@
+"""Tests of the event catalogue: schemas, compatibility and golden files."""
