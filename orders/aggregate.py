@@ -35,6 +35,10 @@ class AlreadyHandedOver(Refused):
     code = "orders.already_handed_over"
 
 
+class BrokenStream(ValueError):
+    """Events that are no stream: one is missing, comes twice, or is another order's. Nothing is rebuilt."""
+
+
 @dataclass(slots=True)
 class Order:
     """One order, built by `place`, `from_events` or from its row. All but the last two fields are columns."""
@@ -84,18 +88,31 @@ class Order:
         return order
 
     @classmethod
-    def from_events(cls, recorded: Iterable[Recorded]) -> Self:
-        """Replay a stream, or its beginning. Raises ValueError if it does not begin with OrderPlaced."""
-        order: Self | None = None
+    def from_events(cls, recorded: Iterable[Recorded], *, base: Self | None = None) -> Self:
+        """Replay a stream, or its beginning; with a `base`, what came after it. The base is used up.
+
+        Raises BrokenStream unless the events follow one another, from OrderPlaced on.
+        """
+        order = base
         for item in recorded:
-            if order is None:
-                if not isinstance(item.event, contract.OrderPlaced):
-                    raise ValueError("An order's stream begins with OrderPlaced.")
-                order = cls(id=item.event.order_id, shop_id=item.event.shop_id)
-            order.apply(item.event, at=item.at)
+            order = cls._begun(item) if order is None else order
+            order._follow(item)
         if order is None:
-            raise ValueError("There is no such order.")
+            raise BrokenStream("There is no such order.")
         return order
+
+    @classmethod
+    def _begun(cls, first: Recorded) -> Self:
+        if not isinstance(first.event, contract.OrderPlaced):
+            raise BrokenStream(f"Stream {first.stream}: an order's stream begins with OrderPlaced.")
+        return cls(id=first.event.order_id, shop_id=first.event.shop_id)
+
+    def _follow(self, item: Recorded) -> None:
+        if (item.stream, item.version) != (self.id, self.version + 1):
+            raise BrokenStream(
+                f"Stream {item.stream}: version {item.version} where {self.version + 1} of {self.id} was due."
+            )
+        self.apply(item.event, at=item.at)
 
     def apply(self, event: Event, *, at: datetime) -> None:
         """Take one fact over. Never refuses: it has happened."""

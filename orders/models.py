@@ -13,7 +13,17 @@ from orders.giving_back.models import CreditNote
 from orders.imports.models import ImportedDocument, ImportFile
 from sagas.ids import uuid7
 
-__all__ = ["ApiToken", "CreditNote", "ImportFile", "ImportedDocument", "Order", "OrderLine", "Parcel", "Shop"]
+__all__ = [
+    "ApiToken",
+    "CreditNote",
+    "ImportFile",
+    "ImportedDocument",
+    "Order",
+    "OrderLine",
+    "OrderSnapshot",
+    "Parcel",
+    "Shop",
+]
 
 
 class Shop(models.Model):
@@ -134,6 +144,26 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return self.external_reference
+
+
+class OrderSnapshot(models.Model):
+    """A long order as its stream had left it at `version`. A shortcut of replays; never read for the present.
+
+    `shape` tells what code can make sense of `data`: see `orders.snapshots`.
+    """
+
+    pk = models.CompositePrimaryKey("order_id", "version")
+    order_id = models.UUIDField()
+    version = models.IntegerField()
+    shape = models.CharField(max_length=16)
+    data = models.JSONField()
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "orders_snapshot"
+
+    def __str__(self) -> str:
+        return f"order {self.order_id} at version {self.version}"
 
 
 class Parcel(models.Model):

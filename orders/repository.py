@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from orders import snapshots
 from orders.aggregate import Order
 from orders.contract import OrderPlaced
 from orders.lines import Line
@@ -125,8 +126,7 @@ def load(order_ids: Iterable[UUID], *, with_lines: bool = False) -> dict[UUID, O
     wanted = sorted(set(order_ids))
     orders = {row[0]: _from_row(row) for row in rows(LOCK, [wanted])}
     if with_lines:
-        for order_id, *values in rows(LINES, [wanted]):
-            orders[order_id].lines[values[0]] = Line(*values)
+        _add_lines(orders)
     return orders
 
 
@@ -141,7 +141,8 @@ def save(
     """Store what the loaded orders have decided: rows, lines and events, in the caller's transaction.
 
     `now` must be the time the decisions were made with; `correlations` are by order id. Orders without
-    changes cost nothing. Raises ConcurrencyConflict if an order moved since it was loaded.
+    changes cost nothing, and one whose stream has become long leaves a snapshot. Raises ConcurrencyConflict
+    if an order moved since it was loaded.
     """
     changed = [order for order in orders if order.changes]
     if not changed:
@@ -151,8 +152,20 @@ def save(
     _save_lines(changed)
     events = [a for order in changed for a in _appends(order, (correlations or {}).get(order.id, ""))]
     publish(events, now=now, actor=actor, reason=reason)
+    _keep_snapshots([order for order in changed if snapshots.due(order)], now=now)
     for order in changed:
         order.changes.clear()
+
+
+def _add_lines(orders: Mapping[UUID, Order]) -> None:
+    for order_id, *values in rows(LINES, [sorted(orders)]):
+        orders[order_id].lines[values[0]] = Line(*values)
+
+
+def _keep_snapshots(orders: Sequence[Order], *, now: datetime) -> None:
+    if orders:
+        _add_lines({order.id: order for order in orders if not order.lines})
+        snapshots.store(orders, now=now)
 
 
 def _appends(order: Order, correlation_id: str) -> list[Append]:

@@ -37,7 +37,11 @@ SELECT stream, max(version) FROM sagas_event WHERE stream = ANY(%s::uuid[]) GROU
 
 COLUMNS = "era, xid, position, stream, version, type, schema_version, data, metadata, at"
 
-READ = f"SELECT {COLUMNS} FROM sagas_event WHERE stream = %s AND version > %s ORDER BY version"
+NEWEST = 2**31 - 1
+
+READ = f"""
+SELECT {COLUMNS} FROM sagas_event WHERE stream = %s AND version > %s AND version <= %s ORDER BY version LIMIT %s
+"""
 READ_MANY = f"SELECT {COLUMNS} FROM sagas_event WHERE stream = ANY(%s::uuid[]) ORDER BY stream, version"
 FIRST = "SELECT stream, data FROM sagas_event WHERE stream = ANY(%s::uuid[]) AND version = 1"
 
@@ -138,9 +142,9 @@ def append(appends: Sequence[Append], *, now: datetime, metadata: dict[str, Any]
         raise ConcurrencyConflict("A stream already has this version.") from error
 
 
-def read(stream: UUID, after: int = 0) -> list[Recorded]:
-    """One stream in version order, after version `after`."""
-    return [recorded(row) for row in rows(READ, [stream, after])]
+def read(stream: UUID, after: int = 0, *, upto: int = NEWEST, limit: int | None = None) -> list[Recorded]:
+    """One stream in version order, after version `after` and not beyond `upto`; at most `limit` events."""
+    return [recorded(row) for row in rows(READ, [stream, after, min(upto, NEWEST), limit])]
 
 
 def read_many(streams: Iterable[UUID]) -> dict[UUID, list[Recorded]]:
