@@ -68,7 +68,7 @@ class HistoryPage:
 
 def at_version(order_id: UUID, version: int) -> OrderThen | None:
     """The order as it stood at a version; None if it has not come so far, or does not exist."""
-    newest, _ = _bounds(order_id, None)
+    newest = newest_version(order_id)
     return _then(order_id, version, newest) if 1 <= version <= newest else None
 
 
@@ -97,6 +97,11 @@ def events_of(order_id: UUID, *, after: int = 0, limit: int = 50) -> HistoryPage
     found = log.read(order_id, after, limit=size + 1)
     page = found[:size]
     return HistoryPage(page, page[-1].version if len(found) > size else None)
+
+
+def newest_version(order_id: UUID) -> int:
+    """How many events an order has; 0 if there is no such order."""
+    return _bounds(order_id, None)[0]
 
 
 def exists(order_id: UUID, *, shop_id: UUID) -> bool:

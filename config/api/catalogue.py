@@ -26,6 +26,14 @@ CATALOGUE: dict[str, Entry] = {
     "api.cursor_invalid": Entry(
         400, "The cursor is not one of ours", "Use next_cursor of an earlier page as it is."
     ),
+    "api.as_of_invalid": Entry(
+        400,
+        "as_of is neither a version nor a moment",
+        "A version, as in 3, or a time with its offset (RFC 3339).",
+    ),
+    "api.if_match_invalid": Entry(
+        400, "If-Match is malformed", "Send the ETag of an earlier answer as it is, between its quotes."
+    ),
     "api.idempotency_key_missing": Entry(
         400,
         "The Idempotency-Key is missing",
@@ -41,10 +49,18 @@ CATALOGUE: dict[str, Entry] = {
     "api.forbidden": Entry(403, "Not allowed", "This token may not do that."),
     "api.not_found": Entry(404, "Not found", "It does not exist, or it belongs to another shop."),
     "orders.not_found": Entry(404, "No such order", "It does not exist, or it belongs to another shop."),
+    "orders.not_placed_yet": Entry(
+        404,
+        "The order did not exist then",
+        "`as_of` is before its first event. Ask for a later version or moment.",
+    ),
+    "orders.no_such_version": Entry(
+        404, "The order has not come so far", "`newest` is the version it stands at."
+    ),
     "api.method_not_allowed": Entry(
         405, "Method not allowed", "See the description for what an address takes."
     ),
-    "api.conflict": Entry(409, "Changed at the same moment", _SAME_KEY),
+    "concurrency_conflict": Entry(409, "Changed at the same moment", _SAME_KEY),
     "api.request_in_progress": Entry(409, "A twin of this request is at work", _SAME_KEY),
     "orders.duplicate_reference": Entry(
         409,
@@ -61,6 +77,11 @@ CATALOGUE: dict[str, Entry] = {
         409, "The goods are on their way", "Too late to cancel: once they arrive they can be returned."
     ),
     "illegal_move": Entry(409, "Not possible in this state", "Look at the order's state."),
+    "orders.version_moved": Entry(
+        412,
+        "The order has changed since",
+        "`version` and `state` are those of now, and nothing was done. Look at it, then ask again with its ETag.",
+    ),
     "api.body_too_large": Entry(413, "The body is too large", "Split the request."),
     "api.media_type_unsupported": Entry(
         415, "Unsupported media type", "application/json; for stock movements application/x-ndjson."

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from config.api import documents
-from orders.commands import OrderNotFound
+from orders.commands import OrderNotFound, VersionMoved
 from orders.totals import InvalidOrder
 from sagas.verdicts import ConcurrencyConflict, Refused, Unavailable
 from sagas.web.problems import Problem
@@ -47,7 +47,7 @@ OF_THE_SYSTEM: tuple[tuple[tuple[type[Exception], ...], int, str, str, int | Non
     ((PermissionDenied,), 403, "api.forbidden", "", None),
     ((RequestDataTooBig,), 413, "api.body_too_large", "", None),
     ((UnreadablePostError,), 400, "api.malformed_json", "The body broke off.", None),
-    ((ConcurrencyConflict,), 409, "api.conflict", "Somebody else changed it at the same moment.", 1),
+    ((ConcurrencyConflict,), 409, "concurrency_conflict", "Somebody else changed it at the same moment.", 1),
     ((OperationalError, InterfaceError), 503, "api.unavailable", "Nothing was done.", RETRY_SECONDS),
     ((DataError,), 422, "api.invalid", "A value is outside of what can be stored.", None),
 )
@@ -72,6 +72,8 @@ def as_problem(error: Exception) -> Problem:
             return error
         case exceptions.APIException():
             return _of_the_framework(error)
+        case VersionMoved():
+            return Problem(412, error.code, error.detail, version=error.version, state=error.state)
         case Refused():
             return Problem(_status_of(error), error.code, error.detail)
         case Unavailable():

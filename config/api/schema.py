@@ -96,6 +96,8 @@ def _statuses(path: str, operation: dict[str, Any]) -> dict[str, str]:
     found = dict(ALWAYS)
     found |= WITH_ID if "{" in path else {}
     found |= WITH_BODY if "requestBody" in operation else {}
+    names = {p["name"] for p in operation.get("parameters", ())}
+    found |= {"412": "Not at the version that was seen"} if "If-Match" in names else {}
     takes = "requestBody" in operation or any(p["in"] == "query" for p in operation.get("parameters", ()))
     return found | ({"422": "Not as described"} if takes else {})
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
+from orders.api.history import OrderEvents
 from orders.api.views import OrderCancel, OrderDetail, Orders
 
 urlpatterns = [
     path("orders", Orders.as_view(), name="api-orders"),
     path("orders/<uuid:order_id>", OrderDetail.as_view(), name="api-order"),
+    path("orders/<uuid:order_id>/events", OrderEvents.as_view(), name="api-order-events"),
     path("orders/<uuid:order_id>/cancel", OrderCancel.as_view(), name="api-order-cancel"),
 ]

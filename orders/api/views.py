@@ -11,10 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orders import commands, queries
+from orders.api import history
 from orders.api.serializers import (
     CancelIn,
     CancelTakenOut,
-    OrderDetailOut,
     OrderIn,
     OrderLineOut,
     OrderOut,
@@ -22,6 +22,7 @@ from orders.api.serializers import (
     OrderQuery,
     OrderTakenOut,
 )
+from sagas.web.conditions import IF_MATCH, versions_matched
 from sagas.web.once import once
 from sagas.web.pages import cursor_after, id_in, page
 from sagas.web.problems import Problem, not_found
@@ -81,9 +82,14 @@ class Orders(ApiView):
 class OrderDetail(ApiView):
     """One order of the shop."""
 
-    @extend_schema(operation_id="get_order", tags=["orders"], responses=OrderDetailOut, summary="An order")
+    @extend_schema(
+        operation_id="get_order", tags=["orders"], parameters=[history.AS_OF], responses=history.OrderAtOut,
+        summary="An order, now or as it stood",
+    )  # fmt: skip
     def get(self, request: Request, order_id: UUID) -> Response:
         """The order with its lines. With If-None-Match, 304 while it has not changed."""
+        if "as_of" in request.query_params:
+            return history.order_as_of(request, order_id, shop_id=self.shop_id)
         order = queries.get_order(order_id, shop_id=self.shop_id)
         if order is None:
             raise not_found()
@@ -103,10 +109,14 @@ class OrderCancel(ApiView):
 
     @extend_schema(
         operation_id="cancel_order", tags=["orders"], request=CancelIn, summary="Cancel an order",
+        parameters=[IF_MATCH],
         responses={202: OpenApiResponse(CancelTakenOut, "Taken; what was done is being given back.")},
     )  # fmt: skip
     def post(self, request: Request, order_id: UUID) -> Response:
-        """Ask to cancel a whole order. Never refused for being early; too late once it was handed over."""
+        """Ask to cancel a whole order. Never refused for being early; too late once it was handed over.
+
+        With If-Match only if it still stands as the client has seen it.
+        """
         return once(request, lambda: self._cancel(request, order_id))
 
     def _cancel(self, request: Request, order_id: UUID) -> Response:
@@ -119,6 +129,7 @@ class OrderCancel(ApiView):
             reason=sent.validated_data["reason"],
             now=self.now(),
             correlation_id=self.correlation_id,
+            seen=versions_matched(request),
         )
         saga_id = str(answer.saga_id) if answer.saga_id else None
         body = {"id": str(order_id), "state": str(answer.state), "saga_id": saga_id}

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from orders.commands.attention import call_attention, clear_attention
-from orders.commands.cancel import CancelAnswer, OrderNotFound, begin_late_cancellations, cancel_order
+from orders.commands.cancel import (
+    CancelAnswer,
+    OrderNotFound,
+    VersionMoved,
+    begin_late_cancellations,
+    cancel_order,
+)
 from orders.commands.fulfil import accept_orders, confirm_orders, give_back_orders
 from orders.commands.parcels import ParcelNews, flag_orders, note_parcels
 from orders.commands.place import Placed, place_order, place_orders
@@ -14,6 +20,7 @@ __all__ = [
     "OrderNotFound",
     "ParcelNews",
     "Placed",
+    "VersionMoved",
     "accept_orders",
     "begin_late_cancellations",
     "call_attention",

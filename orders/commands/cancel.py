@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -33,6 +33,16 @@ class AlreadyRejected(Refused):
     code = "orders.already_rejected"
 
 
+class VersionMoved(Refused):
+    """The order is not at a version the caller has seen. It says where it stands; nothing was done. HTTP 412."""
+
+    code = "orders.version_moved"
+
+    def __init__(self, order: Order) -> None:
+        super().__init__(detail=f"{order.external_reference} is {order.state} at version {order.version}")
+        self.version, self.state = order.version, order.state.value
+
+
 @dataclass(frozen=True, slots=True)
 class CancelAnswer:
     """The request is taken. `state` is where the order stands now; `saga_id` gives back what there is."""
@@ -50,17 +60,20 @@ def cancel_order(
     now: datetime,
     shop_id: UUID | None = None,
     correlation_id: str = "",
+    seen: Collection[int] | None = None,
 ) -> CancelAnswer:
     """Ask to cancel a whole order. Never refused for being early; safe to repeat.
 
     Waits at most for the order's row, never for a provider. Raises OrderNotFound (also for another shop's
-    order), AlreadyRejected, AlreadyHandedOver (a return is needed) or OrderLocked (a part of it is being
-    cancelled just now). Publishes CancellationRequested.
+    order), VersionMoved if it is at none of the versions `seen`, AlreadyRejected, AlreadyHandedOver (a return
+    is needed) or OrderLocked (a part of it is being cancelled just now). Publishes CancellationRequested.
     """
     with transaction.atomic():
         order = repository.load([order_id]).get(order_id)
         if order is None or shop_id not in (None, order.shop_id):
             raise OrderNotFound
+        if seen is not None and order.version not in seen:
+            raise VersionMoved(order)
         saga_id = _cancel(order, actor=actor, reason=reason, now=now, correlation_id=correlation_id)
         repository.save([order], now=now, actor=actor, reason=reason, correlations={order_id: correlation_id})
         return CancelAnswer(order_id, order.state, saga_id)

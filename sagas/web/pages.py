@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from sagas.web.fields import UNPRINTABLE, QuerySerializer
 from sagas.web.problems import Problem
 
 LARGEST = 200
+NUMBER = re.compile(r"[0-9]{1,9}")
 USUAL = 50
 
 
@@ -57,6 +59,16 @@ def id_in(cursor: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         raise _invalid() from None
+
+
+def number_in(cursor: str) -> int:
+    """The number in a cursor, 0 at the first page."""
+    if not cursor:
+        return 0
+    (text,) = key_in(cursor, 1)
+    if not NUMBER.fullmatch(text):
+        raise _invalid()
+    return int(text)
 
 
 def page(request: Request, items: Any, next_cursor: str | None) -> Response:

@@ -40,7 +40,7 @@ def soon() -> datetime:
     [
         (Refused("payments.declined"), 409, "payments.declined", None),
         (IllegalMove(), 409, "illegal_move", None),
-        (ConcurrencyConflict(), 409, "api.conflict", 1),
+        (ConcurrencyConflict(), 409, "concurrency_conflict", 1),
         (Unavailable("carrier.down"), 503, "carrier.down", 2),
         (LostRace(), 503, "lost_race", 2),
         (OperationalError("the pool is empty"), 503, "api.unavailable", 2),
