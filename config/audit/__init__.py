@@ -1,18 +1,19 @@
 """The audit: invariants I1 to I10, recomputed from rows by SQL of its own and compared with the provider's listing.
 
-Independent of the code it checks: it trusts no counter and calls nothing of the apps. It is the one place that
-reads every table, and it only reads.
+Independent of the code it checks: it trusts no counter and calls nothing of the apps, but for the replay, which is
+about that code. It is the one place that reads every table, and it only reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.db import transaction
 
 from config.audit.listing import Listing, load
+from config.audit.replay import Progress, replay_orders
 from sagas.sql import execute, rows
 
 FOLDER = Path(__file__).parent
@@ -21,20 +22,20 @@ EXAMPLES = 5
 
 @dataclass(frozen=True)
 class Check:
-    """One SQL file: `-- I4: what must hold` on its first line, one row per breach below."""
+    """One promise and how its breaches are found: one row each, by a statement or by code."""
 
     name: str
     invariant: str
     promise: str
-    sql: str
-    needs_listing: bool
+    find: Callable[[Progress], Iterable[Sequence[object]]]
+    needs_listing: bool = False
 
     @classmethod
     def read(cls, file: Path) -> Check:
-        """Read a file. Its first line names the invariant and the promise."""
+        """Read an SQL file: `-- I4: what must hold` on its first line, the statement below."""
         text = file.read_text()
         invariant, promise = text.splitlines()[0].removeprefix("-- ").split(": ", 1)
-        return cls(file.stem, invariant, promise, text, "provider_" in text)
+        return cls(file.stem, invariant, promise, lambda _: rows(text), "provider_" in text)
 
 
 @dataclass(frozen=True)
@@ -49,32 +50,46 @@ class Finding:
     skipped: str = ""
 
 
+REPLAY = Check(
+    "i10l_orders_replay_to_their_rows",
+    "I10",
+    "Every order's events, replayed, give its row and its lines, column by column.",
+    replay_orders,
+)
+
+
 def checks() -> list[Check]:
     """Every check, in the order of the invariants."""
-    return [Check.read(file) for file in sorted(FOLDER.glob("*.sql"))]
+    return sorted([*map(Check.read, FOLDER.glob("*.sql")), REPLAY], key=lambda check: check.name)
 
 
-def audit(listing: Listing | None) -> list[Finding]:
-    """Run every check in one snapshot. Without a listing the checks that compare with the provider are skipped."""
+def audit(listing: Listing | None, *, progress: Progress = lambda _: None) -> list[Finding]:
+    """Run every check in one snapshot. Without a listing the checks that compare with the provider are skipped.
+
+    `progress` hears of the replay how many orders it has done.
+    """
     with transaction.atomic():
         execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        return compare(listing)
+        return compare(listing, progress=progress)
 
 
-def compare(listing: Listing | None) -> list[Finding]:
+def compare(listing: Listing | None, *, progress: Progress = lambda _: None) -> list[Finding]:
     """The same in the caller's transaction."""
     if listing is not None:
         load(listing)
-    return [_run(check, listing) for check in checks()]
+    return [_run(check, listing, progress) for check in checks()]
 
 
-def _run(check: Check, listing: Listing | None) -> Finding:
+def _run(check: Check, listing: Listing | None, progress: Progress) -> Finding:
     if check.needs_listing and listing is None:
         skipped = "the provider could not be asked"
         return Finding(check.name, check.invariant, check.promise, 0, [], skipped=skipped)
-    found = rows(check.sql)
-    examples = [_words(row) for row in found[:EXAMPLES]]
-    return Finding(check.name, check.invariant, check.promise, len(found), examples)
+    breaches, examples = 0, []
+    for row in check.find(progress):  # counted, not kept: there may be as many as there are orders
+        breaches += 1
+        if breaches <= EXAMPLES:
+            examples.append(_words(row))
+    return Finding(check.name, check.invariant, check.promise, breaches, examples)
 
 
 def _words(row: Sequence[object]) -> str:

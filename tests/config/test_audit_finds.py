@@ -97,7 +97,7 @@ DAMAGES: dict[str, Damage] = {
         ),
         lambda p: p.intents.append(another(intent(p, "SENT"), id="pi_twin")),
         also=frozenset({"i03b_ledger_equals_provider", "i10d_payments_equal_their_events",
-                        "i10f_payments_stand_where_their_events_left_them"}),
+                        "i10f_payments_stand_where_their_events_left_them", "i10m_holds_equal_their_events"}),
     ),
     "i01c_refunds_known": listing(
         lambda p: p.refunds.append(
@@ -115,6 +115,7 @@ DAMAGES: dict[str, Damage] = {
         "ALTER TABLE payments_payment DROP CONSTRAINT payments_payment_authorized_at_most_asked",
         f"UPDATE payments_payment SET authorized_minor = amount_minor + 1 WHERE order_id = {of('GOOD')}",
         tells="payment",
+        also=("i10m_holds_equal_their_events",),
     ),
     "i02b_amounts_as_asked": listing(
         lambda p: intent(p, "GOOD").update(currency="usd"), tells="500, EUR, 500, USD"
@@ -144,11 +145,13 @@ DAMAGES: dict[str, Damage] = {
     "i04d_shelf_equals_parcels": sql(
         f"UPDATE shipping_shipmentline SET quantity = quantity + 1 WHERE shipment_id ="
         f" (SELECT id FROM shipping_shipment WHERE order_id = {of('SENT')})", tells="MUG, 3, 2",
+        also=("i10p_parcel_lines_equal_their_events",),
     ),
     "i04e_reservations_are_what_was_ordered": sql(
         f"UPDATE inventory_reservationline SET quantity = quantity + 1, withdrawn = 0, consumed = consumed + 1"
         f" WHERE reservation_id = (SELECT id FROM inventory_reservation WHERE order_id = {of('SENT')})",
         tells="SENT, processing, MUG, 2, 3",
+        also=("i10o_reservation_lines_equal_their_events",),
     ),
     "i05_no_stock_of_ended_orders": sql(
         f"UPDATE inventory_reservation SET order_id = {of('POOR')} WHERE order_id = {of('GOOD')}",
@@ -178,6 +181,7 @@ DAMAGES: dict[str, Damage] = {
         f"UPDATE orders_order SET lock_saga = {saga_of('GOOD')}, lock_kind = 'cancel', lock_since = now()"
         " WHERE external_reference = 'GOOD'",
         tells="GOOD, cancel, completed",
+        also=("i10l_orders_replay_to_their_rows",),
     ),
     "i08c_parked_sagas_call_a_person": sql(
         f"UPDATE sagas_saga SET finished_at = NULL, hold = 'parked', hold_reason = 'x', hold_owner = 'x', hold_since"
@@ -202,11 +206,13 @@ DAMAGES: dict[str, Damage] = {
     "i10b_orders_equal_their_events": sql(
         "UPDATE orders_order SET state = 'completed' WHERE external_reference = 'SENT'",
         tells="SENT, completed, orders.OrderProcessing",
+        also=("i10l_orders_replay_to_their_rows",),
     ),
     "i10c_totals_equal_their_lines": sql(
         "ALTER TABLE orders_orderline DROP CONSTRAINT orders_line_total_is_exact",
         f"UPDATE orders_orderline SET total_minor = total_minor - 1 WHERE order_id = {of('GOOD')}",
         tells="GOOD, 500, 499, 500",
+        also=("i10l_orders_replay_to_their_rows",),
     ),
     "i10d_payments_equal_their_events": sql(
         "UPDATE sagas_event SET data = jsonb_set(data, '{amount_minor}', '501') WHERE type = 'payments.PaymentCaptured'"
@@ -214,7 +220,8 @@ DAMAGES: dict[str, Damage] = {
         tells="500, 501, 0, 0",
     ),
     "i10e_lines_equal_their_events": sql(
-        f"UPDATE orders_orderline SET returned_quantity = 0 WHERE order_id = {of('BACK')}", tells="line 1 of order"
+        f"UPDATE orders_orderline SET returned_quantity = 0 WHERE order_id = {of('BACK')}", tells="line 1 of order",
+        also=("i10l_orders_replay_to_their_rows",),
     ),
     "i10f_payments_stand_where_their_events_left_them": sql(
         f"UPDATE payments_payment SET state = 'voided' WHERE order_id = {of('POOR')}",
@@ -238,6 +245,26 @@ DAMAGES: dict[str, Damage] = {
     "i10k_acts_have_an_event": sql(
         "UPDATE sagas_event SET metadata = metadata - 'reason' WHERE type = 'sagas.OperatorActed'",
         tells="retry, 1, 0",
+    ),
+    "i10l_orders_replay_to_their_rows": sql(
+        f"UPDATE orders_order SET country = 'FR' WHERE id = {of('SENT')}", tells="order SENT, country, FR, DE"
+    ),
+    "i10m_holds_equal_their_events": sql(
+        f"UPDATE payments_payment SET authorized_minor = 0, captured_minor = 0 WHERE order_id = {of('NONE')}"
+        f" OR order_id = {of('FAR')}", tells="0, 500, EUR, EUR",
+    ),
+    "i10n_refunds_and_credits_equal_their_events": sql(
+        "UPDATE sagas_event SET data = jsonb_set(data, '{source_id}', to_jsonb(gen_random_uuid()))"
+        " WHERE type = 'payments.CustomerCredited'", tells="credit",
+    ),
+    "i10o_reservation_lines_equal_their_events": sql(
+        f"UPDATE inventory_reservationline SET quantity = quantity + 1"
+        f" WHERE reservation_id = (SELECT id FROM inventory_reservation WHERE order_id = {of('FAR')})",
+        tells="MUG, 2, 1, 0, 0, 0, 0",
+    ),
+    "i10p_parcel_lines_equal_their_events": sql(
+        f"UPDATE shipping_shipmentline SET quantity = quantity + 1 WHERE shipment_id ="
+        f" (SELECT id FROM shipping_shipment WHERE order_id = {of('GOOD')})", tells="shipping.ShipmentBooked, 2, 1",
     ),
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from time import monotonic
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +14,9 @@ from django.core.management.base import BaseCommand
 
 from config.audit import Finding, audit, passed
 from config.audit.listing import Listing, ProviderSilent, fetch
+from config.audit.replay import Progress
+
+PROGRESS_SECONDS = 5
 
 
 class Command(BaseCommand):
@@ -26,7 +30,8 @@ class Command(BaseCommand):
         parser.add_argument("--url", default="", help="the sandbox, if not the configured one")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        findings = audit(self._listing(options["url"] or settings.WAYBILL.sandbox_url))
+        listing = self._listing(options["url"] or settings.WAYBILL.sandbox_url)
+        findings = audit(listing, progress=self._progress())
         if options["json"]:
             report = {"passed": passed(findings), "findings": [asdict(f) for f in findings]}
             self.stdout.write(json.dumps(report, indent=2))
@@ -41,6 +46,18 @@ class Command(BaseCommand):
         except ProviderSilent as silent:
             self.stderr.write(f"The provider could not be asked: {silent}")
             return None
+
+    def _progress(self) -> Progress:
+        """Tell on stderr how far a long replay has come, every few seconds."""
+        told = monotonic()
+
+        def progress(orders: int) -> None:
+            nonlocal told
+            if monotonic() - told >= PROGRESS_SECONDS:
+                told = monotonic()
+                self.stderr.write(f"{orders:,} orders replayed")
+
+        return progress
 
     def _print(self, findings: list[Finding]) -> None:
         self.stdout.write("Audit")
