@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from orders import queries
 from orders.giving_back.admin import CreditNoteAdmin
+from orders.history_admin import TimeTravelAdmin, lines_of, link_to
 from orders.imports.admin import ImportFileAdmin
 from orders.models import ApiToken, Order, Shop
 from sagas.money import money
@@ -21,8 +22,8 @@ __all__ = ["CreditNoteAdmin", "ImportFileAdmin", "OrderAdmin", "ShopAdmin"]
 
 
 @admin.register(Order)
-class OrderAdmin(ReadOnlyAdmin):
-    """An order with its lines and its history."""
+class OrderAdmin(TimeTravelAdmin):
+    """An order with its lines and its history, now or as it stood."""
 
     list_display = ("external_reference", "shop", "state", "total", "needs_attention", "on_hold", "placed_at")
     list_filter = ("needs_attention",)
@@ -72,7 +73,7 @@ class OrderAdmin(ReadOnlyAdmin):
                     money(line.unit_price_minor, order.currency),
                     money(line.total_minor, order.currency),
                 )
-                for line in queries.lines_of(order.pk)
+                for line in lines_of(order)
             ),
         )
 
@@ -81,7 +82,7 @@ class OrderAdmin(ReadOnlyAdmin):
         parts = queries.story_of(order.pk)
         return _table(
             ("version", "what", "at", "by", "why"),
-            ((p.version, p.what, f"{p.at:%Y-%m-%d %H:%M:%S} UTC", p.actor, p.reason) for p in parts),
+            ((link_to(p.version), p.what, f"{p.at:%Y-%m-%d %H:%M:%S} UTC", p.actor, p.reason) for p in parts),
         )
 
 

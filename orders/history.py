@@ -15,6 +15,10 @@ from sagas.log import Recorded
 from sagas.sql import rows
 
 LARGEST_PAGE = 200
+#: What OrderPlaced says of a line.
+PLACED = (
+    "position", "sku", "name", "kind", "quantity", "unit_price_minor", "tax_minor", "discount_minor", "total_minor",
+)  # fmt: skip
 
 #: The newest version of a stream, and the first that came after a moment.
 BOUNDS = """
@@ -137,4 +141,5 @@ def _lines(order: Order) -> list[LineThen]:
 
 def _line(item: dict[str, Any], order: Order) -> LineThen:
     counted = order.lines[item["position"]]
-    return LineThen(**item, cancelled_quantity=counted.cancelled, returned_quantity=counted.returned)
+    ordered = {name: item[name] for name in PLACED}
+    return LineThen(**ordered, cancelled_quantity=counted.cancelled, returned_quantity=counted.returned)
