@@ -105,8 +105,8 @@ def test_a_published_event_that_no_code_knows_is_told(copy: Path) -> None:
 
 
 def test_a_golden_file_is_written_once(copy: Path) -> None:
-    with pytest.raises(CommandError, match=r"OrderPlaced\.v1\.json is there, and frozen"):
-        call_command("golden_event", "orders.OrderPlaced")
+    with pytest.raises(CommandError, match=r"OrderConfirmed\.v1\.json is there, and frozen"):
+        call_command("golden_event", "orders.OrderConfirmed")
     with pytest.raises(CommandError, match=r"No contract has an event orders\.Dreamt"):
         call_command("golden_event", "orders.Dreamt")
 
