@@ -195,6 +195,19 @@ def test_a_field_renamed_within_a_version_is_told(house: House) -> None:
     assert f"{NAME} version 1: whole_euros was added as required" in told
 
 
+def test_a_field_that_is_read_no_more_is_told(house: House) -> None:
+    @deployed(1)
+    @dataclass(frozen=True, kw_only=True)
+    class Sold(Event):
+        """Something was sold."""
+
+        who: UUID
+
+    told = golden.misread(Sold, house.root / "golden")
+
+    assert told == [f"{NAME} version 1 is read with another euros"]
+
+
 def test_a_field_with_a_default_may_join_a_version(house: House) -> None:
     @deployed(1)
     @dataclass(frozen=True, kw_only=True)
