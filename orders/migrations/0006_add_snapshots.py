@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Reversible. Without the table's rows every replay reads the whole stream, and finds the same."""
 
-    dependencies: ClassVar = [("orders", "0003_keep_imports_and_credit_notes")]
+    dependencies: ClassVar = [("orders", "0005_add_fulfilment_style")]
 
     operations: ClassVar = [
         migrations.CreateModel(
