@@ -140,6 +140,7 @@ class Order(models.Model):
         indexes: ClassVar = [
             models.Index("shop", "id", name="orders_order_page"),
             models.Index("id", name="orders_order_attention", condition=Q(needs_attention=True)),
+            models.Index("person_id", name="orders_order_person"),
         ]
 
     def __str__(self) -> str:

@@ -1,4 +1,7 @@
-"""The platform promises: every act of a person on a saga leaves an event, and every undo nobody tells of."""
+"""The platform promises: acts of people leave an event, and so do erasing somebody's data and undos nobody tells of.
+
+The stream of an erasure's events is the `person_id`.
+"""
 
 from __future__ import annotations
 
@@ -32,3 +35,21 @@ class UndoSettled(Event):
     subject_id: UUID
     undo: str
     how: str
+
+
+@register_event("sagas.ErasureRequested")
+@dataclass(frozen=True, kw_only=True)
+class ErasureRequested(Event):
+    """A person is to be erased as soon as nothing open needs their data. Nothing new is kept under this id."""
+
+    person_id: UUID
+    shop_id: UUID
+
+
+@register_event("sagas.PersonErased")
+@dataclass(frozen=True, kw_only=True)
+class PersonErased(Event):
+    """Name, e-mail, address and the shop's name for this person are gone. Who keeps a copy must drop it."""
+
+    person_id: UUID
+    shop_id: UUID

@@ -411,9 +411,32 @@ class Person(models.Model):
     erased_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name_plural = "people"
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["shop_id", "reference"], name="sagas_person_once_per_shop"),
+            # By this class of operators it also finds all that begin with a customer's reference.
+            models.UniqueConstraint(
+                fields=["shop_id", "reference"],
+                name="sagas_person_once_per_reference",
+                opclasses=["uuid_ops", "varchar_pattern_ops"],
+            ),
+            models.CheckConstraint(
+                condition=Q(erased_at__isnull=True)
+                | Q(name="", email="", address={}, reference__startswith="erased/"),
+                name="sagas_person_erased_is_empty",
+            ),
         ]
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class Erasure(models.Model):
+    """A wish to erase a person that waits until the last open order of theirs has ended. Then the row goes."""
+
+    person_id = models.UUIDField(primary_key=True)
+    actor = models.CharField(max_length=100)
+    reason = models.TextField()
+    asked_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return str(self.person_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -12,7 +12,7 @@ from sagas.ids import uuid7
 from sagas.models import Person
 from sagas.sql import rows
 
-__all__ = ["Person", "PersonData", "read_people", "remember_people"]
+__all__ = ["Person", "PersonData", "Use", "needed_by", "read_people", "remember_people", "uses_of"]
 
 # A person seen twice in one batch is written once, with the last word: ON CONFLICT may not touch a row twice.
 REMEMBER = """
@@ -22,8 +22,7 @@ SELECT u.*, %s::timestamptz
  ORDER BY 2, 3
 ON CONFLICT (shop_id, reference) DO UPDATE
    SET name = excluded.name, email = excluded.email, address = excluded.address
- WHERE p.erased_at IS NULL
-   AND (p.name, p.email, p.address) IS DISTINCT FROM (excluded.name, excluded.email, excluded.address)
+ WHERE (p.name, p.email, p.address) IS DISTINCT FROM (excluded.name, excluded.email, excluded.address)
 """
 
 FIND = """
@@ -34,7 +33,10 @@ SELECT p.shop_id, p.reference, p.id
 
 @dataclass(frozen=True)
 class PersonData:
-    """What is known of one person of one shop. `reference` is the shop's own name for them."""
+    """What is known of one person of one shop. `reference` is the shop's own name for them.
+
+    One customer may be several people: then the reference is the customer's, a slash and what tells them apart.
+    """
 
     shop_id: UUID
     reference: str
@@ -44,7 +46,11 @@ class PersonData:
 
 
 def remember_people(people: Sequence[PersonData], *, now: datetime) -> list[UUID]:
-    """Store or refresh people; their ids in the same order. Safe to repeat. An erased person stays erased."""
+    """Store or refresh people; their ids in the same order. Safe to repeat.
+
+    Their rows stay locked until the caller's transaction ends, so that an erasure sees what else it writes. Who
+    comes back after an erasure, done or asked for, is somebody new.
+    """
     last = {(p.shop_id, p.reference): p for p in people}
     if not last:
         return []
@@ -67,3 +73,36 @@ def read_people(ids: Iterable[UUID]) -> dict[UUID, PersonData]:
     """People by id. One who was erased comes back with empty fields."""
     found = Person.objects.filter(pk__in=set(ids))
     return {p.pk: PersonData(p.shop_id, p.reference, p.name, p.email, p.address) for p in found}
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How many objects hold a person's id, and how many of those are open: they still need the data."""
+
+    all: int
+    open: int
+
+
+#: For a bounded batch of people: the use of each who is used at all. Must read what is committed, in one statement.
+Users = Callable[[Sequence[UUID]], Mapping[UUID, Use]]
+
+_users: dict[str, Users] = {}
+
+
+def needed_by(what: str) -> Callable[[Users], Users]:
+    """Register who holds ids of people; `what` is their plural, for people to read. Nobody open is erased."""
+
+    def register(users: Users) -> Users:
+        _users[what] = users
+        return users
+
+    return register
+
+
+def uses_of(person_ids: Sequence[UUID]) -> dict[UUID, dict[str, Use]]:
+    """Who uses these people, by the registered plural. One statement for each who registered."""
+    found: dict[UUID, dict[str, Use]] = {person_id: {} for person_id in person_ids}
+    for what, users in _users.items():
+        for person_id, use in users(person_ids).items():
+            found[person_id][what] = use
+    return found

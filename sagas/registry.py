@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.util import find_spec
 
-PARTS = ("contract", "steps", "definitions", "receivers", "follower", "loops", "tasks")
+PARTS = ("contract", "people", "steps", "definitions", "receivers", "follower", "loops", "tasks")
 
 
 def load_app_modules(app: str) -> None:

@@ -1,0 +1,188 @@
+"""Erasing people: their data become unreadable, what was done for them stays in the books under an id.
+
+A person is locked before anybody is asked who needs them. Whoever stores something for a person holds the same
+lock until its commit (`remember_people`), so it is seen here, or finds the row renamed and makes a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from django.db import transaction
+
+from sagas import log
+from sagas.contract import ErasureRequested, PersonErased
+from sagas.models import Erasure
+from sagas.operate import ReasonMissing
+from sagas.people import Use, uses_of
+from sagas.sql import execute, rows
+
+#: So many people are looked at, or erased, in one transaction.
+MOST_AT_ONCE = 500
+
+#: A customer's rows: the reference itself, or followed by one more part. `_` and `%` in it are meant as they are.
+BY_REFERENCE = r"""
+SELECT id FROM sagas_person
+ WHERE shop_id = %(shop)s
+   AND (reference = %(reference)s
+        OR (reference LIKE %(prefix)s AND position('/' IN substr(reference, length(%(reference)s) + 2)) = 0))
+ ORDER BY id
+"""
+BY_EMAIL = """
+SELECT id FROM sagas_person WHERE lower(email) = lower(%s) AND email <> '' AND (%s::uuid IS NULL OR shop_id = %s)
+ ORDER BY id
+"""
+SEEN = "SELECT id, shop_id, erased_at IS NOT NULL FROM sagas_person WHERE id = ANY(%s::uuid[]) ORDER BY id"
+
+# In the order in which orders lock them, so that the two cannot deadlock.
+LOCK = """
+SELECT id, shop_id, erased_at IS NOT NULL FROM sagas_person
+ WHERE id = ANY(%s::uuid[]) ORDER BY shop_id, reference FOR UPDATE
+"""
+#: Nothing new finds its way to a row that is called so.
+SET_APART = "UPDATE sagas_person SET reference = 'erased/' || id WHERE id = ANY(%s::uuid[])"
+ERASE = """
+UPDATE sagas_person
+   SET name = '', email = '', address = '{}', reference = 'erased/' || id, erased_at = %s
+ WHERE id = ANY(%s::uuid[])
+"""
+ASK = """
+INSERT INTO sagas_erasure (person_id, actor, reason, asked_at)
+SELECT p.id, %s, %s, %s::timestamptz FROM unnest(%s::uuid[]) AS p (id)
+ON CONFLICT (person_id) DO NOTHING RETURNING person_id
+"""
+ANSWER = "DELETE FROM sagas_erasure WHERE person_id = ANY(%s::uuid[]) RETURNING person_id, actor, reason"
+
+Fate = Literal["erased", "waiting", "erased before"]
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What becomes of one person. `waiting`: something open still needs the data, then it is erased."""
+
+    person_id: UUID
+    fate: Fate
+    uses: Mapping[str, Use]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    shop_id: UUID
+    erased: bool
+
+
+def find_people(*, shop_id: UUID | None = None, reference: str = "", email: str = "") -> list[UUID]:
+    """Everybody kept under a shop's reference of a customer, or under an e-mail address, whatever its case.
+
+    A reference needs its shop; with an e-mail address a shop narrows it. Raises ValueError without either.
+    """
+    if reference and shop_id is not None:
+        prefix = reference.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "/%"
+        found = rows(BY_REFERENCE, {"shop": shop_id, "reference": reference, "prefix": prefix})
+    elif email and not reference:
+        found = rows(BY_EMAIL, [email, shop_id, shop_id])
+    else:
+        raise ValueError("People are found by shop and reference, or by e-mail address.")
+    return [row[0] for row in found]
+
+
+def foresee(person_ids: Sequence[UUID]) -> list[Erased]:
+    """What erasing these people would do now. Changes nothing. Unknown ids are left out."""
+    return [one for some in _batches(person_ids) for one in _fates(_rows(SEEN, some))]
+
+
+def erase_people(person_ids: Sequence[UUID], *, actor: str, reason: str, now: datetime) -> list[Erased]:
+    """Make people unreadable; who is still needed is set apart and erased when the last need has ended.
+
+    A bounded batch per transaction, safe to repeat. Unknown ids are left out. `actor` and `reason` stay in the log
+    for ever, so neither may name the person. Publishes PersonErased, or ErasureRequested for those that wait.
+    Raises ReasonMissing.
+    """
+    if not actor.strip() or not reason.strip():
+        raise ReasonMissing
+    who = (actor[:100], reason)
+    return [one for some in _batches(person_ids) for one in _erase(some, who, now)]
+
+
+def erase_waiting(*, now: datetime) -> int:
+    """Erase a batch of those whose last need has ended; how many. Who is still needed holds up nobody."""
+    after = UUID(int=0)
+    while waiting := _waiting(after):
+        ready = [one.person_id for one in foresee(waiting) if one.fate == "erased"]
+        if count := _erase_asked(ready, now):
+            return count
+        after = waiting[-1]
+    return 0
+
+
+def _batches(ids: Sequence[UUID]) -> Iterator[list[UUID]]:
+    once = list(dict.fromkeys(ids))
+    return (once[at : at + MOST_AT_ONCE] for at in range(0, len(once), MOST_AT_ONCE))
+
+
+def _waiting(after: UUID) -> list[UUID]:
+    found = Erasure.objects.filter(person_id__gt=after).order_by("person_id")
+    return list(found.values_list("person_id", flat=True)[:MOST_AT_ONCE])
+
+
+def _rows(sql: str, ids: Sequence[UUID]) -> dict[UUID, _Row]:
+    return {person_id: _Row(*row) for person_id, *row in rows(sql, [list(ids)])}
+
+
+def _fates(people: Mapping[UUID, _Row]) -> list[Erased]:
+    uses = uses_of(list(people))
+    return [Erased(i, _fate(row, uses[i]), uses[i]) for i, row in people.items()]
+
+
+def _fate(row: _Row, uses: Mapping[str, Use]) -> Fate:
+    if row.erased:
+        return "erased before"
+    return "waiting" if any(use.open for use in uses.values()) else "erased"
+
+
+def _erase(ids: Sequence[UUID], who: tuple[str, str], now: datetime) -> list[Erased]:
+    with transaction.atomic():
+        people = _rows(LOCK, ids)
+        fates = _fates(people)  # read after the lock: what was stored before it is committed and seen
+        ready = [one.person_id for one in fates if one.fate == "erased"]
+        waits = [one.person_id for one in fates if one.fate == "waiting"]
+        _make_unreadable(ready, now)
+        rows(ANSWER, [ready])
+        execute(SET_APART, [waits])
+        asked = [row[0] for row in rows(ASK, [*who, now, waits])]
+        events = [_event(PersonErased, i, people) for i in ready]
+        events += [_event(ErasureRequested, i, people) for i in asked]
+        log.publish(events, now=now, actor=who[0], reason=who[1])
+    return fates
+
+
+def _erase_asked(ids: Sequence[UUID], now: datetime) -> int:
+    """Carry out what was asked for, in the name of who asked."""
+    with transaction.atomic():
+        people = _rows(LOCK, ids)
+        ready = [one.person_id for one in _fates(people) if one.fate == "erased"]
+        _make_unreadable(ready, now)
+        asked = rows(ANSWER, [ready])
+        events = [_event(PersonErased, i, people, actor, reason) for i, actor, reason in asked]
+        log.publish(events, now=now)
+    return len(asked)
+
+
+def _make_unreadable(ids: Sequence[UUID], now: datetime) -> None:
+    if ids:
+        execute(ERASE, [now, list(ids)])
+
+
+def _event(
+    kind: type[PersonErased | ErasureRequested],
+    person_id: UUID,
+    people: Mapping[UUID, _Row],
+    actor: str = "",
+    reason: str = "",
+) -> log.Append:
+    event = kind(person_id=person_id, shop_id=people[person_id].shop_id)
+    return log.Append(person_id, None, event, actor=actor, reason=reason)
