@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 from typing import Any
 
@@ -149,6 +150,20 @@ def test_an_order_placed_while_an_erasure_begins_to_wait_gets_a_new_row(real: Th
 
     assert second.person_id != first.person_id
     assert list(Erasure.objects.values_list("person_id", flat=True)) == [first.person_id]
+
+
+def test_people_are_locked_in_the_order_in_which_orders_lock_them(real: ThreadPoolExecutor) -> None:
+    shop = a_shop()
+    batch = [order_of(shop, f"R-{n}", address={"street": f"Long Road {n}"}) for n in range(2)]
+    first, last = sorted(batch, key=lambda order: order.person().reference)
+    place_orders(batch, now=NOW)
+    with transaction.atomic():
+        place(replace(first, external_reference="R-3"))
+        erasing: Future[list[Erased]] = real.submit(alone, lambda: erase(shop))
+        assert eventually(somebody_is_blocked)
+        place(replace(last, external_reference="R-4"))
+
+    assert [one.fate for one in erasing.result(timeout=30)] == ["waiting", "waiting"]
 
 
 @pytest.mark.parametrize("_", range(3))
