@@ -8,6 +8,8 @@ from typing import Any
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
+from sagas.quoting import all_unquoted
+
 
 def configure_logging(*, style: str, level: str) -> None:
     """Send structlog's and the standard library's records through one chain. `style` is json or console."""
@@ -42,11 +44,18 @@ def one_correlation_id(_logger: WrappedLogger, _method: str, event: EventDict) -
     return event
 
 
+def nothing_personal(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """No log line tells whom somebody searched for, or what is in the row that a database error shows."""
+    if isinstance(request := event.get("request"), str):
+        event["request"] = request.partition("?")[0]
+    return {name: all_unquoted(value) for name, value in event.items()}
+
+
 def _standard_library(style: str, level: str) -> dict[str, Any]:
     renderers: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=False)]
+        [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
         if style == "console"
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        else [structlog.processors.JSONRenderer()]
     )
     return {
         "version": 1,
@@ -54,7 +63,12 @@ def _standard_library(style: str, level: str) -> dict[str, Any]:
         "formatters": {
             "waybill": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.format_exc_info,
+                    nothing_personal,
+                    *renderers,
+                ],
                 "foreign_pre_chain": shared_processors(),
             }
         },

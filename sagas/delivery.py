@@ -16,6 +16,7 @@ from sagas import bell, feed, metrics, turns
 from sagas.bus import Subscription, event_published, get_subscription
 from sagas.crash import crash_point
 from sagas.log import Recorded, Token
+from sagas.quoting import words_of
 from sagas.sql import execute, rows
 from sagas.verdicts import ConcurrencyConflict, Unavailable
 
@@ -179,7 +180,7 @@ def _alone(sub: Subscription, shard: int, progress: turns.Progress, now: datetim
 def _poisoned(sub: Subscription, shard: int, error: Exception, at: Token | None, now: datetime) -> Batch:
     """Stop before the event next to `at`, or park it, unless another worker has passed it meanwhile."""
     sentry_sdk.capture_exception(error)
-    text = f"{type(error).__name__}: {error}"
+    text = words_of(error)
     logger.error("event_poisoned", subscription=sub.name, error=text)
     with transaction.atomic():
         here = _lock(sub, shard)

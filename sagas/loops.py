@@ -11,6 +11,8 @@ import structlog
 from django.db import Error as DatabaseError
 from django.db import connection
 
+from sagas.quoting import words_of
+
 logger = structlog.get_logger(__name__)
 
 
@@ -32,7 +34,7 @@ def one_of_many(what: str, run: Callable[[], int]) -> int:
     try:
         return run()
     except DatabaseError as error:
-        logger.warning("loop_item_interrupted", item=what, error=str(error)[:300])
+        logger.warning("loop_item_interrupted", item=what, error=words_of(error)[:300])
         connection.close_if_unusable_or_obsolete()
     except Exception:
         logger.exception("loop_item_failed", item=what)

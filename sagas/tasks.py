@@ -19,6 +19,7 @@ from sagas.delivery import deliver
 from sagas.engine.intents import TASK as APPLY_INTENTS
 from sagas.engine.intents import take_up
 from sagas.engine.work import work
+from sagas.quoting import words_of
 from sagas.steps import all_steps
 
 logger = structlog.get_logger(__name__)
@@ -55,7 +56,7 @@ def _quietly(name: str, run: Any) -> None:
     try:
         run()
     except OperationalError as error:
-        logger.warning("task_interrupted", task=name, error=str(error)[:300])
+        logger.warning("task_interrupted", task=name, error=words_of(error)[:300])
 
 
 def refuse_bad_definitions() -> None:

@@ -5,9 +5,10 @@ Anything else that comes out of a handler is a bug: it is reported and that saga
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,12 @@ class Verdict(Exception):
         self.code = code or self.code
         self.detail = detail
         super().__init__(f"{self.code}: {detail}" if detail else self.code)
+
+    def saying(self, detail: str) -> Self:
+        """The same answer with another detail."""
+        other = copy(self)
+        other.detail, other.args = detail, (f"{self.code}: {detail}",)
+        return other
 
     def _identity(self) -> tuple[object, ...]:
         return (self.word, self.code, self.detail)

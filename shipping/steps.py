@@ -31,6 +31,7 @@ from shipping.commands import (
     Voided,
     WithdrawParcel,
 )
+from shipping.discretion import discreet
 
 PROVIDER_FAILED = "shipping.provider_failed"
 LIVE = (base.CarrierStatus.BOOKED, base.CarrierStatus.IN_TRANSIT, base.CarrierStatus.DELIVERED)
@@ -61,15 +62,18 @@ class BookShipment(ExternalStep):
 
     def ask(self, ask: Ask) -> Outcome:
         parcel: Parcel = ask.payload["parcel"]
-        result = get_carrier().book(
-            base.BookShipment(
-                key=ask.call.key,
-                reference=parcel.reference,
-                ship_to=ask.payload["ship_to"],
-                units=parcel.units,
-                correlation_id=ask.call.correlation_id,
+        with discreet(ask.payload["ship_to"]) as said:
+            result = said(
+                get_carrier().book(
+                    base.BookShipment(
+                        key=ask.call.key,
+                        reference=parcel.reference,
+                        ship_to=ask.payload["ship_to"],
+                        units=parcel.units,
+                        correlation_id=ask.call.correlation_id,
+                    )
+                )
             )
-        )
         return Done({"labels": Labels(result)}) if isinstance(result, base.CarrierShipment) else result
 
     def settle(self, ask: Ask) -> Outcome:

@@ -19,6 +19,7 @@ from rest_framework.views import set_rollback
 from config.api import documents
 from orders.commands import OrderNotFound, VersionMoved
 from orders.totals import InvalidOrder
+from sagas.quoting import words_of
 from sagas.verdicts import ConcurrencyConflict, Refused, Unavailable
 from sagas.web.problems import Problem
 
@@ -118,7 +119,7 @@ def _report(error: Exception, problem: Problem, request: Any) -> None:
         # Django's own signal, so that Sentry and the request log hear of it as of any unhandled error.
         got_request_exception.send(sender=None, request=request)
     else:
-        logger.warning("api_unavailable", code=problem.code, error=str(error)[:500])
+        logger.warning("api_unavailable", code=problem.code, error=words_of(error)[:500])
 
 
 def _flat(detail: Any, pointer: str) -> Iterator[dict[str, str]]:

@@ -34,6 +34,9 @@ COMMON = {
     "max_parallel_workers_per_gather": "0",
     "idle_in_transaction_session_timeout": "60s",
     "log_checkpoints": "off",
+    # A statement carries what it writes, and an error's detail the row: neither belongs into a log file.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
 }
 DURABLE = {
     "shared_buffers": "256MB",

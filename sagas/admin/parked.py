@@ -21,6 +21,7 @@ from sagas import display, operate
 from sagas.admin.acts import ReasonForm
 from sagas.bus import subscriptions
 from sagas.models import ParkedEvent
+from sagas.quoting import words_of
 from sagas.read_only import ReadOnlyAdmin
 
 MOST_AT_ONCE = 500
@@ -146,7 +147,7 @@ class ParkedEventAdmin(ReadOnlyAdmin):
         try:
             count = operate.settle_parked(ids, how=how, actor=actor, reason=reason, now=timezone.now())
         except Exception as error:  # noqa: BLE001 - whatever the reaction raises: it is shown, and nothing has changed
-            form.add_error(None, f"It failed again, and nothing has changed: {type(error).__name__}: {error}")
+            form.add_error(None, f"It failed again, and nothing has changed: {words_of(error)}")
             return False
         messages.success(request, f"{HOW[how][0]}: {count} events.")
         return True

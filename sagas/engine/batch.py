@@ -22,6 +22,7 @@ from sagas.engine import chains, store
 from sagas.engine.cases import open_case
 from sagas.engine.core import Case, Outcome
 from sagas.engine.rows import COMPENSATING, DROPPED, FINAL, PARKED, SKIPPED, UNDO, Change, SagaRow, StepRow
+from sagas.quoting import words_of
 from sagas.steps import Continue, Step, StepCall, get_step
 from sagas.verdicts import Done, Unknown
 
@@ -249,4 +250,4 @@ def report(error: BaseException, saga: SagaRow, row: StepRow) -> None:
             "saga", {"id": str(saga.id), "reference": saga.reference, "definition": saga.definition}
         )
         scope.capture_exception(error)
-    logger.error("step_failed", step=row.name, saga_id=str(saga.id), error=f"{type(error).__name__}: {error}")
+    logger.error("step_failed", step=row.name, saga_id=str(saga.id), error=words_of(error))

@@ -37,6 +37,7 @@ from sagas.engine.batch import (
 from sagas.engine.cases import open_case
 from sagas.engine.core import Outcome
 from sagas.engine.rows import COMPENSATED, COMPENSATING, DO, PENDING, UNDO, Change, SagaRow, StepRow
+from sagas.quoting import words_of
 from sagas.steps import Ask, Continue, ExternalStep, Step, StepCall
 from sagas.turns import worker_name
 from sagas.verdicts import Unknown, Verdict
@@ -251,7 +252,7 @@ class _Slip:
         case = open_case(plan_of(self.saga), self.saga, [*others, self.row], now=now, rng=RNG)
         if self.answered.bug is not None:
             report(self.answered.bug, self.saga, self.row)
-            case.broke(self.row, self.claimed.row.attempt, "bug", repr(self.answered.bug))
+            case.broke(self.row, self.claimed.row.attempt, "bug", words_of(self.answered.bug))
         else:
             case.heard(self.row, self.claimed.row.attempt, outcome)
         return case.change()

@@ -21,6 +21,7 @@ from sagas.engine.cases import open_case
 from sagas.engine.core import Case
 from sagas.engine.rows import SagaRow, StepRow
 from sagas.ids import uuid7
+from sagas.quoting import words_of
 from sagas.sql import execute, rows
 from sagas.verdicts import ConcurrencyConflict, Unavailable
 
@@ -90,7 +91,7 @@ def _refuse(saga_id: UUID, error: Exception) -> Batch:
     if isinstance(error, (OperationalError, ConcurrencyConflict, Unavailable)):
         return Batch()
     sentry_sdk.capture_exception(error)
-    logger.error("intent_failed", saga_id=str(saga_id), error=f"{type(error).__name__}: {error}")
+    logger.error("intent_failed", saga_id=str(saga_id), error=words_of(error))
     with transaction.atomic():
         now, sagas = store.lock_sagas([saga_id])
         taken = [_asked(row) for row in rows(NEW, [list(sagas)])]

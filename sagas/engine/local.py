@@ -30,6 +30,7 @@ from sagas.engine.case import OPERATIONS
 from sagas.engine.cases import open_case
 from sagas.engine.core import Outcome
 from sagas.engine.rows import NONE, PARKED, Change, StepRow
+from sagas.quoting import unquoted, words_of
 from sagas.steps import Step, get_step
 from sagas.verdicts import Unavailable, Unknown
 
@@ -71,7 +72,7 @@ def park(step: Step, row_id: UUID, error: Exception) -> Batch:
             return Batch()
         claimed = take(pairs, now=now)[0]
         if isinstance(error, OperationalError):
-            return record([(claimed, Unavailable("database_busy", str(error)[:200]))], now=now)
+            return record([(claimed, Unavailable("database_busy", unquoted(str(error))[:200]))], now=now)
         report(error, claimed.saga, claimed.row)
         return crash([(claimed, error)], now=now)
 
@@ -93,7 +94,7 @@ def _stop(claimed: Claimed, known: list[StepRow], code: str, error: Exception, n
         return _freeze(claimed, str(error), now)
     others = [r for r in known if r.id != claimed.row.id]
     case = open_case(plan, claimed.saga, [*others, claimed.row], now=now, rng=RNG)
-    case.crashed(claimed.row, code, f"{type(error).__name__}: {error}")
+    case.crashed(claimed.row, code, words_of(error))
     return case.change()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -178,15 +179,19 @@ def test_however_placing_and_erasing_meet_no_open_order_loses_its_person(
     ]
     place_orders([order_of(shop, f"old-{n}", address=street) for n, street in enumerate(streets)], now=NOW)
     Order.objects.update(state=State.COMPLETED)
-    acts = [lambda: erase(shop), lambda: erase_waiting(now=NOW), lambda: erase(shop)]
-    acts += [lambda batch=batch: place_orders(batch, now=NOW) for batch in batches]  # type: ignore[misc]
+    acts: list[Callable[[], Any]] = [
+        partial(erase, shop),
+        partial(erase_waiting, now=NOW),
+        partial(erase, shop),
+    ]
+    acts += [partial(place_orders, batch, now=NOW) for batch in batches]
     barrier = Barrier(len(acts))
 
     def run(act: Callable[[], Any]) -> Any:
         barrier.wait(timeout=10)
         return act()
 
-    for future in [real.submit(alone, lambda act=act: run(act)) for act in acts]:
+    for future in [real.submit(alone, partial(run, act)) for act in acts]:
         future.result(timeout=30)
 
     open_orders = Order.objects.exclude(state__in=FINAL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -24,7 +24,7 @@ LATER = NOW + timedelta(days=3)
 
 
 @pytest.fixture
-def uses(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[UUID, Use]]:
+def uses(monkeypatch: pytest.MonkeyPatch) -> dict[UUID, Use]:
     """Who is used by what: a test fills it. Nobody else is asked."""
     known: dict[UUID, Use] = {}
 

@@ -15,6 +15,7 @@ from django.db import connection
 from sagas import keeping, metrics
 from sagas.clock import database_now
 from sagas.loops import Loop, all_loops
+from sagas.quoting import words_of
 
 logger = structlog.get_logger(__name__)
 
@@ -62,7 +63,7 @@ def _pass(loop: Loop) -> int:
     try:
         handled = loop.body(now=database_now())
     except DatabaseError as error:
-        logger.warning("loop_interrupted", loop=loop.name, error=str(error)[:300])
+        logger.warning("loop_interrupted", loop=loop.name, error=words_of(error)[:300])
         connection.close()
         return 0
     except Exception:

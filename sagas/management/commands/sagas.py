@@ -17,6 +17,7 @@ from sagas.definition import check, definitions
 from sagas.inflight import in_flight, stranded
 from sagas.management import telling
 from sagas.models import Intent, ParkedEvent, Saga
+from sagas.quoting import words_of
 from sagas.verdicts import Refused
 
 Act = Callable[..., list[UUID]]
@@ -145,9 +146,7 @@ class Command(BaseCommand):
         except Refused:
             raise
         except Exception as error:
-            raise CommandError(
-                f"It failed again, and nothing has changed: {type(error).__name__}: {error}"
-            ) from error
+            raise CommandError(f"It failed again, and nothing has changed: {words_of(error)}") from error
         self.stdout.write(f"{count} {'event' if count == 1 else 'events'} {done}.")
 
 
