@@ -6,6 +6,7 @@ import logging.config
 from typing import Any
 
 import structlog
+from django.http import HttpRequest
 from structlog.types import EventDict, Processor, WrappedLogger
 
 from sagas.quoting import all_unquoted
@@ -46,7 +47,9 @@ def one_correlation_id(_logger: WrappedLogger, _method: str, event: EventDict) -
 
 def nothing_personal(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """No log line tells whom somebody searched for, or what is in the row that a database error shows."""
-    if isinstance(request := event.get("request"), str):
+    if isinstance(request := event.get("request"), HttpRequest):
+        event["request"] = f"{request.method} {request.path}"
+    elif isinstance(request, str):
         event["request"] = request.partition("?")[0]
     return {name: all_unquoted(value) for name, value in event.items()}
 

@@ -39,8 +39,8 @@ def discreet(ship_to: Mapping[str, str]) -> Iterator[Callable[[T], T]]:
 
 
 def without(ship_to: Mapping[str, str], text: str) -> str:
-    """The text without the name and any part of the address but the country, in whatever case."""
-    parts = {value for name, value in ship_to.items() if name != "country" and len(value) >= SHORTEST}
-    longest_first = sorted(parts, key=len, reverse=True)
-    pattern = "|".join(re.escape(part) for part in longest_first)
-    return re.sub(pattern, INSTEAD, text, flags=re.IGNORECASE) if pattern else text
+    """The text without the name, the parts of the address but its country, and their words, in whatever case."""
+    values = [value for name, value in ship_to.items() if name != "country"]
+    words = {word for value in values for word in re.findall(r"\w+", value)}
+    said = sorted({part for part in {*values, *words} if len(part) >= SHORTEST}, key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, said)), INSTEAD, text, flags=re.IGNORECASE) if said else text

@@ -264,9 +264,9 @@ def test_the_command_says_whom_it_erases_by_id_only(uses: dict[UUID, Use]) -> No
     kept = Person.objects.get().name
     done = command("--shop", str(SHOP), "--reference", "C-1", *WHO)
 
-    assert dry == f"{person_id}: 2 cases, 0 open; would be erased\n"
+    assert dry == f"{person_id}: cases: 2, open: 0; would be erased\n"
     assert kept == "Ada Example"
-    assert done == f"{person_id}: 2 cases, 0 open; erased\n"
+    assert done == f"{person_id}: cases: 2, open: 0; erased\n"
     assert Person.objects.get().name == ""
 
 
@@ -276,7 +276,7 @@ def test_the_command_lists_who_waits(uses: dict[UUID, Use]) -> None:
 
     told = command("--id", str(person_id), *WHO)
 
-    assert told == f"{person_id}: 2 cases, 1 open; will be erased when those have ended\n"
+    assert told == f"{person_id}: cases: 2, open: 1; will be erased when those have ended\n"
     assert command("--waiting").startswith(f"{person_id}: asked by olga at ")
 
 

@@ -67,7 +67,7 @@ class Command(BaseCommand):
 
     def _tell(self, told: Iterable[erasure.Erased], *, dry_run: bool) -> None:
         for one in told:
-            uses = "".join(f"{use.all} {what}, {use.open} open; " for what, use in one.uses.items())
+            uses = "".join(f"{what}: {use.all}, open: {use.open}; " for what, use in one.uses.items())
             self.stdout.write(f"{one.person_id}: {uses}{SAID[one.fate][0 if dry_run else 1]}")
 
     def _list_waiting(self) -> None:
