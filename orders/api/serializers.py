@@ -124,7 +124,11 @@ class OrderIn(StrictSerializer):
 class CancelIn(StrictSerializer):
     """Why an order is to be cancelled."""
 
-    reason = Text(max_length=200, default="cancelled by the shop")
+    reason = Text(
+        max_length=200,
+        default="cancelled by the shop",
+        help_text="Kept for ever with the order: name nobody in it.",
+    )
 
 
 class OrderQuery(PageQuery):
