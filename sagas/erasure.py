@@ -23,6 +23,8 @@ from sagas.sql import execute, rows
 
 #: So many people are looked at, or erased, in one transaction.
 MOST_AT_ONCE = 500
+#: So many are found by a search of staff.
+MOST_FOUND = 200
 
 #: A customer's rows: the reference itself, or followed by one more part. `_` and `%` in it are meant as they are.
 BY_REFERENCE = r"""
@@ -35,6 +37,22 @@ SELECT id FROM sagas_person
 BY_EMAIL = """
 SELECT id FROM sagas_person WHERE lower(email) = lower(%s) AND email <> '' AND (%s::uuid IS NULL OR shop_id = %s)
  ORDER BY id
+"""
+#: The same in every shop: one probe of the index finds the next shop, another its people.
+IN_EVERY_SHOP = r"""
+WITH RECURSIVE shops AS (
+  (SELECT shop_id FROM sagas_person ORDER BY shop_id LIMIT 1)
+  UNION ALL
+  SELECT (SELECT p.shop_id FROM sagas_person p WHERE p.shop_id > s.shop_id ORDER BY p.shop_id LIMIT 1)
+    FROM shops s WHERE s.shop_id IS NOT NULL
+)
+SELECT f.id FROM shops s CROSS JOIN LATERAL (
+  SELECT id FROM sagas_person p
+   WHERE p.shop_id = s.shop_id
+     AND (reference = %(reference)s
+          OR (reference LIKE %(prefix)s AND position('/' IN substr(reference, length(%(reference)s) + 2)) = 0))
+  LIMIT %(limit)s) f
+ LIMIT %(limit)s
 """
 SEEN = "SELECT id, shop_id, erased_at IS NOT NULL FROM sagas_person WHERE id = ANY(%s::uuid[]) ORDER BY id"
 
@@ -81,13 +99,22 @@ def find_people(*, shop_id: UUID | None = None, reference: str = "", email: str 
     A reference needs its shop; with an e-mail address a shop narrows it. Raises ValueError without either.
     """
     if reference and shop_id is not None:
-        prefix = reference.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "/%"
-        found = rows(BY_REFERENCE, {"shop": shop_id, "reference": reference, "prefix": prefix})
+        found = rows(BY_REFERENCE, {"shop": shop_id, "reference": reference, "prefix": _prefix(reference)})
     elif email and not reference:
         found = rows(BY_EMAIL, [email, shop_id, shop_id])
     else:
         raise ValueError("People are found by shop and reference, or by e-mail address.")
     return [row[0] for row in found]
+
+
+def search_people(text: str) -> list[UUID]:
+    """Whoever is meant by an id, an e-mail address or a reference of a customer in any shop; 200 at most."""
+    try:
+        return [UUID(text)]
+    except ValueError:
+        named = {"reference": text, "prefix": _prefix(text), "limit": MOST_FOUND}
+    found = [row[0] for row in rows(IN_EVERY_SHOP, named)] if text else []
+    return [*found, *(find_people(email=text) if "@" in text else [])][:MOST_FOUND]
 
 
 def foresee(person_ids: Sequence[UUID]) -> list[Erased]:
@@ -117,6 +144,10 @@ def erase_waiting(*, now: datetime) -> int:
             return count
         after = waiting[-1]
     return 0
+
+
+def _prefix(reference: str) -> str:
+    return reference.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "/%"
 
 
 def _batches(ids: Sequence[UUID]) -> Iterator[list[UUID]]:
