@@ -8,7 +8,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, load_command_class
 from django.db import IntegrityError, transaction
 
 from sagas import erasure, log, people
@@ -297,6 +297,14 @@ def test_the_command_does_nothing_by_half(arguments: tuple[str, ...], said: str)
         command(*arguments)
 
     assert Person.objects.get().name == "Ada Example"
+
+
+def test_the_help_warns_that_the_reason_is_kept_for_ever() -> None:
+    told = (
+        load_command_class("sagas", "erase_person").create_parser("manage.py", "erase_person").format_help()
+    )
+
+    assert "Actor and reason stay in the log for ever: never write" in told
 
 
 def test_foreseeing_changes_nothing() -> None:

@@ -18,6 +18,9 @@ from sagas import erasure
 from sagas.models import Erasure
 from sagas.verdicts import Refused
 
+#: The help says what the module says: that reasons are kept for ever.
+HELP = __doc__
+
 #: What is said of a fate, foreseen and done.
 SAID = {
     "erased": ("would be erased", "erased"),
@@ -29,7 +32,7 @@ SAID = {
 class Command(BaseCommand):
     """Exit code 1 when nobody was found, or actor or reason is missing. Safe to repeat."""
 
-    help = __doc__
+    help = HELP
 
     def create_parser(self, *args: Any, **options: Any) -> Any:
         return super().create_parser(*args, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
