@@ -86,7 +86,8 @@ class PersonAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Person]:
         wish = Erasure.objects.filter(person_id=OuterRef("pk"))
-        return super().get_queryset(request).annotate(asked_by=Subquery(wish.values("actor")))
+        people: QuerySet[Person] = super().get_queryset(request)
+        return people.annotate(asked_by=Subquery(wish.values("actor")))
 
     @admin.display(description="erased")
     def erasing(self, person: Any) -> SafeString | str:
