@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Reversible; a column with a constant default is added without rewriting the table."""
 
-    dependencies: ClassVar = [("orders", "0003_keep_imports_and_credit_notes")]
+    dependencies: ClassVar = [("orders", "0004_index_orders_by_person")]
 
     operations: ClassVar = [
         migrations.AddField(

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Reversible; a column with a constant default is added without rewriting the table."""
 
-    dependencies: ClassVar = [("sagas", "0004_add_projection_slots")]
+    dependencies: ClassVar = [("sagas", "0008_find_people_by_their_customer")]
 
     operations: ClassVar = [
         migrations.AddField(
