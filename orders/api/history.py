@@ -31,8 +31,8 @@ VERSION = re.compile(r"[0-9]{1,18}")
 #: What an order's own stream tells of it.
 FIELDS = (
     "id", "external_reference", "version", "state", "on_hold", "hold_reason", "end_code", "currency", "total_minor",
-    "goods_minor", "charges_minor", "cancelled_minor", "returned_minor", "country", "fulfilment", "placed_at", "received_at",
-    "moved_at",
+    "goods_minor", "charges_minor", "cancelled_minor", "returned_minor", "country", "fulfilment", "placed_at",
+    "received_at", "moved_at",
 )  # fmt: skip
 
 
