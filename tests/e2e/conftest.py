@@ -59,11 +59,11 @@ def open_page(browser: Browser, live_server: Any, scene: toys.Script) -> Iterato
     opened: list[tuple[Any, list[str]]] = []
 
     def start(
-        address: str, *, scheme: str = "light", scripts: bool = True, width: int = 1360, policy: str = ""
+        address: str, *, scheme: Any = "light", scripts: bool = True, width: int = 1360, policy: str = ""
     ) -> Page:
         context = browser.new_context(
             base_url=live_server.url,
-            color_scheme=scheme,  # type: ignore[arg-type]
+            color_scheme=scheme,
             java_script_enabled=scripts,
             viewport={"width": width, "height": 900},
         )
