@@ -12,7 +12,13 @@ from datetime import datetime
 from uuid import UUID
 
 from inventory.contract import StockRefused, StockReleased, StockReserved
-from orders.contract import CancellationRequested, OrderCancelled, OrderConfirmed, OrderPlaced, OrderRejected
+from orders.contract import (
+    CancellationRequested,
+    OrderAccepted,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderRejected,
+)
 from payments.contract import (
     CaptureFailed,
     PaymentAuthorized,
@@ -28,8 +34,9 @@ from sagas.contract import UndoSettled
 from sagas.log import Recorded
 from shipping.contract import ShipmentBooked, ShipmentCancelled, ShipmentRefused
 
+#: Not OrderPlaced: it carries every line, and OrderAccepted is told with it.
 FOLLOWED = (
-    OrderPlaced, PaymentAuthorized, StockReserved, ShipmentBooked,
+    OrderAccepted, PaymentAuthorized, StockReserved, ShipmentBooked,
     PaymentCaptured, OrderConfirmed,
     PaymentDeclined, StockRefused, ShipmentRefused, CaptureFailed, PaymentExpired, CancellationRequested,
     PaymentVoided, PaymentRefunded, StockReleased, ShipmentCancelled, UndoSettled, OrderRejected, OrderCancelled,

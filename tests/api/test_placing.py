@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -211,3 +212,36 @@ def test_every_field_is_taken_strictly_and_named_when_it_is_wrong(
     assert problem(response) == (422, "api.invalid")
     assert pointer in [error["pointer"] for error in response.json()["errors"]]
     assert nothing_stored()
+
+
+def test_a_shop_may_have_an_order_fulfilled_without_a_coordinator(counter: Counter) -> None:
+    response = counter.place(fulfilment="choreography")
+
+    order, saga = Order.objects.get(), Saga.objects.get()
+    assert (response.status_code, response.json()["state"]) == (202, "pending")
+    assert (order.fulfilment, order.state, order.lock_saga) == ("choreography", "pending", saga.pk)
+    assert (saga.style, saga.state, saga.stage) == ("choreography", "running", 1)
+    assert [e.type for e in StoredEvent.objects.order_by("version")] == [
+        "orders.OrderPlaced",
+        "orders.OrderAccepted",
+    ]
+
+
+def test_an_order_that_says_nothing_is_fulfilled_in_the_installations_own_style(
+    counter: Counter, settings: Any
+) -> None:
+    settings.WAYBILL = replace(settings.WAYBILL, fulfilment_style="choreography")
+
+    counter.place()
+    counter.place(fulfilment="orchestration")
+
+    assert list(Order.objects.order_by("id").values_list("fulfilment", flat=True)) == [
+        "choreography",
+        "orchestration",
+    ]
+
+
+def test_a_style_nobody_knows_is_refused(counter: Counter) -> None:
+    response = counter.place(fulfilment="improvisation")
+
+    assert (response.status_code, nothing_stored()) == (422, True)

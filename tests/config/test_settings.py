@@ -71,3 +71,14 @@ def test_the_sandbox_of_the_running_system_is_found(monkeypatch: pytest.MonkeyPa
     State.current().note(sandbox_url="http://127.0.0.1:4321")
 
     assert WaybillSettings.from_environment().sandbox_url == "http://127.0.0.1:4321"
+
+
+def test_the_style_of_fulfilment_is_one_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert WaybillSettings.from_environment().fulfilment_style == "orchestration"
+
+    monkeypatch.setenv("FULFILMENT_STYLE", "choreography")
+    assert WaybillSettings.from_environment().fulfilment_style == "choreography"
+
+    monkeypatch.setenv("FULFILMENT_STYLE", "improvisation")
+    with pytest.raises(env.BadEnvironment, match="FULFILMENT_STYLE"):
+        WaybillSettings.from_environment()
