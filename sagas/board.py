@@ -11,6 +11,7 @@ from sagas import lag, overview, queries
 from sagas.clock import database_now
 from sagas.models import Pause, Saga
 from sagas.overview import AtStep, Failure, Group, Minute
+from sagas.rebuild.rows import ProjectionBuild
 from sagas.remember import Remembered
 
 #: Failures are looked back on for one of these numbers of hours.
@@ -34,6 +35,7 @@ class Now:
     writer: lag.Writer | None
     parked_events: list[lag.ParkedEvents]
     pauses: list[Pause]
+    builds: list[ProjectionBuild]
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def _read() -> Now:
         lag.slowest_writer(),
         lag.parked(),
         sorted(queries.pauses().values(), key=lambda p: p.since),
+        [one for one in lag.builds() if one.finished_at is None],
     )
 
 

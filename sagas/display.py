@@ -26,6 +26,8 @@ LOOKS = {
     "paused": "wait",
     "parked": "alarm",
     "stopped": "alarm",
+    "building": "busy",
+    "swapped": "ok",
 }
 
 

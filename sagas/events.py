@@ -7,9 +7,11 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
+
+_new, _set = object.__new__, object.__setattr__
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -31,11 +33,11 @@ class Event:
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> typing.Self:
         """Rebuild from the stored form of this class's own version."""
-        readers = _readers(cls)  # type: ignore[arg-type]  # a class is hashable, whatever its instances are
-        return cls(**{name: readers[name](value) for name, value in data.items() if name in readers})
+        return _rebuild(cls, dict(data))
 
 
 E = TypeVar("E", bound=type[Event])
+E_ = TypeVar("E_", bound=Event)
 
 _classes: dict[str, type[Event]] = {}
 _upcasters: dict[tuple[str, int], Upcaster] = {}
@@ -76,11 +78,11 @@ def upcaster_versions(name: str) -> set[int]:
 
 
 def load(name: str, schema_version: int, data: dict[str, Any]) -> Event:
-    """Rebuild a stored event of any version ever written."""
+    """Rebuild a stored event of any version ever written. `data` is the event's own from here on."""
     cls = _classes[name]
     for version in range(schema_version, cls.schema_version):
         data = _upcasters[name, version](data)
-    return cls.from_data(data)
+    return _rebuild(cls, data)
 
 
 def _plain(value: Any) -> Any:
@@ -99,20 +101,55 @@ def _plain(value: Any) -> Any:
             return value
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """How the stored form of a class becomes an object: which values it has and which of them are converted."""
+
+    names: frozenset[str]
+    direct: bool  #: Nothing but its values makes the object.
+    readers: tuple[tuple[str, Callable[[Any], Any]], ...]
+
+
+def _rebuild(cls: type[E_], data: dict[str, Any]) -> E_:
+    """The stored form becomes the object's own values: a frozen class pays dearly for each one it sets itself."""
+    plan = _plan(cls)  # type: ignore[arg-type]  # a class is hashable, whatever its instances are
+    if not plan.direct or data.keys() != plan.names:
+        return _complete(cls, plan, data)
+    for name, read in plan.readers:
+        data[name] = read(data[name])
+    event = _new(cls)
+    _set(event, "__dict__", data)
+    return event
+
+
+def _complete(cls: type[E_], plan: _Plan, data: dict[str, Any]) -> E_:
+    """With defaults for what is missing, without what this code does not know. Raises TypeError as the class does."""
+    readers = dict(plan.readers)
+    known = {name: value for name, value in data.items() if name in plan.names}
+    return cls(**{n: readers[n](v) if n in readers else v for n, v in known.items()})
+
+
 @cache
-def _readers(cls: type[Event]) -> dict[str, Callable[[Any], Any]]:
+def _plan(cls: type[Event]) -> _Plan:
     hints = typing.get_type_hints(cls)
-    return {f.name: _reader(hints[f.name]) for f in fields(cls)}
+    readers = [(f.name, _reader(hints[f.name])) for f in fields(cls)]
+    needed = tuple((name, read) for name, read in readers if read is not None)
+    return _Plan(frozenset(name for name, _ in readers), not hasattr(cls, "__post_init__"), needed)
 
 
-def _reader(hint: Any) -> Callable[[Any], Any]:
+def _reader(hint: Any) -> Callable[[Any], Any] | None:
+    """What turns a stored value into this type; None for what JSON holds as it is."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         inner = next(_reader(arg) for arg in typing.get_args(hint) if arg is not type(None))
-        return lambda value: None if value is None else inner(value)
+        return inner and (lambda value: None if value is None else inner(value))
     if hint is UUID:
-        return lambda value: value if isinstance(value, UUID) else UUID(value)
+        return _uuid
     if hint is datetime:
         return lambda value: value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    if typing.get_origin(hint) is tuple:
-        return tuple
-    return lambda value: value
+    return tuple if typing.get_origin(hint) is tuple else None
+
+
+@lru_cache(maxsize=32_768)
+def _uuid(value: str | UUID) -> UUID:
+    """The events of one order stand near each other in the log and name the same few objects."""
+    return value if isinstance(value, UUID) else UUID(value)

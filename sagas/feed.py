@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sagas.log import Recorded, Token, recorded
+from sagas.log import Recorded, Token, recorded_all
 from sagas.sql import rows
 
 # The horizon and the events come from one snapshot: what is below the horizon is committed or never will be.
@@ -24,6 +24,17 @@ SELECT h.era, h.xid, e.*
      ORDER BY era, xid, position LIMIT %s
   ) e ON true
  ORDER BY e.era, e.xid, e.position
+"""
+
+# Below a checkpoint everything is settled, so that no horizon is asked for. What a person let the subscription pass
+# over is left out here: it may be an event that cannot even be read.
+STRETCH = """
+SELECT era, xid, position, stream, version, type, schema_version, data, metadata, at
+  FROM sagas_event e
+ WHERE (era, xid, position) > (%s, %s, %s) AND (era, xid, position) <= (%s, %s, %s) AND type = ANY(%s)
+   AND NOT EXISTS (SELECT FROM sagas_skippedevent s
+                    WHERE s.subscription = %s AND s.stream = e.stream AND s.version = e.version)
+ ORDER BY era, xid, position LIMIT %s
 """
 
 PENDING = """
@@ -45,10 +56,20 @@ class Page:
 
 def page(after: Token, types: Sequence[str], *, limit: int, shards: int = 1, shard: int = 0) -> Page:
     """The next settled events of these types, in the order of the feed, at most `limit`."""
-    params = [after.era, after.xid, after.position, list(types), shards, shards, shard, limit]
+    params = [*after, list(types), shards, shards, shard, limit]
     found = rows(FEED, params)
     horizon = Token(found[0][0], found[0][1], 0)
-    return Page([recorded(row[2:]) for row in found if row[2] is not None], horizon)
+    return Page(recorded_all([row[2:] for row in found if row[2] is not None]), horizon)
+
+
+def stretch(
+    after: Token, upto: Token, types: Sequence[str], *, limit: int, subscription: str
+) -> list[Recorded]:
+    """The next events of a subscription up to where its checkpoint stands, skipped ones left out, at most `limit`.
+
+    `upto` must be a place that a checkpoint has reached: events below it are never joined by others.
+    """
+    return recorded_all(rows(STRETCH, [*after, *upto, list(types), subscription, limit]))
 
 
 @dataclass(frozen=True)
@@ -69,6 +90,14 @@ def first(
     h_era, h_xid, era, xid, position, stream, version, *_, at = found[0]
     place = Place(Token(era, xid, position), stream, version, at) if era is not None else None
     return place, Token(h_era, h_xid, 0)
+
+
+def place(after: Token, upto: Token, types: Sequence[str], *, subscription: str) -> Place:
+    """Where the next event of a stretch stands. Raises IndexError when there is none."""
+    era, xid, position, stream, version, *_, at = rows(
+        STRETCH, [*after, *upto, list(types), subscription, 1]
+    )[0]
+    return Place(Token(era, xid, position), stream, version, at)
 
 
 def pending(after: Token, types: Sequence[str]) -> bool:

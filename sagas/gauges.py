@@ -71,7 +71,7 @@ class RowGauges(Collector):
 def read() -> list[Metric]:
     """Every gauge, from the rows as they are now."""
     now = database_now()
-    return [*_sagas(), *_due(), *_lags(now), *_parked(), *_turns()]
+    return [*_sagas(), *_due(), *_lags(now), *_builds(), *_parked(), *_turns()]
 
 
 def _sagas() -> Iterator[Metric]:
@@ -111,6 +111,18 @@ def _lags(now: datetime) -> Iterator[Metric]:
         seconds.add_metric(key, max(0.0, (now - one.oldest).total_seconds()) if one.oldest else 0)
         stopped.add_metric(key, one.stopped)
     yield from (events, seconds, stopped)
+
+
+def _builds() -> Iterator[Metric]:
+    gauge = GaugeMetricFamily(
+        "waybill_projection_build_events",
+        "Events that an unfinished build of a projection has taken in.",
+        labels=["projection", "state"],
+    )
+    for one in lag.builds():
+        if one.finished_at is None:
+            gauge.add_metric([one.name, one.state], one.events)
+    yield gauge
 
 
 def _parked() -> Iterator[Metric]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sagas.bus import subscriptions
+from sagas.rebuild.rows import ProjectionBuild
 from sagas.sql import rows
 
 #: Per reader, so many events after its checkpoint are looked at.
@@ -110,3 +111,8 @@ def slowest_writer() -> Writer | None:
 def parked() -> list[ParkedEvents]:
     """Unsettled parked events by reader."""
     return [ParkedEvents(*row) for row in rows(PARKED)]
+
+
+def builds() -> list[ProjectionBuild]:
+    """The last build of each projection, whatever became of it."""
+    return list(ProjectionBuild.objects.order_by("name", "-id").distinct("name"))

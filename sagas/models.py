@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from sagas.ids import uuid7
+from sagas.rebuild.rows import ProjectionBuild, ProjectionSlot, SkippedEvent  # noqa: F401 - rows of this app
 from sagas.web import kept  # noqa: F401 - a row of this app
 
 
@@ -71,23 +72,6 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subscription}/{self.shard}"
-
-
-class ProjectionSlot(models.Model):
-    """Which slot of a projection's tables readers see. A rebuild fills the other one and swaps."""
-
-    name = models.CharField(primary_key=True, max_length=100)
-    live_slot = models.SmallIntegerField(default=1)
-    swapped_at = models.DateTimeField(null=True)
-
-    class Meta:
-        db_table = "sagas_projection"
-        constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(live_slot__in=(1, 2)), name="sagas_projection_slot_is_1_or_2"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.name}: slot {self.live_slot}"
 
 
 class ParkedEvent(models.Model):

@@ -7,7 +7,7 @@ API, pages and `manage.py sagas`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -59,6 +59,12 @@ class NotChoreographed(Refused):
     """The engine leads these sagas: they are retried or resumed, nobody waits for an event."""
 
     code = "sagas.not_choreographed"
+
+
+class NotStopped(Refused):
+    """The reader stands before no event: it runs."""
+
+    code = "sagas.not_stopped"
 
 
 def act(
@@ -137,17 +143,33 @@ def resume_for_all(scope: str, name: str, *, actor: str, reason: str, now: datet
 
 
 def skip_event(subscription: str, *, actor: str, reason: str, now: datetime) -> None:
-    """Let a stopped projection pass over the event it could not digest."""
+    """Let a stopped projection pass over the event it could not digest, for good: rebuilds skip it too."""
+    pass_over = partial(
+        redeliver.pass_over, get_subscription(subscription), actor=actor, reason=reason, now=now
+    )
+    _start_again("skip_event", subscription, pass_over, actor=actor, reason=reason, now=now)
+
+
+def retry_event(subscription: str, *, actor: str, reason: str, now: datetime) -> None:
+    """Let a stopped projection meet the same event once more, now that its cause is mended."""
+    _start_again("retry_event", subscription, redeliver.try_again, actor=actor, reason=reason, now=now)
+
+
+def _start_again(
+    act_name: str, subscription: str, start: Callable[[Checkpoint], None], *, actor: str, reason: str, now: datetime
+) -> None:  # fmt: skip
     _check(actor, reason)
     sub = get_subscription(subscription)
     with transaction.atomic():
-        for checkpoint in Checkpoint.objects.select_for_update().filter(
-            subscription=sub.name, state="stopped"
-        ):
-            redeliver.pass_over(sub, checkpoint)
-        _write("skip_event", sub.name, actor=actor, reason=reason, now=now)
-    for shard in range(sub.shards):
-        transaction.on_commit(partial(bell.ring, sub.task(shard)), robust=True)
+        stopped = Checkpoint.objects.select_for_update().filter(subscription=sub.name, state="stopped")
+        found = list(stopped.order_by("shard"))
+        if not found:
+            raise NotStopped(detail=f"{sub.name} is not stopped")
+        for checkpoint in found:
+            start(checkpoint)
+        _write(act_name, sub.name, actor=actor, reason=reason, now=now)
+        for shard in range(sub.shards):
+            transaction.on_commit(partial(bell.ring, sub.task(shard)), robust=True)
 
 
 def settle_parked(parked_ids: Sequence[int], *, how: str, actor: str, reason: str, now: datetime) -> int:

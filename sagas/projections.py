@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sagas.bus import subscription
+from sagas.bus import subscription, unsubscribe
 from sagas.events import Event
 from sagas.log import Recorded
 from sagas.sql import rows
@@ -21,7 +21,11 @@ LIVE = "SELECT live_slot FROM sagas_projection WHERE name = %s"
 
 
 class Fold(Protocol):
-    """Takes a batch of events, in the order of the feed, into one slot, in the caller's transaction."""
+    """Takes a batch of events, in the order of the feed, into one slot, in the caller's transaction.
+
+    What it writes follows from the events alone: a row that holds `now` would differ in every rebuild. It writes
+    late: readers of the log wait for a transaction that has written.
+    """
 
     def __call__(self, *, events: Sequence[Recorded], slot: int, now: datetime) -> None: ...
 
@@ -57,6 +61,12 @@ def projection(name: str, *, of: Sequence[type[Event]], tables: Sequence[str]) -
 def get_projection(name: str) -> Projection:
     """The projection of that name. Raises KeyError when this code has none."""
     return _projections[name]
+
+
+def forget_projection(name: str) -> None:
+    """Take a projection back (for tests that make their own)."""
+    _projections.pop(name, None)
+    unsubscribe(name)
 
 
 def projections() -> list[Projection]:

@@ -10,15 +10,32 @@ from sagas import feed, log
 from sagas.bus import Subscription, event_published, get_subscription
 from sagas.log import Recorded, Token
 from sagas.models import Checkpoint, ParkedEvent, Saga
+from sagas.rebuild.rows import SkippedEvent
 
 
-def pass_over(sub: Subscription, checkpoint: Checkpoint) -> None:
-    """Move a stopped checkpoint, locked by the caller, past the one event it stands before."""
+def pass_over(sub: Subscription, checkpoint: Checkpoint, *, actor: str, reason: str, now: datetime) -> None:
+    """Move a stopped checkpoint, locked by the caller, past the one event it stands before.
+
+    The event is remembered: no build of this projection takes it in either.
+    """
     at = Token(checkpoint.era, checkpoint.xid, checkpoint.position)
     event, _ = feed.first(at, sub.types, shards=sub.shards, shard=checkpoint.shard)
-    token = event.token if event is not None else at
-    Checkpoint.objects.filter(subscription=sub.name, shard=checkpoint.shard).update(
-        era=token.era, xid=token.xid, position=token.position, state=Checkpoint.State.RUNNING, error=""
+    if event is not None:
+        SkippedEvent.objects.create(
+            subscription=sub.name, stream=event.stream, version=event.version, **event.token._asdict(),
+            error=checkpoint.error, actor=actor[:100], reason=reason[:500], skipped_at=now,
+        )  # fmt: skip
+    _run_from(checkpoint, event.token if event is not None else at)
+
+
+def try_again(checkpoint: Checkpoint) -> None:
+    """Let a stopped reader, locked by the caller, meet the same event once more."""
+    _run_from(checkpoint, Token(checkpoint.era, checkpoint.xid, checkpoint.position))
+
+
+def _run_from(checkpoint: Checkpoint, token: Token) -> None:
+    Checkpoint.objects.filter(subscription=checkpoint.subscription, shard=checkpoint.shard).update(
+        **token._asdict(), state=Checkpoint.State.RUNNING, error=""
     )
 
 

@@ -34,7 +34,7 @@ def urls(site: AdminSite) -> list[URLPattern]:
         path("pauses/", view(pages.pauses), name="sagas_pauses"),
         path("pauses/<slug:act>/<slug:scope>/<str:name>/", view(pages.pause), name="sagas_pause"),
         path("readers/", view(pages.readers), name="sagas_readers"),
-        path("readers/<str:name>/skip/", view(pages.skip_event), name="sagas_skip_event"),
+        path("readers/<str:name>/<slug:act>/", view(pages.restart), name="sagas_restart_reader"),
         path("streams/<uuid:stream>/", view(pages.stream), name="sagas_stream"),
     ]
 
@@ -79,21 +79,21 @@ class Pages:
         parked = {one.subscription: one for one in lag.parked()}
         readers = [(one, parked.get(one.subscription)) for one in lag.lags()]
         context = {"title": "Readers of the event log", "readers": readers, "writer": lag.slowest_writer(),
-                   "most": lag.MOST_EVENTS}  # fmt: skip
+                   "builds": lag.builds(), "most": lag.MOST_EVENTS}  # fmt: skip
         return self._page(request, "admin/sagas/readers.html", context, may="sagas.change_checkpoint")
 
-    def skip_event(self, request: HttpRequest, name: str) -> HttpResponse:
-        """Let a stopped projection pass over the event it stands before."""
+    def restart(self, request: HttpRequest, name: str, act: str) -> HttpResponse:
+        """Let a stopped projection pass over the event it stands before, or try it again."""
         _need(request, "sagas.change_checkpoint")
         stopped = next((one for one in lag.lags() if one.subscription == name and one.stopped), None)
-        if stopped is None:
+        if stopped is None or act not in _RESTARTS:
             return HttpResponseRedirect(reverse("admin:sagas_readers"))
+        command, verb, title, explains = _RESTARTS[act]
 
         def run(actor: str, reason: str, now: datetime) -> None:
-            operate.skip_event(name, actor=actor, reason=reason, now=now)
+            command(name, actor=actor, reason=reason, now=now)
 
-        explains = "The projection passes over the one event it stopped at, for good, and goes on behind it."
-        words_ = {"title": f"Let {name} pass over one event?", "explains": explains, "verb": "Pass over",
+        words_ = {"title": title.format(name), "explains": explains, "verb": verb,
                   "target": name, "detail": stopped.error}  # fmt: skip
         return self._ask(request, words_, run, back="admin:sagas_readers")
 
@@ -125,6 +125,20 @@ class Pages:
         return TemplateResponse(request, template, {**base, **context})
 
 
+_RESTARTS = {
+    "skip": (
+        operate.skip_event,
+        "Pass over",
+        "Let {} pass over one event?",
+        "The projection passes over the one event it stopped at, for good, and goes on behind it. So do rebuilds.",
+    ),
+    "retry": (
+        operate.retry_event,
+        "Try again",
+        "Let {} try its event again?",
+        "The projection meets the same event once more. If it still cannot digest it, it stops there again.",
+    ),
+}
 _PAUSE_WORDS = {
     (
         "pause",

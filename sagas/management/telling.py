@@ -10,8 +10,10 @@ from django.utils import timezone
 
 from sagas import preview, queries
 from sagas.display import span
+from sagas.lag import Lag
 from sagas.models import ParkedEvent, Saga, SagaStep
 from sagas.money import money
+from sagas.rebuild.rows import ProjectionBuild
 from sagas.standing import standing, words
 
 Line = dict[str, Any]
@@ -108,6 +110,42 @@ def parked_event(parked: ParkedEvent) -> Line:
         "since": _moment(parked.parked_at),
         "error": parked.error or "waits behind an earlier one",
     }
+
+
+def reader(one: Lag, now: datetime) -> Line:
+    """How far one reader of the log is behind."""
+    return {
+        "reader": one.subscription + (f"/{one.shard}" if one.shard else ""),
+        "kind": one.kind,
+        "state": one.state,
+        "events_behind": one.waiting,
+        "seconds_behind": round(max(0.0, (now - one.oldest).total_seconds()), 1) if one.oldest else 0,
+        "moved_at": _moment(one.moved_at),
+        "error": one.error,
+    }
+
+
+def build(one: ProjectionBuild) -> Line:
+    """How far one build of a projection has come."""
+    return {
+        "projection": one.name,
+        "slot": one.slot,
+        "state": one.state,
+        "events": one.events,
+        "skipped": one.skipped,
+        "differing": one.differing,
+        "started_at": _moment(one.started_at),
+        "moved_at": _moment(one.moved_at),
+        "error": one.error,
+    }
+
+
+def readers(answer: Mapping[str, Any]) -> str:
+    """The readers, and the builds if there were any."""
+    parts = [_part("Readers of the event log", answer["readers"])]
+    if answer["builds"]:
+        parts.append(_part("Builds of projections", answer["builds"]))
+    return "\n\n".join(parts)
 
 
 def table(found: Sequence[Line]) -> str:

@@ -124,7 +124,7 @@ def test_a_stopped_projection_is_shown_and_passes_over_the_event_with_a_reason(
     before = text(client.get(reverse("admin:sagas_readers")))
 
     answer = client.post(
-        reverse("admin:sagas_skip_event", args=[reader]), {"reason": "a test order"}, follow=True
+        reverse("admin:sagas_restart_reader", args=[reader, "skip"]), {"reason": "a test order"}, follow=True
     )
     deliver(reader, now=database_now)
 
@@ -138,7 +138,7 @@ def test_a_stopped_projection_is_shown_and_passes_over_the_event_with_a_reason(
 def test_a_running_projection_cannot_be_made_to_pass_over_anything(client: Client, reader: str) -> None:
     publish("good")
 
-    answer = client.post(reverse("admin:sagas_skip_event", args=[reader]), {"reason": "for fun"})
+    answer = client.post(reverse("admin:sagas_restart_reader", args=[reader, "skip"]), {"reason": "for fun"})
 
     assert answer.status_code == 302
     assert log.read(operate.PLATFORM) == []
@@ -192,7 +192,7 @@ def test_who_may_only_look_settles_nothing(client: Client, reader: str) -> None:
     addresses = [
         (reverse("admin:sagas_settle_parked", args=["drop"]), {"event": ids, "reason": "x"}),
         (reverse("admin:sagas_pause", args=["pause", "provider", "bank"]), {"reason": "x"}),
-        (reverse("admin:sagas_skip_event", args=[reader]), {"reason": "x"}),
+        (reverse("admin:sagas_restart_reader", args=[reader, "skip"]), {"reason": "x"}),
     ]
 
     answers = [onlooker.post(address, sent).status_code for address, sent in addresses]

@@ -12,7 +12,8 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from sagas import operate, preview, queries
+from sagas import lag, operate, preview, queries
+from sagas.bus import subscriptions
 from sagas.definition import check, definitions
 from sagas.inflight import in_flight, stranded
 from sagas.management import telling
@@ -81,6 +82,17 @@ class Command(BaseCommand):
         lines = [telling.parked_event(parked) for parked in found]
         self.stdout.write(json.dumps(lines, indent=2) if options["json"] else telling.table(lines))
 
+    def _readers(self, options: dict[str, Any]) -> None:
+        """Every reader of the log, and the builds of projections; exit code 1 if one stands still."""
+        now = timezone.now()
+        answer = {
+            "readers": [telling.reader(one, now) for one in lag.lags()],
+            "builds": [telling.build(one) for one in lag.builds()],
+        }
+        self.stdout.write(json.dumps(answer, indent=2) if options["json"] else telling.readers(answer))
+        if any(one["state"] == "stopped" for one in answer["readers"]):
+            raise CommandError("A projection stands still.")
+
     # --- acting ---------------------------------------------------------------------------------------------
 
     def _act(self, options: dict[str, Any]) -> None:
@@ -129,7 +141,11 @@ class Command(BaseCommand):
 
     def _skip_event(self, options: dict[str, Any]) -> None:
         operate.skip_event(options["name"], **_who(options))
-        self.stdout.write(f"{options['name']} passes over one event and goes on.")
+        self.stdout.write(f"{options['name']} passes over one event for good and goes on.")
+
+    def _retry_event(self, options: dict[str, Any]) -> None:
+        operate.retry_event(options["name"], **_who(options))
+        self.stdout.write(f"{options['name']} tries the event again.")
 
     def _redeliver(self, options: dict[str, Any]) -> None:
         self._settle("redeliver", "delivered again", options)
@@ -169,10 +185,13 @@ def _add_looking(verbs: Any) -> None:
     teller = verbs.add_parser(
         "definitions", help="What this code can run; exit code 1 if it strands sagas in flight."
     )
+    readers = verbs.add_parser(
+        "readers", help="How far the readers of the log are; exit code 1 if one stopped."
+    )
     parked = verbs.add_parser("parked-events", help="Events that reactions could not digest.")
     parked.add_argument("--subscription", default="")
     parked.add_argument("--limit", type=int, default=100)
-    for parser in (lister, shower, teller, parked):
+    for parser in (lister, shower, teller, readers, parked):
         parser.add_argument("--json", action="store_true")
 
 
@@ -209,11 +228,13 @@ def _add_platform(verbs: Any) -> None:
             parser = verbs.add_parser(f"{act}-{scope}", help=text.format(scope))
             parser.add_argument("name", metavar="NAME")
             _add_who(parser)
-    passer = verbs.add_parser(
-        "skip-event", help="Let a stopped projection pass over the event it stands before."
-    )
-    passer.add_argument("name", metavar="SUBSCRIPTION")
-    _add_who(passer)
+    for verb, text in (
+        ("skip-event", "Let a stopped projection pass over the event it stands before, for good."),
+        ("retry-event", "Let a stopped projection try that event again: its cause is mended."),
+    ):
+        parser = verbs.add_parser(verb, help=text)
+        parser.add_argument("name", metavar="READER", choices=[sub.name for sub in subscriptions()])
+        _add_who(parser)
     for verb, text in (("redeliver", "Deliver parked events again."), ("drop", "Drop parked events.")):
         parser = verbs.add_parser(verb, help=text)
         parser.add_argument("events", metavar="EVENT", nargs="+", type=int)

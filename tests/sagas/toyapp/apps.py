@@ -21,7 +21,9 @@ class ToyAppConfig(AppConfig):
     label = "toyapp"
 
     def ready(self) -> None:
-        from tests.sagas import toys
+        from tests.sagas import tallies, toys
+
+        tallies.register()
 
         step, _, reference = os.environ.get(DEADLY, "").partition("@")
 
