@@ -10,8 +10,9 @@ FRESH =
 WAYBILL_PORT = 8000
 TESTS =
 WORKERS = 2
+EVENTS = 1000000
 
-.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi events chaos e2e lock services-check
+.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi events chaos e2e lock services-check bench-rebuild
 
 help: ## Show this list
 	@echo "Waybill: every order through payment, inventory and shipping, or everything given back."
@@ -75,3 +76,6 @@ lock: ## Write the locks anew from requirements/*.in (needs uv)
 
 services-check: dev ## Run each compose service's command against the system's PostgreSQL and Redis
 	@$(python) -m scripts.services_check
+
+bench-rebuild: dev ## Measure how fast a projection is built anew (EVENTS=n)
+	@$(python) -m benchmarks.rebuild --events $(EVENTS)

@@ -144,9 +144,7 @@ def resume_for_all(scope: str, name: str, *, actor: str, reason: str, now: datet
 
 def skip_event(subscription: str, *, actor: str, reason: str, now: datetime) -> None:
     """Let a stopped projection pass over the event it could not digest, for good: rebuilds skip it too."""
-    pass_over = partial(
-        redeliver.pass_over, get_subscription(subscription), actor=actor, reason=reason, now=now
-    )
+    pass_over = partial(redeliver.pass_over, actor=actor, reason=reason, now=now)
     _start_again("skip_event", subscription, pass_over, actor=actor, reason=reason, now=now)
 
 
@@ -156,8 +154,14 @@ def retry_event(subscription: str, *, actor: str, reason: str, now: datetime) ->
 
 
 def _start_again(
-    act_name: str, subscription: str, start: Callable[[Checkpoint], None], *, actor: str, reason: str, now: datetime
-) -> None:  # fmt: skip
+    act_name: str,
+    subscription: str,
+    start: Callable[[Subscription, Checkpoint], None],
+    *,
+    actor: str,
+    reason: str,
+    now: datetime,
+) -> None:
     _check(actor, reason)
     sub = get_subscription(subscription)
     with transaction.atomic():
@@ -166,7 +170,7 @@ def _start_again(
         if not found:
             raise NotStopped(detail=f"{sub.name} is not stopped")
         for checkpoint in found:
-            start(checkpoint)
+            start(sub, checkpoint)
         _write(act_name, sub.name, actor=actor, reason=reason, now=now)
         for shard in range(sub.shards):
             transaction.on_commit(partial(bell.ring, sub.task(shard)), robust=True)

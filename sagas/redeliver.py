@@ -28,7 +28,7 @@ def pass_over(sub: Subscription, checkpoint: Checkpoint, *, actor: str, reason: 
     _run_from(checkpoint, event.token if event is not None else at)
 
 
-def try_again(checkpoint: Checkpoint) -> None:
+def try_again(_sub: Subscription, checkpoint: Checkpoint) -> None:
     """Let a stopped reader, locked by the caller, meet the same event once more."""
     _run_from(checkpoint, Token(checkpoint.era, checkpoint.xid, checkpoint.position))
 

@@ -179,7 +179,7 @@ def test_a_page_open_on_many_screens_is_read_once(
 ) -> None:
     toys.start_many([f"A-{n}" for n in range(50)])
 
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         client.get("/staff/live")
     with django_assert_max_num_queries(3):
         for _ in range(1):
