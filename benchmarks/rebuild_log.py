@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from inventory import contract as inventory
@@ -46,18 +47,18 @@ SELECT own, version, type, 1, replace(said, '_n', n::text)::jsonb,
 
 def life() -> Iterator[tuple[UUID, Event]]:
     """What is written of an order that nothing happens to, and the stream each event goes to."""
-    about = {"order_id": ORDER, "shop_id": SHOP}
-    money = {**about, "payment_id": PAYMENT, "amount_minor": 7_350, "currency": "GBP"}
+    about: Any = {"order_id": ORDER, "shop_id": SHOP}
+    money: Any = {**about, "payment_id": PAYMENT, "amount_minor": 7_350, "currency": "GBP"}
     parcel = {**about, "shipment_id": SHIPMENT}
-    held = {**about, "reservation_id": RESERVATION}
+    held: Any = {**about, "reservation_id": RESERVATION}
     goods = [{"sku": f"SKU-{n}_n", "quantity": n} for n in (1, 2, 3)]
     yield ORDER, _placed()
     yield ORDER, orders.OrderAccepted(**about, saga_id=SAGA)
-    yield PAYMENT, payments.PaymentAuthorized(**money)  # type: ignore[arg-type]
+    yield PAYMENT, payments.PaymentAuthorized(**money)
     lines = [{**line, "location_id": str(SAGA)} for line in goods]
     yield RESERVATION, inventory.StockReserved(**held, expires_at=NOW, lines=lines)
     yield SHIPMENT, shipping.ShipmentBooked(**parcel, tracking="TRACK-_n", lines=goods)
-    yield PAYMENT, payments.PaymentCaptured(**money)  # type: ignore[arg-type]
+    yield PAYMENT, payments.PaymentCaptured(**money)
     yield ORDER, orders.OrderConfirmed(**about)
     yield RESERVATION, inventory.StockAllocated(**held)
     yield SHIPMENT, shipping.ShipmentHandedOver(**parcel, lines=goods)

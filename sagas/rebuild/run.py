@@ -6,7 +6,9 @@ compared row by row, and live delivery goes on after the swap from its own check
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -131,7 +133,7 @@ class Rebuild:
     def _take(self, upto: Token, limit: int) -> None:
         """The next events, and the build's place behind them, in one transaction."""
         at, now = builds.token_of(self.build), self._clock()
-        with transaction.atomic():
+        with no_collections(), transaction.atomic():
             events = feed.stretch(at, upto, self._types, limit=limit, subscription=self.build.name)
             to = events[-1].token if len(events) == limit else upto
             if events:
@@ -198,6 +200,16 @@ def _run(run: Rebuild, swap: bool) -> Outcome:
         run.build.refresh_from_db()
         run.catch_up()
         return run.finish(swap=swap)
+
+
+@contextmanager
+def no_collections() -> Iterator[None]:
+    """Thousands of events at once are no garbage: looking through them again and again costs a third of reading."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _wake(name: str) -> None:

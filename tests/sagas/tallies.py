@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -40,6 +42,10 @@ ON CONFLICT (slot, digit) DO UPDATE SET events = toy_total.events + excluded.eve
 """
 
 
+#: How long each batch takes, in a process of its own.
+SLOW = "TOY_FOLD_SECONDS"
+
+
 class Bug:
     """The number that the fold cannot digest; every other one is worth `factor` times what it says."""
 
@@ -52,6 +58,7 @@ def fold(*, events: Sequence[Recorded], slot: int, now: datetime) -> None:
     counts: Counter[object] = Counter()
     totals: Counter[object] = Counter()
     digits: Counter[int] = Counter()
+    time.sleep(float(os.environ.get(SLOW, "0")))
     for event in events:
         number = event.event.number  # type: ignore[attr-defined]
         if number == Bug.number:

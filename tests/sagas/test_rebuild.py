@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +13,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
+from config.embedded.stack import MANAGE
+from config.embedded.state import BASE_DIR
 from sagas import bell, operate
 from sagas.clock import database_now
 from sagas.delivery import deliver
@@ -21,9 +25,11 @@ from sagas.rebuild import builds
 from sagas.rebuild.rows import ProjectionBuild, SkippedEvent
 from sagas.rebuild.run import Indigestible, Outcome, SkippedMeanwhile, rebuild
 from sagas.sql import execute, rows
+from tests.conftest import Manage
 from tests.sagas import tallies
 from tests.sagas.facts import NOW, Counted, count
 from tests.sagas.tallies import NAME
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -371,3 +377,38 @@ def test_i12_a_rebuild_beside_live_traffic_loses_nothing_and_takes_nothing_twice
     assert [o.build.slot for o in outcomes] == [2, 1, 2, 1]
     assert outcomes[3].build.events > outcomes[0].build.events > 300
     assert tally(live_slot(NAME)) == fresh_fold()
+
+
+def test_f71_a_rebuild_killed_half_way_goes_on_where_it_was(
+    system_env: dict[str, str], manage: Manage
+) -> None:
+    write(range(200))
+    live()
+    toys = {"DJANGO_SETTINGS_MODULE": "tests.sagas.toy_settings"}
+    killed = subprocess.Popen(
+        [*MANAGE, "rebuild_projection", NAME, "--batch", "10"],
+        cwd=BASE_DIR,
+        env=os.environ | system_env | toys | {tallies.SLOW: "0.1"},
+        stdout=subprocess.DEVNULL,
+    )
+    assert eventually(lambda: ProjectionBuild.objects.filter(events__gte=40).exists(), within=30)
+
+    killed.kill()
+    killed.wait(10)
+    halfway = last_build()
+    write(range(200, 230))
+    live()
+    done = manage("rebuild_projection", NAME, env=toys)
+
+    assert (halfway.state, 40 <= halfway.events < 200) == ("building", True)
+    assert sum(row[0] for row in rows("SELECT events FROM toy_tally WHERE slot = 2")) == 230
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "toy_tally: 14 rows, none differs" in done.stdout
+    assert "Slot 2 is live now; slot 1 stays until the next build." in done.stdout
+    assert (last_build().pk, last_build().state, last_build().events) == (halfway.pk, "swapped", 230)
+    assert tally(1) == tally(2) == fresh_fold()
+
+
+def test_a_name_that_is_no_projection_is_answered_with_those_there_are() -> None:
+    with pytest.raises(CommandError, match=f"No projection sagas.nothing. There are: .*{NAME}"):
+        call_command("rebuild_projection", "sagas.nothing")
