@@ -87,10 +87,10 @@ LOCK_TIMEOUT = {"web": 5_000, "worker": 30_000, "keep": 10_000, "manage": 30_000
 IDLE_IN_TRANSACTION_TIMEOUT = {"web": 15_000, "worker": 60_000, "keep": 60_000, "manage": 120_000}
 
 
-def _database(role: str) -> dict[str, Any]:
+def _database(url: str, role: str, **limits: object) -> dict[str, Any]:
     """The web keeps a pool, since requests come and go; a worker keeps one connection for life."""
-    database = database_settings(env.text("DATABASE_URL", STATE.database_url))
-    limits = {
+    database = database_settings(url)
+    limits |= {
         "statement_timeout": STATEMENT_TIMEOUT[role],
         "lock_timeout": LOCK_TIMEOUT[role],
         "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT[role],
@@ -108,7 +108,18 @@ def _database(role: str) -> dict[str, Any]:
     return database
 
 
-DATABASES = {"default": _database(WAYBILL.role)}
+def _replica(url: str, role: str) -> dict[str, Any]:
+    """The same, but it only reads, and gives up soon: the primary answers in its place."""
+    database = _database(url, role, default_transaction_read_only="on")
+    database["OPTIONS"] |= {"connect_timeout": 2}
+    if "pool" in database["OPTIONS"]:
+        database["OPTIONS"]["pool"] |= {"min_size": 0, "timeout": 2}
+    return database
+
+
+DATABASES = {"default": _database(env.text("DATABASE_URL", STATE.database_url), WAYBILL.role)}
+if REPLICA_URL := env.text("DATABASE_REPLICA_URL", ""):
+    DATABASES["replica"] = _replica(REPLICA_URL, WAYBILL.role)
 
 # --- tasks: a message is a doorbell, so it is cheap to lose and must never block ----------------------------
 

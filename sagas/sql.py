@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 Params = Sequence[Any] | Mapping[str, Any] | None
 
 
-def rows(sql: str, params: Params = None) -> list[tuple[Any, ...]]:
+def rows(sql: str, params: Params = None, *, using: str = DEFAULT_DB_ALIAS) -> list[tuple[Any, ...]]:
     """Run one statement and return its rows. A list is passed as an array: `%s::uuid[]`."""
-    with connection.cursor() as cursor:
+    with connections[using].cursor() as cursor:
         cursor.execute(sql, _arrays(params))
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
