@@ -31,7 +31,7 @@ SELECT w.name, w.shard, coalesce(c.state, 'running'), coalesce(c.error, ''), c.m
 """
 # The feed waits for the oldest transaction of the cluster that has written something.
 SLOWEST_WRITER = """
-SELECT pid, application_name, state, xact_start FROM pg_stat_activity
+SELECT pid, application_name, state, xact_start, datname FROM pg_stat_activity
  WHERE backend_xid IS NOT NULL AND xact_start < clock_timestamp() - make_interval(secs => %s)
  ORDER BY age(backend_xid) DESC LIMIT 1
 """
@@ -69,6 +69,7 @@ class Writer:
     application: str
     state: str
     since: datetime
+    database: str
 
 
 @dataclass(frozen=True)

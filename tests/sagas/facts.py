@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
+
+import psycopg
+from django.db import connection
 
 from sagas import bus
 from sagas.events import Event, register_event
@@ -57,3 +60,18 @@ def listening(
         yield bus.get_subscription(name)
     finally:
         bus.unsubscribe(name)
+
+
+@contextmanager
+def forgotten_writer(database: str, *, timeout_seconds: float = 0) -> Iterator[psycopg.Connection]:
+    """A session that has written and does not end its transaction."""
+    session = psycopg.connect(
+        host=connection.settings_dict["HOST"], user="postgres", dbname=database, application_name="forgotten",
+        options=f"-c idle_in_transaction_session_timeout={round(timeout_seconds * 1000)}",
+    )  # fmt: skip
+    session.execute("SELECT pg_current_xact_id()")
+    try:
+        yield session
+    finally:
+        with suppress(psycopg.Error):
+            session.close()

@@ -19,7 +19,7 @@ from tests.sagas.facts import Counted, count
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-WRITERS, PER_WRITER = 12, 40
+WRITERS, PER_WRITER = 16, 40
 START = Token(0, 0, 0)
 
 BY_POSITION = "SELECT position, stream FROM sagas_event WHERE position > %s ORDER BY position LIMIT 500"
@@ -73,7 +73,7 @@ def _naive(statement: str) -> int:
     return _missed(seen)
 
 
-def test_f70_the_feed_shows_every_event_once_under_twelve_writers() -> None:
+def test_f70_the_feed_shows_every_event_once_under_sixteen_writers() -> None:
     seen: list[UUID] = []
     at = START
 

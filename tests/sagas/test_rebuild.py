@@ -13,6 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
+from config.audit.read_models import read_models
 from config.embedded.stack import MANAGE
 from config.embedded.state import BASE_DIR
 from sagas import bell, operate
@@ -27,7 +28,7 @@ from sagas.rebuild.run import Indigestible, Outcome, SkippedMeanwhile, rebuild
 from sagas.sql import execute, rows
 from tests.conftest import Manage
 from tests.sagas import tallies
-from tests.sagas.facts import NOW, Counted, count
+from tests.sagas.facts import NOW, Counted, count, forgotten_writer
 from tests.sagas.tallies import NAME
 from tests.waiting import eventually
 
@@ -412,3 +413,31 @@ def test_f71_a_rebuild_killed_half_way_goes_on_where_it_was(
 def test_a_name_that_is_no_projection_is_answered_with_those_there_are() -> None:
     with pytest.raises(CommandError, match=f"No projection sagas.nothing. There are: .*{NAME}"):
         call_command("rebuild_projection", "sagas.nothing")
+
+
+def test_f69_f71_a_rebuild_behind_a_forgotten_writer_is_as_far_as_live_delivery_and_misses_nothing() -> None:
+    write(range(20))
+    live()
+    with forgotten_writer("postgres") as session:
+        write(range(20, 30))
+        live()
+        outcome = build()
+        session.rollback()
+    delivered = live()
+
+    assert (outcome.build.events, outcome.differing) == (20, 0)
+    assert delivered == 10
+    assert tally(2) == fresh_fold()
+
+
+def test_i12_the_audit_compares_read_models_when_asked() -> None:
+    write(range(20))
+    live()
+    equal = [f for f in read_models(clock=database_now) if f.name == f"i12_{NAME}"]
+    stream = tally(1)[3][0]
+    execute("UPDATE toy_tally SET total = total + 1 WHERE slot = 1 AND stream = %s", [stream])
+
+    differs = [f for f in read_models(clock=database_now) if f.name == f"i12_{NAME}"]
+
+    assert [(f.breaches, f.skipped, f.examples) for f in equal] == [(0, "", [])]
+    assert [(f.breaches, f.examples) for f in differs] == [(1, [f"toy_tally {stream}"])]
