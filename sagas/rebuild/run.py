@@ -48,8 +48,8 @@ class Indigestible(Refused):
     code = "sagas.build_stopped"
 
 
-class SkippedMeanwhile(Refused):
-    """A person let the projection pass over an event that this build has taken in."""
+class Outdated(Refused):
+    """The build has taken in what the live projection has not: an event skipped since, or a checkpoint set back."""
 
     code = "sagas.build_outdated"
 
@@ -94,7 +94,9 @@ class Rebuild:
         self._watch(self.build.events, self._of_about)
         while builds.token_of(self.build) < upto:
             self._take_or_stop(upto)
-            self._analyze()
+            if self.build.events >= self._analyze_at:
+                self._analyze_at = self.build.events * ANALYZE_FACTOR
+                self.analyze()
             self._of_about = max(self._of_about, self.build.events)
             self._watch(self.build.events, self._of_about)
         return self.build.events - before
@@ -106,7 +108,7 @@ class Rebuild:
             upto = Token(*rows(LIVE_AT + " FOR UPDATE", [build.name])[0])
             while builds.token_of(build) < upto:
                 self._take(upto, self.batch)
-            self._refuse_outdated()
+            self._refuse_outdated(upto)
             old = live_slot(build.name)
             differences = tuple(compare(self.projection, old, build.slot))
             differing = sum(one.count for one in differences)
@@ -150,16 +152,19 @@ class Rebuild:
             detail=f"event {place.version} of stream {place.stream} cannot be digested: {text}"
         )
 
-    def _refuse_outdated(self) -> None:
+    def _refuse_outdated(self, upto: Token) -> None:
+        if builds.token_of(self.build) != upto:
+            raise Outdated(detail="the live checkpoint was set back behind this build: begin it --afresh")
         known = rows(SKIPPED, [self.build.name, 0, 0, 0, *builds.token_of(self.build)])[0][0]
         if known != self.build.skipped:
-            raise SkippedMeanwhile(detail="a person has skipped an event that this build had taken in")
+            raise Outdated(
+                detail="a person has skipped an event that this build had taken in: begin it --afresh"
+            )
 
-    def _analyze(self) -> None:
-        if self.build.events >= self._analyze_at:
-            self._analyze_at = self.build.events * ANALYZE_FACTOR
-            parts = ", ".join(builds.part(table, self.build.slot) for table in self.projection.tables)
-            execute(f"ANALYZE {parts}")
+    def analyze(self) -> None:
+        """Tell the planner what has been built, for the readers to come."""
+        parts = ", ".join(builds.part(table, self.build.slot) for table in self.projection.tables)
+        execute(f"ANALYZE {parts}")
 
     def _live_at(self) -> Token:
         return Token(*rows(LIVE_AT, [self.build.name])[0])
@@ -191,7 +196,7 @@ def rebuild(
 def _run(run: Rebuild, swap: bool) -> Outcome:
     """Live delivery has gone on meanwhile: what is left for the last transaction must be little."""
     while run.catch_up() > run.batch:
-        pass
+        run.analyze()
     try:
         return run.finish(swap=swap)
     except (Refused, *delivery.TRANSIENT):

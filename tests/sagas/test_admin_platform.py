@@ -21,6 +21,7 @@ from sagas.delivery import deliver
 from sagas.ids import uuid7
 from sagas.log import Append, Recorded
 from sagas.models import Checkpoint, ParkedEvent, Pause
+from sagas.rebuild.rows import ProjectionBuild
 from tests.sagas import people, toys
 from tests.sagas.toys import Script
 
@@ -135,6 +136,39 @@ def test_a_stopped_projection_is_shown_and_passes_over_the_event_with_a_reason(
     assert [str(m) for m in answer.context["messages"]] == ["Pass over: toy reader. Done."]
     assert Checkpoint.objects.get(subscription=reader).state == "running"
     assert GOT[0] == "later"
+
+
+@pytest.mark.parametrize("reader", ["projection"], indirect=True)
+def test_a_stopped_projection_tries_its_event_again(client: Client, reader: str) -> None:
+    publish("bad", "later")
+    SICK.clear()
+
+    answer = client.post(
+        reverse("admin:sagas_restart_reader", args=[reader, "retry"]), {"reason": "it is mended"}, follow=True
+    )
+    deliver(reader, now=database_now)
+
+    assert [str(m) for m in answer.context["messages"]] == ["Try again: toy reader. Done."]
+    assert GOT[:2] == ["bad", "later"]
+
+
+def test_builds_of_projections_are_shown_with_what_stopped_them(client: Client) -> None:
+    now = database_now()
+    ProjectionBuild.objects.create(
+        name="sagas.view",
+        slot=2,
+        events=1234,
+        state="stopped",
+        error="KeyError: 'x'",
+        started_at=now,
+        moved_at=now,
+    )
+
+    page = text(client.get(reverse("admin:sagas_readers")))
+    staff = text(client.get("/staff/"))
+
+    assert re.search(r"sagas.view 2 stopped KeyError: 'x' 1,234 0 ", page)
+    assert "sagas.view is being rebuilt: 1,234 events are in. KeyError: 'x'" in staff
 
 
 @pytest.mark.parametrize("reader", ["projection"], indirect=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import FrozenInstanceError, dataclass
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -68,3 +69,52 @@ def test_a_name_is_taken_once() -> None:
 
     with pytest.raises(ValueError, match=r"tests\.Counted is taken by Counted"):
         register_event("tests.Counted")(Impostor)
+
+
+def test_what_is_missing_takes_its_default_and_what_must_be_there_is_an_error() -> None:
+    assert load(Counted.type, 1, {"number": 3, "who": None}) == Counted(number=3)
+    with pytest.raises(TypeError, match="number"):
+        load(Counted.type, 1, {"who": None})
+
+
+def test_an_id_that_must_be_there_may_not_be_null() -> None:
+    @register_event("tests.Owned")
+    @dataclass(frozen=True, kw_only=True)
+    class Owned(Event):
+        owner: UUID
+
+    with pytest.raises(TypeError):
+        load(Owned.type, 1, {"owner": None})
+    with pytest.raises(ValueError, match="badly formed"):
+        load(Owned.type, 1, {"owner": "nobody"})
+
+
+def test_a_class_that_checks_itself_checks_what_is_stored_too() -> None:
+    @register_event("tests.Positive")
+    @dataclass(frozen=True, kw_only=True)
+    class Positive(Event):
+        number: int
+
+        def __post_init__(self) -> None:
+            if self.number < 1:
+                raise ValueError("too small")
+
+    with pytest.raises(ValueError, match="too small"):
+        load(Positive.type, 1, {"number": 0})
+
+
+def test_an_event_that_was_read_is_as_frozen_as_one_that_was_made() -> None:
+    event = load(Counted.type, 1, {"number": 3, "who": None, "when": None})
+
+    with pytest.raises(FrozenInstanceError):
+        event.number = 4  # type: ignore[attr-defined]
+    assert hash(event) == hash(Counted(number=3))
+
+
+def test_the_caller_of_from_data_keeps_its_own() -> None:
+    data = {"number": 3, "who": str(uuid7()), "when": None}
+
+    before = dict(data)
+    Counted.from_data(data)
+
+    assert data == before

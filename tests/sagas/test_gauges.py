@@ -24,6 +24,7 @@ from sagas.delivery import deliver
 from sagas.ids import uuid7
 from sagas.log import Append, Recorded
 from sagas.models import ParkedEvent, Turn
+from sagas.rebuild.rows import ProjectionBuild
 from sagas.remember import Remembered
 from sagas.verdicts import Unavailable
 from tests.sagas import toys
@@ -105,6 +106,25 @@ def test_lag_of_a_reader_in_events_and_seconds(transactional_db: None) -> None:
     assert 39 < behind[f"waybill_subscription_lag_seconds{{{key}}}"] < 80
     assert caught_up[f"waybill_subscription_lag_events{{{key}}}"] == 0
     assert caught_up[f"waybill_subscription_lag_seconds{{{key}}}"] == 0
+
+
+def test_a_build_of_a_projection_that_is_not_finished(transactional_db: None) -> None:
+    now = database_now()
+    for name, state, ended in (
+        ("sagas.a", "building", None),
+        ("sagas.b", "stopped", None),
+        ("sagas.c", "swapped", now),
+    ):
+        ProjectionBuild.objects.create(
+            name=name, slot=2, events=7, state=state, started_at=now, moved_at=now, finished_at=ended
+        )
+
+    found = {key: value for key, value in scrape().items() if "build_events" in key}
+
+    assert found == {
+        'waybill_projection_build_events{projection="sagas.a",state="building"}': 7,
+        'waybill_projection_build_events{projection="sagas.b",state="stopped"}': 7,
+    }
 
 
 def test_parked_events_and_dead_turns(transactional_db: None) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -22,9 +24,10 @@ from sagas.delivery import deliver
 from sagas.ids import uuid7
 from sagas.log import Append, publish
 from sagas.projections import forget_projection, get_projection, live_slot
-from sagas.rebuild import builds
+from sagas.rebuild import builds, display
+from sagas.rebuild.display import shown
 from sagas.rebuild.rows import ProjectionBuild, SkippedEvent
-from sagas.rebuild.run import Indigestible, Outcome, SkippedMeanwhile, rebuild
+from sagas.rebuild.run import Indigestible, Outcome, Outdated, rebuild
 from sagas.sql import execute, rows
 from tests.conftest import Manage
 from tests.sagas import tallies
@@ -257,7 +260,7 @@ def test_an_event_skipped_after_the_build_took_it_in_is_noticed() -> None:
         actor="ann", reason="x", skipped_at=NOW,
     )  # fmt: skip
 
-    with pytest.raises(SkippedMeanwhile):
+    with pytest.raises(Outdated):
         build()
 
     assert live_slot(NAME) == 1
@@ -441,3 +444,50 @@ def test_i12_the_audit_compares_read_models_when_asked() -> None:
 
     assert [(f.breaches, f.skipped, f.examples) for f in equal] == [(0, "", [])]
     assert [(f.breaches, f.examples) for f in differs] == [(1, [f"toy_tally {stream}"])]
+
+
+def test_a_checkpoint_that_was_set_back_behind_a_build_is_noticed() -> None:
+    write(range(30))
+    live()
+    tallies.Bug.number = 29
+    with pytest.raises(Indigestible):
+        build(batch=10)
+    tallies.Bug.number = None
+    execute("UPDATE sagas_checkpoint SET era = 0, xid = 0, position = 0 WHERE subscription = %s", [NAME])
+
+    with pytest.raises(Outdated, match="set back"):
+        build()
+
+    assert live_slot(NAME) == 1
+
+
+def test_a_rebuild_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(display, "LINE_EVERY_SECONDS", 0)
+    write(range(30))
+    live()
+    out = StringIO()
+
+    with shown(out, NAME) as watch:
+        build(batch=10, watch=watch)
+
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "0 of about 30 events"
+    assert re.fullmatch(r"10 of about 30 events, [\d,]+/s, \d+ m?s left", lines[1])
+    assert lines[-1].startswith("30 of about 30 events, ")
+
+
+def test_a_rebuild_shows_a_bar_on_a_terminal() -> None:
+    write(range(30))
+    live()
+    out = Terminal()
+
+    with shown(out, NAME) as watch:
+        build(batch=10, watch=watch)
+        watch(20, 30)
+
+    assert re.search(rf"{NAME}.*20 of about 30 events", out.getvalue())
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
