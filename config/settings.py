@@ -112,8 +112,9 @@ def _replica(url: str, role: str) -> dict[str, Any]:
     """The same, but it only reads, and gives up soon: the primary answers in its place."""
     database = _database(url, role, default_transaction_read_only="on")
     database["OPTIONS"] |= {"connect_timeout": 2}
+    database["TEST"] = {"MIRROR": "default"}
     if "pool" in database["OPTIONS"]:
-        database["OPTIONS"]["pool"] |= {"min_size": 0, "timeout": 2}
+        database["OPTIONS"]["pool"] |= {"min_size": 0, "timeout": 1}
     return database
 
 

@@ -13,7 +13,10 @@ from config import env
 from config.embedded.state import BASE_DIR
 from config.waybill import WaybillSettings
 
-SHOW = "import json; from django.conf import settings; print(json.dumps(settings.DATABASES['default']))"
+SHOW = (
+    "import json, os; from django.conf import settings; "
+    "print(json.dumps(settings.DATABASES.get(os.environ.get('SHOWN', 'default'))))"
+)
 
 
 def settings_as(**variables: str) -> subprocess.CompletedProcess[str]:
@@ -49,6 +52,27 @@ def test_every_role_has_its_limits_so_that_no_transaction_lingers(role: str) -> 
     limits = dict(word.split("=") for word in options.split() if "=" in word)
     assert set(limits) == {"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"}
     assert int(limits["idle_in_transaction_session_timeout"]) > 0
+
+
+def test_without_a_replica_there_is_none() -> None:
+    done = settings_as(SHOWN="replica", DATABASE_REPLICA_URL="")
+
+    assert json.loads(done.stdout) is None
+
+
+@pytest.mark.parametrize("role", ["web", "worker", "keep", "manage"])
+def test_a_replica_has_the_options_of_the_role_and_only_reads(role: str) -> None:
+    url = "postgresql://reader@standby.example:6000/books"
+    replica = json.loads(settings_as(SHOWN="replica", WAYBILL_ROLE=role, DATABASE_REPLICA_URL=url).stdout)
+    primary = json.loads(settings_as(WAYBILL_ROLE=role).stdout)
+
+    assert (replica["HOST"], replica["PORT"], replica["NAME"]) == ("standby.example", "6000", "books")
+    assert replica["OPTIONS"]["options"] == (
+        "-c default_transaction_read_only=on " + primary["OPTIONS"]["options"]
+    )
+    assert replica["OPTIONS"]["application_name"] == f"waybill-{role}"
+    assert replica["OPTIONS"]["connect_timeout"] == 2
+    assert ("pool" in replica["OPTIONS"]) == (role == "web")
 
 
 def test_an_unknown_role_stops_the_start() -> None:

@@ -198,6 +198,45 @@ def test_without_its_replica_the_primary_answers_and_one_warning_is_given(pair: 
     assert logged.count("replica_not_reached") == 1
 
 
+def test_a_query_that_fails_on_the_replica_is_answered_by_the_primary(pair: Pair) -> None:
+    answer, _ = pair.run(
+        "from django.db import OperationalError\n"
+        "asked = []\n"
+        "def query(alias):\n"
+        "    asked.append(alias)\n"
+        "    if alias == 'replica':\n"
+        "        connections[alias].cursor().execute('SELECT pg_terminate_backend(pg_backend_pid())')\n"
+        "    return Checkpoint.objects.using(alias).count()\n"
+        "answer = [reading.read(query), asked]"
+    )
+
+    assert answer == [0, ["replica", "default"]]
+
+
+def test_a_query_that_takes_too_long_is_not_asked_twice(pair: Pair) -> None:
+    answer, _ = pair.run(
+        "asked = []\n"
+        "def query(alias):\n"
+        "    asked.append(alias)\n"
+        '    connections[alias].cursor().execute("SET statement_timeout = 50; SELECT pg_sleep(5)")\n'
+        "try:\n    reading.read(query)\n"
+        "except Error as error:\n    answer = [error.__cause__.sqlstate, asked]"
+    )
+
+    assert answer == ["57014", ["replica"]]
+
+
+def test_one_read_at_a_time_looks_whether_a_lost_replica_is_back(pair: Pair) -> None:
+    answer, _ = pair.run(
+        "import time\nreading._standing.away_until = time.monotonic() - 1\n"
+        "answer = [reading._standing.may_be_asked(), reading._standing.may_be_asked()]\n"
+        "reading._standing.answered()\n"
+        "answer += [reading._standing.may_be_asked(), reading._standing.may_be_asked()]"
+    )
+
+    assert answer == [True, False, True, True]
+
+
 def test_a_replica_that_stops_between_two_reads_fails_none_of_them(pair: Pair) -> None:
     stop = (
         f"subprocess.run(['sh', '-c', 'kill -INT $(head -1 {pair.standby.data}/postmaster.pid)'], check=True)"
