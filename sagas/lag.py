@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sagas.bus import subscriptions
-from sagas.rebuild.rows import ProjectionBuild
+from sagas.rebuild.rows import ProjectionBuild, SkippedEvent
 from sagas.sql import rows
 
 #: Per reader, so many events after its checkpoint are looked at.
 MOST_EVENTS = 2_000
+#: So many skipped events are shown.
+MOST_SKIPPED = 100
 #: A writing transaction open so long is worth naming.
 SLOW_WRITER_SECONDS = 5
 
@@ -117,3 +119,8 @@ def parked() -> list[ParkedEvents]:
 def builds() -> list[ProjectionBuild]:
     """The last build of each projection, whatever became of it."""
     return list(ProjectionBuild.objects.order_by("name", "-id").distinct("name"))
+
+
+def skipped() -> list[SkippedEvent]:
+    """What people let projections pass over, the newest first."""
+    return list(SkippedEvent.objects.order_by("-id")[:MOST_SKIPPED])

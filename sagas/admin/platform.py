@@ -79,7 +79,7 @@ class Pages:
         parked = {one.subscription: one for one in lag.parked()}
         readers = [(one, parked.get(one.subscription)) for one in lag.lags()]
         context = {"title": "Readers of the event log", "readers": readers, "writer": lag.slowest_writer(),
-                   "builds": lag.builds(), "most": lag.MOST_EVENTS}  # fmt: skip
+                   "builds": lag.builds(), "skipped": lag.skipped(), "most": lag.MOST_EVENTS}  # fmt: skip
         return self._page(request, "admin/sagas/readers.html", context, may="sagas.change_checkpoint")
 
     def restart(self, request: HttpRequest, name: str, act: str) -> HttpResponse:

@@ -13,7 +13,7 @@ from sagas.display import span
 from sagas.lag import Lag
 from sagas.models import ParkedEvent, Saga, SagaStep
 from sagas.money import money
-from sagas.rebuild.rows import ProjectionBuild
+from sagas.rebuild.rows import ProjectionBuild, SkippedEvent
 from sagas.standing import standing, words
 
 Line = dict[str, Any]
@@ -140,11 +140,26 @@ def build(one: ProjectionBuild) -> Line:
     }
 
 
+def skipped_event(one: SkippedEvent) -> Line:
+    """One event that a person let a projection pass over."""
+    return {
+        "reader": one.subscription,
+        "stream": str(one.stream),
+        "version": one.version,
+        "at": _moment(one.skipped_at),
+        "actor": one.actor,
+        "reason": one.reason,
+        "error": one.error,
+    }
+
+
 def readers(answer: Mapping[str, Any]) -> str:
-    """The readers, and the builds if there were any."""
+    """The readers, and the builds and skipped events if there were any."""
     parts = [_part("Readers of the event log", answer["readers"])]
     if answer["builds"]:
         parts.append(_part("Builds of projections", answer["builds"]))
+    if answer["skipped"]:
+        parts.append(_part("Events skipped by a person", answer["skipped"]))
     return "\n\n".join(parts)
 
 

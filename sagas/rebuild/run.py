@@ -62,9 +62,13 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a rebuild: the slot it filled, and how it differs from the live one, table by table."""
+    """What came of a rebuild: the slot it filled, and how it differs from the live one, table by table.
+
+    `taken` is how many events this run of it took in; an interrupted build had others already.
+    """
 
     build: ProjectionBuild
+    taken: int
     old_slot: int
     swapped: bool
     differences: tuple[Difference, ...]
@@ -82,6 +86,7 @@ class Rebuild:
         watch: Watcher,
     ) -> None:  # fmt: skip
         self.projection, self.build = projection, build
+        self._before = build.events
         self._types = get_subscription(projection.name).types
         self.batch, self._clock, self._watch = batch, clock, watch
         self._analyze_at = max(FIRST_ANALYZE, build.events * ANALYZE_FACTOR)
@@ -116,7 +121,7 @@ class Rebuild:
                 builds.make_live(build, now=now)
             builds.end(build, State.SWAPPED if swap else State.COMPARED, now=now, differing=differing)
             transaction.on_commit(partial(_wake, build.name))
-        return Outcome(build, old, swap, differences)
+        return Outcome(build, build.events - self._before, old, swap, differences)
 
     def _take_or_stop(self, upto: Token) -> None:
         """One batch; one that fails is halved until the event that cannot be digested stands alone."""

@@ -136,6 +136,8 @@ def test_a_stopped_projection_is_shown_and_passes_over_the_event_with_a_reason(
     assert [str(m) for m in answer.context["messages"]] == ["Pass over: toy reader. Done."]
     assert Checkpoint.objects.get(subscription=reader).state == "running"
     assert GOT[0] == "later"
+    after = text(client.get(reverse("admin:sagas_readers")))
+    assert re.search(r"sagas.toy_reader \S+ v1 olga a test order KeyError: 'bad' ", after)
 
 
 @pytest.mark.parametrize("reader", ["projection"], indirect=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -164,6 +165,30 @@ def test_f71_a_stopped_projection_tries_its_event_again_when_told() -> None:
     assert (stopped_again.state, stopped_again.error) == ("stopped", "ValueError: not yet")
     assert seen == [0, 1, 2, 3, 4, 5]
     assert SkippedEvent.objects.count() == 0
+
+
+def test_f71_an_event_skipped_from_a_shell_is_shown_with_who_and_why() -> None:
+    def fail(events: Sequence[Recorded]) -> None:
+        if 3 in numbers(events):
+            raise ValueError("three is not for me")
+
+    with listening("sagas.t_skipped", fail, kind="projection") as sub:
+        for n in range(6):
+            count(uuid7(), 1, n)
+        run(sub.name)
+        call_command("sagas", "skip-event", sub.name, actor="ann", reason="a test of somebody's")
+        run(sub.name)
+        out = StringIO()
+        call_command("sagas", "readers", "--json", stdout=out)
+
+    told = json.loads(out.getvalue())
+    mine = next(one for one in told["readers"] if one["reader"] == sub.name)
+    skipped = {key: told["skipped"][0][key] for key in ("reader", "version", "actor", "reason", "error")}
+    assert (mine["state"], mine["events_behind"], mine["seconds_behind"]) == ("running", 0, 0)
+    assert skipped == {
+        "reader": sub.name, "version": 1, "actor": "ann", "reason": "a test of somebody's",
+        "error": "ValueError: three is not for me",
+    }  # fmt: skip
 
 
 def test_f71_a_running_projection_passes_over_nothing() -> None:

@@ -88,6 +88,7 @@ class Command(BaseCommand):
         answer = {
             "readers": [telling.reader(one, now) for one in lag.lags()],
             "builds": [telling.build(one) for one in lag.builds()],
+            "skipped": [telling.skipped_event(one) for one in lag.skipped()],
         }
         self.stdout.write(json.dumps(answer, indent=2) if options["json"] else telling.readers(answer))
         if any(one["state"] == "stopped" for one in answer["readers"]):
