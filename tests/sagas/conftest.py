@@ -8,7 +8,9 @@ import pytest
 
 from sagas.clock import travel
 from sagas.engine import batch
-from tests.sagas import toys
+from sagas.projections import forget_projection
+from sagas.sql import execute
+from tests.sagas import tallies, toys
 
 
 @pytest.fixture
@@ -21,3 +23,15 @@ def toy(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[toy
     toys.parked.clear()
     yield toys.script
     toys.script.clear()
+
+
+@pytest.fixture
+def tallied(transactional_db: None) -> Iterator[None]:
+    """The toy projection with its partitioned tables."""
+    execute(tallies.CREATE)
+    tallies.Bug.number, tallies.Bug.factor = None, 1
+    tallies.register()
+    yield
+    forget_projection(tallies.NAME)
+    tallies.Bug.number, tallies.Bug.factor = None, 1
+    execute(tallies.DROP)

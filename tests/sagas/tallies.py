@@ -8,10 +8,15 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from sagas.log import Recorded
-from sagas.projections import projection
-from sagas.sql import execute
-from tests.sagas.facts import Counted
+from sagas.clock import database_now
+from sagas.delivery import deliver
+from sagas.ids import uuid7
+from sagas.log import Append, Recorded, publish
+from sagas.projections import get_projection, projection
+from sagas.rebuild.rows import ProjectionBuild
+from sagas.rebuild.run import Outcome, rebuild
+from sagas.sql import execute, rows
+from tests.sagas.facts import NOW, Counted
 
 NAME = "sagas.tallies"
 TABLES = ("toy_tally", "toy_total")
@@ -74,3 +79,34 @@ def fold(*, events: Sequence[Recorded], slot: int, now: datetime) -> None:
 def register() -> None:
     """Make it known, as an app does when it loads."""
     projection(NAME, of=(Counted,), tables=TABLES)(fold)
+
+
+def write(numbers: range, streams: int = 7) -> None:
+    """Events with these numbers on a few streams, some with many events."""
+    ids = [uuid7() for _ in range(streams)]
+    publish([Append(ids[n % streams], None, Counted(number=n)) for n in numbers], now=NOW)
+
+
+def live() -> int:
+    return deliver(NAME, now=database_now)
+
+
+def build(**more: object) -> Outcome:
+    return rebuild(get_projection(NAME), clock=database_now, **more)  # type: ignore[arg-type]
+
+
+def tally(slot: int) -> list[tuple[object, ...]]:
+    return rows("SELECT stream, events, total FROM toy_tally WHERE slot = %s ORDER BY 1", [slot])
+
+
+def fresh_fold() -> list[tuple[object, ...]]:
+    """What the log says, by SQL of its own."""
+    return rows(
+        "SELECT stream, count(*)::int, sum((data->>'number')::int)::bigint FROM sagas_event e"
+        " WHERE NOT EXISTS (SELECT FROM sagas_skippedevent s WHERE s.stream = e.stream AND s.version = e.version)"
+        " AND type = 'tests.Counted' GROUP BY 1 ORDER BY 1"
+    )
+
+
+def last_build() -> ProjectionBuild:
+    return ProjectionBuild.objects.latest("id")
