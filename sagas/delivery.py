@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,10 +30,16 @@ STALE_XIDS = 100
 #: How often to look again for events that were committed but not yet settled, and how long in between.
 LOOKS, LOOK_SECONDS = 6, 0.004
 
+# The second lock is shared by all deliveries. Who takes it alone has this subscription stand still, and holds up
+# nobody else: unlike a locked row it makes no transaction one that has written.
 LOCK = """
 SELECT era, xid, position, state FROM sagas_checkpoint
- WHERE subscription = %s AND shard = %s FOR UPDATE SKIP LOCKED
+ WHERE subscription = %s AND shard = %s
+   AND pg_try_advisory_xact_lock_shared(hashtextextended('waybill.delivery|' || subscription, 0))
+   FOR UPDATE SKIP LOCKED
 """
+STAND_STILL = "SELECT pg_advisory_lock(hashtextextended('waybill.delivery|' || %s, 0))"
+GO_ON = "SELECT pg_advisory_unlock(hashtextextended('waybill.delivery|' || %s, 0))"
 ENSURE = """
 INSERT INTO sagas_checkpoint (subscription, shard, era, xid, position, state, error)
 VALUES (%s, %s, 0, 0, 0, 'running', '') ON CONFLICT DO NOTHING
@@ -93,6 +100,19 @@ def deliver(task: str, *, now: Callable[[], datetime], seconds: float = 5.0) -> 
     if _left(sub, shard):
         bell.ring(task)
     return count
+
+
+@contextmanager
+def standstill(sub: Subscription) -> Iterator[None]:
+    """Nothing is delivered to a subscription inside the block. Whoever came meanwhile is called again after it."""
+    rows(STAND_STILL, [sub.name])
+    try:
+        yield
+    finally:
+        rows(GO_ON, [sub.name])
+        for shard in range(sub.shards):
+            bell.let_go(sub.task(shard))
+            bell.ring(sub.task(shard))
 
 
 def _parse(task: str) -> tuple[Subscription, int]:

@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Protocol
 
 from django.db import transaction
 
-from sagas import bell, delivery, feed
+from sagas import delivery, feed
 from sagas.bus import get_subscription
 from sagas.log import Token
 from sagas.projections import Projection, live_slot
@@ -87,7 +86,7 @@ class Rebuild:
     ) -> None:  # fmt: skip
         self.projection, self.build = projection, build
         self._before = build.events
-        self._types = get_subscription(projection.name).types
+        self._sub = get_subscription(projection.name)
         self.batch, self._clock, self._watch = batch, clock, watch
         self._analyze_at = max(FIRST_ANALYZE, build.events * ANALYZE_FACTOR)
         execute(delivery.ENSURE, [projection.name, 0])
@@ -107,20 +106,30 @@ class Rebuild:
         return self.build.events - before
 
     def finish(self, *, swap: bool) -> Outcome:
-        """In one transaction: live delivery stands still, the build meets it, both are compared, and swapped."""
+        """Live delivery stands still, the build meets it, both are compared, and swapped."""
+        with delivery.standstill(self._sub):
+            while True:
+                self.catch_up()
+                if (outcome := self._compare_and_swap(swap)) is not None:
+                    return outcome
+
+    def _compare_and_swap(self, swap: bool) -> Outcome | None:
+        """In one transaction, which writes only at its end. None if the live checkpoint has moved all the same.
+
+        A person may have skipped an event, or a worker of older code delivered one.
+        """
         build, now = self.build, self._clock()
         with transaction.atomic():
-            upto = Token(*rows(LIVE_AT + " FOR UPDATE", [build.name])[0])
-            while builds.token_of(build) < upto:
-                self._take(upto, self.batch)
-            self._refuse_outdated(upto)
             old = live_slot(build.name)
             differences = tuple(compare(self.projection, old, build.slot))
-            differing = sum(one.count for one in differences)
+            upto = Token(*rows(LIVE_AT + " FOR UPDATE", [build.name])[0])
+            if upto > builds.token_of(build):
+                return None
+            self._refuse_outdated(upto)
             if swap:
                 builds.make_live(build, now=now)
+            differing = sum(one.count for one in differences)
             builds.end(build, State.SWAPPED if swap else State.COMPARED, now=now, differing=differing)
-            transaction.on_commit(partial(_wake, build.name))
         return Outcome(build, build.events - self._before, old, swap, differences)
 
     def _take_or_stop(self, upto: Token) -> None:
@@ -141,7 +150,7 @@ class Rebuild:
         """The next events, and the build's place behind them, in one transaction."""
         at, now = builds.token_of(self.build), self._clock()
         with no_collections(), transaction.atomic():
-            events = feed.stretch(at, upto, self._types, limit=limit, subscription=self.build.name)
+            events = feed.stretch(at, upto, self._sub.types, limit=limit, subscription=self.build.name)
             to = events[-1].token if len(events) == limit else upto
             if events:
                 self.projection.fold(events=events, slot=self.build.slot, now=now)
@@ -150,7 +159,7 @@ class Rebuild:
 
     def _stopped(self, upto: Token, error: Exception) -> Indigestible:
         at = builds.token_of(self.build)
-        place = feed.place(at, upto, self._types, subscription=self.build.name)
+        place = feed.place(at, upto, self._sub.types, subscription=self.build.name)
         text = f"{type(error).__name__}: {error}"
         builds.stop(self.build, text, now=self._clock())
         return Indigestible(
@@ -175,7 +184,7 @@ class Rebuild:
         return Token(*rows(LIVE_AT, [self.build.name])[0])
 
     def _to_do(self) -> int:
-        params = [*builds.token_of(self.build), *self._live_at(), list(self._types)]
+        params = [*builds.token_of(self.build), *self._live_at(), list(self._sub.types)]
         return int(rows(TO_DO, params)[0][0])
 
 
@@ -195,20 +204,10 @@ def rebuild(
     with builds.claimed(projection.name):
         build, _ = builds.open_build(projection, afresh=afresh, now=clock())
         run = Rebuild(projection, build, batch=batch, clock=clock, watch=watch)
-        return _run(run, swap)
-
-
-def _run(run: Rebuild, swap: bool) -> Outcome:
-    """Live delivery has gone on meanwhile: what is left for the last transaction must be little."""
-    while run.catch_up() > run.batch:
-        run.analyze()
-    try:
-        return run.finish(swap=swap)
-    except (Refused, *delivery.TRANSIENT):
-        raise
-    except Exception:  # noqa: BLE001 - an event that has come last: taken alone it is named
-        run.build.refresh_from_db()
-        run.catch_up()
+        while (
+            run.catch_up() > run.batch
+        ):  # live delivery goes on meanwhile: little must be left when it stands still
+            run.analyze()
         return run.finish(swap=swap)
 
 
@@ -220,12 +219,6 @@ def no_collections() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-def _wake(name: str) -> None:
-    """Whoever came to deliver meanwhile found the checkpoint taken and went away."""
-    bell.let_go(name)
-    bell.ring(name)
 
 
 State = ProjectionBuild.State

@@ -7,22 +7,25 @@ import re
 import threading
 import time
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from config.audit.read_models import read_models
+from sagas import delivery
 from sagas.clock import database_now
 from sagas.delivery import deliver
 from sagas.ids import uuid7
 from sagas.projections import live_slot
-from sagas.rebuild import display
+from sagas.rebuild import display, run
+from sagas.rebuild.compare import Difference, compare
 from sagas.rebuild.display import shown
 from sagas.rebuild.rows import ProjectionBuild
 from sagas.sql import execute
 from tests.sagas import tallies
-from tests.sagas.facts import count
+from tests.sagas.facts import count, listening
 from tests.sagas.tallies import NAME, build, fresh_fold, last_build, live, tally, write
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("tallied")]
@@ -157,6 +160,75 @@ def test_i12_a_rebuild_beside_live_traffic_loses_nothing_and_takes_nothing_twice
     assert [o.build.slot for o in outcomes] == [2, 1, 2, 1]
     assert outcomes[3].build.events > outcomes[0].build.events > 300
     assert tally(live_slot(NAME)) == fresh_fold()
+
+
+def test_while_slots_are_compared_this_projection_stands_still_and_all_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+    delivered: dict[str, int] = {}
+
+    def others() -> None:
+        count(uuid7(), 1, 77)
+        delivered["others"] = deliver("sagas.t_others", now=database_now)
+        delivered["mine"] = live()
+        connection.close()
+
+    def compare_slowly(*slots: Any) -> list[Difference]:
+        found = compare(*slots)
+        other = threading.Thread(target=others)
+        other.start()
+        other.join()
+        return found
+
+    write(range(20))
+    live()
+    monkeypatch.setattr(run, "compare", compare_slowly)
+
+    with listening("sagas.t_others", lambda e: seen.extend(one.event.number for one in e)):  # type: ignore[attr-defined]
+        outcome = build()
+
+    assert delivered == {"others": 21, "mine": 0}
+    assert seen[-1] == 77
+    assert (outcome.build.events, outcome.differing) == (20, 0)
+    assert live() == 1
+    assert tally(2) == fresh_fold()
+
+
+def test_a_checkpoint_that_moves_all_the_same_is_noticed_before_the_swap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A worker of older code knows nothing of standing still."""
+    times = 0
+
+    def compare_slowly(*slots: Any) -> list[Difference]:
+        nonlocal times
+        times += 1
+        found = compare(*slots)
+        if times < 3:
+            other = threading.Thread(target=older_code)
+            other.start()
+            other.join()
+        return found
+
+    def older_code() -> None:
+        write(range(5))
+        with pytest.MonkeyPatch.context() as older:
+            older.setattr(
+                delivery, "LOCK", delivery.LOCK.replace("pg_try_advisory_xact_lock_shared", "0 < abs")
+            )
+            live()
+        connection.close()
+
+    write(range(20))
+    live()
+    monkeypatch.setattr(run, "compare", compare_slowly)
+
+    outcome = build()
+
+    assert times == 3
+    assert (outcome.build.events, outcome.differing) == (30, 0)
+    assert tally(1) == tally(2) == fresh_fold()
 
 
 def test_a_name_that_is_no_projection_is_answered_with_those_there_are() -> None:
