@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import threading
 import time
@@ -226,6 +227,7 @@ def test_f71_a_rebuild_killed_half_way_goes_on_where_it_was(
     assert (halfway.state, 40 <= halfway.events < 200) == ("building", True)
     assert sum(row[0] for row in rows("SELECT events FROM toy_tally WHERE slot = 2")) == 230
     assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(rf"{NAME}: 230 events, \d+ of them now, in \d", done.stdout)
     assert "toy_tally: 14 rows, none differs" in done.stdout
     assert "Slot 2 is live now; slot 1 stays until the next build." in done.stdout
     assert (last_build().pk, last_build().state, last_build().events) == (halfway.pk, "swapped", 230)

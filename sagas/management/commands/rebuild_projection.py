@@ -62,10 +62,9 @@ class Command(BaseCommand):
     def _tell(self, outcome: Outcome, seconds: float) -> None:
         build = outcome.build
         skipped = f" and {build.skipped:,} skipped by a person" if build.skipped else ""
-        before = f"{build.events - outcome.taken:,} were in already, " if build.events > outcome.taken else ""
-        rate = outcome.taken / max(seconds, 0.001)
-        pace = f"{before}{outcome.taken:,} in {seconds:,.1f} s ({rate:,.0f}/s)"
-        self.stdout.write(f"{build.name}: {build.events:,} events{skipped}: {pace}")
+        now = f", {outcome.taken:,} of them now," if build.events > outcome.taken else ""
+        pace = f"in {seconds:,.1f} s ({outcome.taken / max(seconds, 0.001):,.0f}/s)"
+        self.stdout.write(f"{build.name}: {build.events:,} events{skipped}{now} {pace}")
         for one in outcome.differences:
             self.stdout.write(f"  {one.table}: {_count(one.rows, 'row')}, {_differing(one)}")
             for key in one.keys:
