@@ -87,7 +87,7 @@ def _streams(order_ids: Iterable[UUID]) -> dict[UUID, list[tuple[Any, ...]]]:
 
 def _compared(stored: Stored, events: Sequence[tuple[Any, ...]]) -> Iterator[Breach]:
     try:
-        stream = [log.recorded(row) for row in events]
+        stream = log.recorded_all(events)
         order = Order.from_events(stream)
     except (BrokenStream, KeyError, TypeError, ValueError) as error:
         yield stored.name, f"cannot be replayed: {error}"

@@ -33,7 +33,7 @@ END $$;
 class Migration(migrations.Migration):
     """Reversible. The constraint is proven for old rows by the next migration, without a long lock."""
 
-    dependencies: ClassVar = [("sagas", "0004_add_projection_slots")]
+    dependencies: ClassVar = [("sagas", "0006_add_projection_builds")]
 
     operations: ClassVar = [
         migrations.CreateModel(

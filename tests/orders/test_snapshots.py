@@ -71,15 +71,16 @@ def versions(order: Order) -> list[int]:
 
 def events_read(act: Callable[[], object]) -> Iterator[int]:
     """How many events each read of the log brought."""
-    real = log.recorded
+    real = log.recorded_all
     counted: list[Recorded] = []
 
-    def count(row: Any) -> Recorded:
-        counted.append(real(row))
-        return counted[-1]
+    def count(rows: Any) -> list[Recorded]:
+        found = real(rows)
+        counted.extend(found)
+        return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(log, "recorded", count)
+        patch.setattr(log, "recorded_all", count)
         act()
     yield len(counted)
 
