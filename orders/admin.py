@@ -32,7 +32,20 @@ class OrderAdmin(TimeTravelAdmin):
     search_help_text = "the shop's own reference, exactly"
     ordering = ("-id",)
     fieldsets = (
-        (None, {"fields": ("external_reference", "shop", "state", "end_code", "cancel_reason", "placed_at")}),
+        (
+            None,
+            {
+                "fields": (
+                    "external_reference",
+                    "shop",
+                    "state",
+                    "end_code",
+                    "cancel_reason",
+                    "placed_at",
+                    "fulfilment",
+                )
+            },
+        ),
         ("Money", {"fields": ("total", "goods", "charged", "given_back", "payment_method", "country")}),
         ("Who holds it", {"fields": ("lock_kind", "lock_saga", "lock_since")}),
         ("For a person", {"fields": ("needs_attention", "attention_reason", "on_hold", "hold_owner")}),
