@@ -11,19 +11,13 @@ from django.db.models.functions import Now
 from orders import states
 from orders.giving_back.models import CreditNote
 from orders.imports.models import ImportedDocument, ImportFile
+from orders.read_side.models import OrderSummary, OrderView, OrderViewSku
 from sagas.ids import uuid7
 
 __all__ = [
-    "ApiToken",
-    "CreditNote",
-    "ImportFile",
-    "ImportedDocument",
-    "Order",
-    "OrderLine",
-    "OrderSnapshot",
-    "Parcel",
-    "Shop",
-]
+    "ApiToken", "CreditNote", "ImportFile", "ImportedDocument", "Order", "OrderLine", "OrderSnapshot", "OrderSummary",
+    "OrderView", "OrderViewSku", "Parcel", "Shop",
+]  # fmt: skip
 
 
 class Shop(models.Model):

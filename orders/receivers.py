@@ -9,6 +9,7 @@ from uuid import UUID
 from inventory import contract as inventory
 from orders import commands, contract
 from orders.commands import ParcelNews
+from orders.read_side.fold import TYPES, fold
 from payments import contract as payments
 from sagas import choreography
 from sagas.bus import subscription
@@ -16,6 +17,7 @@ from sagas.choreography import Act, Answered, GiveBack, TakeOn
 from sagas.contract import UndoSettled
 from sagas.events import Event
 from sagas.log import Recorded
+from sagas.projections import projection
 from shipping import contract as shipping
 
 #: Who must have given back, or have nothing to give back, before a choreographed order ends.
@@ -111,3 +113,12 @@ def on_failed_refunds(*, events: Sequence[Recorded], now: datetime) -> None:
     """Money is still owed to the customer: a person finds another way to pay it back."""
     failed = [r.event for r in events if isinstance(r.event, payments.RefundFailed)]
     commands.flag_orders({e.order_id: f"refund failed: {e.code}" for e in failed}, on_hold=False, now=now)
+
+
+@projection(
+    "orders.view", of=TYPES, tables=("orders_orderview", "orders_ordersummary", "orders_orderviewsku")
+)
+def on_order_facts(*, events: Sequence[Recorded], slot: int, now: datetime) -> None:
+    """Everything about an order in one row, for whoever looks."""
+    del now  # what a rebuild makes tomorrow is what was made today
+    fold(events, slot=slot)

@@ -7,7 +7,8 @@ position alone, a reader misses events of transactions that commit late; docs/ad
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -43,7 +44,21 @@ READ = f"""
 SELECT {COLUMNS} FROM sagas_event WHERE stream = %s AND version > %s AND version <= %s ORDER BY version LIMIT %s
 """
 READ_MANY = f"SELECT {COLUMNS} FROM sagas_event WHERE stream = ANY(%s::uuid[]) ORDER BY stream, version"
+READ_RANGES = f"""
+SELECT {COLUMNS}
+  FROM unnest(%s::uuid[], %s::int[], %s::int[]) AS w (stream, after, upto) JOIN sagas_event USING (stream)
+ WHERE version > w.after AND version <= w.upto ORDER BY stream, version
+"""
+# What a savepoint took back is not there to be seen, so nothing has to be remembered beside the rows.
+LAST = """
+SELECT era, xid, position FROM sagas_event
+ WHERE era = (SELECT max(era) FROM sagas_era) AND xid = pg_current_xact_id_if_assigned()::text::bigint
+ ORDER BY position DESC LIMIT 1
+"""
 FIRST = "SELECT stream, data FROM sagas_event WHERE stream = ANY(%s::uuid[]) AND version = 1"
+
+WRITTEN = re.compile(r"[0-9]{1,10}\.[0-9]{1,19}\.[0-9]{1,19}")
+LARGEST = 2**63 - 1
 
 #: Called after a commit with the types of the events it published. The bus sets it; the log knows no bus.
 _listeners: list[Callable[[frozenset[str]], None]] = []
@@ -77,7 +92,11 @@ class Token(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Token:
         """Read a token back. Raises ValueError for anything that is not one."""
+        if not WRITTEN.fullmatch(text):
+            raise ValueError("A token is three numbers.")
         era, xid, position = (int(part) for part in text.split("."))
+        if max(era, xid, position) > LARGEST:
+            raise ValueError("A token's numbers fit into a bigint.")
         return cls(era, xid, position)
 
 
@@ -151,6 +170,21 @@ def read_many(streams: Iterable[UUID]) -> dict[UUID, list[Recorded]]:
     for event in recorded_all(rows(READ_MANY, [list(set(streams))])):
         found.setdefault(event.stream, []).append(event)
     return found
+
+
+def read_ranges(ranges: Mapping[UUID, tuple[int, int]]) -> dict[UUID, list[Recorded]]:
+    """Stretches of many streams in one statement: of each its versions after the first number, up to the second."""
+    params = [list(ranges), [after for after, _ in ranges.values()], [upto for _, upto in ranges.values()]]
+    found: dict[UUID, list[Recorded]] = {}
+    for row in rows(READ_RANGES, params):
+        found.setdefault(row[3], []).append(recorded(row))
+    return found
+
+
+def last_published() -> Token | None:
+    """The place of the last event of the present transaction, None if it has published nothing."""
+    found = rows(LAST)
+    return Token(*found[0]) if found else None
 
 
 def first_data(streams: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:

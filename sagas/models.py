@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 
 from sagas.ids import uuid7
 from sagas.rebuild.rows import ProjectionBuild, ProjectionSlot, SkippedEvent  # noqa: F401 - rows of this app
@@ -408,6 +408,9 @@ class Person(models.Model):
                 | Q(name="", email="", address={}, reference__startswith="erased/"),
                 name="sagas_person_erased_is_empty",
             ),
+        ]
+        indexes: ClassVar = [
+            models.Index(Lower("email"), "shop_id", "id", name="sagas_person_email", condition=~Q(email=""))
         ]
 
     def __str__(self) -> str:
