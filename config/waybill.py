@@ -43,6 +43,8 @@ class WaybillSettings:
     #: Requests a shop may send to the API: so many per second for long, so many at once.
     api_rate: float = 100
     api_burst: int = 500
+    #: How long a read with `after` waits for the read side.
+    read_wait_seconds: float = 2.0
 
     def __post_init__(self) -> None:
         longest = ceil(self.external_claim_limit / self.call_concurrency) * self.call_timeout_seconds
@@ -75,4 +77,5 @@ class WaybillSettings:
             call_concurrency=env.integer("WAYBILL_CALL_CONCURRENCY", 32, least=1),
             api_rate=env.integer("WAYBILL_API_RATE", 100, least=1),
             api_burst=env.integer("WAYBILL_API_BURST", 500, least=1),
+            read_wait_seconds=env.seconds("WAYBILL_READ_WAIT_SECONDS", 2.0),
         )

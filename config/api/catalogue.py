@@ -34,6 +34,9 @@ CATALOGUE: dict[str, Entry] = {
     "api.if_match_invalid": Entry(
         400, "If-Match is malformed", "Send the ETag of an earlier answer as it is, between its quotes."
     ),
+    "api.bad_token": Entry(
+        400, "The token is not one of ours", "Use Waybill-Position of an earlier answer as it is."
+    ),
     "api.idempotency_key_missing": Entry(
         400,
         "The Idempotency-Key is missing",
@@ -113,6 +116,12 @@ CATALOGUE: dict[str, Entry] = {
         500,
         "A mistake of ours",
         "It was reported, with the correlation id. Repeats under the same key are safe.",
+    ),
+    "api.read_side_behind": Entry(
+        503,
+        "The read side has not come so far",
+        "What was written is stored; it is not visible yet. Ask again after Retry-After, or without `after`"
+        " for what is visible now.",
     ),
     "api.unavailable": Entry(503, "Not now", _SAME_KEY),
     "lost_race": Entry(503, "Another worker was first", _SAME_KEY),

@@ -7,13 +7,13 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orders import history
-from orders.api.serializers import OrderDetailOut
+from orders.api.serializers import ChargeIn, OrderDetailOut, OrderLineOut, OrderOut
 from orders.history import OrderThen
 from sagas.log import Recorded
 from sagas.web.fields import Moment
@@ -43,14 +43,22 @@ class AsOfOut(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
 
 
-class OrderAtOut(OrderDetailOut):
-    """An order with its lines and charges. `as_of` is there when it was asked for."""
+class OrderThenOut(OrderOut):
+    """An order as it stood: what its own events tell of it."""
 
-    as_of = AsOfOut(required=False)
+    lines = OrderLineOut(many=True, read_only=True)
+    charges = ChargeIn(many=True, read_only=True)
+    as_of = AsOfOut()
 
-    class Meta(OrderDetailOut.Meta):
-        fields = (*OrderDetailOut.Meta.fields, "as_of")  # type: ignore[assignment]
-        read_only_fields = fields  # type: ignore[assignment]
+    class Meta(OrderOut.Meta):
+        fields = (*FIELDS, "lines", "charges", "as_of")
+        read_only_fields = fields
+
+
+#: What GET of one order answers: all that the read side knows of it, or with `as_of` the past.
+NOW_OR_THEN = PolymorphicProxySerializer(
+    component_name="OrderNowOrThen", serializers=[OrderDetailOut, OrderThenOut], resource_type_field_name=None
+)
 
 
 class OrderEventOut(serializers.Serializer[Any]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,9 @@ from rest_framework import serializers
 
 from orders.contract import GOODS, VOUCHER
 from orders.intake import PlaceOrder
-from orders.models import Order, OrderLine
+from orders.models import OrderLine, OrderView
+from orders.queries import OrderFilters, SummaryFilters
+from orders.queries.summary import GROUPS, MOST_DAYS
 from orders.states import Fulfilment, State
 from orders.totals import (
     CHARGE_KINDS,
@@ -23,8 +26,9 @@ from orders.totals import (
     LineInput,
 )
 from sagas.ids import uuid7
-from sagas.web.fields import Email, Moment, StrictSerializer, Text, Whole
+from sagas.web.fields import BIGINT, Email, Moment, StrictSerializer, Text, Whole
 from sagas.web.pages import PageQuery
+from sagas.web.reading import ReadQuery
 
 LINE_KIND_CHOICES = [GOODS, VOUCHER]
 CHARGE_KIND_CHOICES = sorted(CHARGE_KINDS)
@@ -131,11 +135,97 @@ class CancelIn(StrictSerializer):
     )
 
 
-class OrderQuery(PageQuery):
-    """Filters of the list of orders."""
+class OrderQuery(PageQuery, ReadQuery):
+    """Filters of the list of orders. All that are given must hold."""
 
-    state = serializers.ChoiceField(State.choices, default=None)
+    state = serializers.ListField(
+        child=serializers.ChoiceField(State.choices),
+        default=list,
+        max_length=len(State),
+        help_text="Any of them.",
+    )
+    placed_from = Moment(default=None, help_text="Placed then or later.")
+    placed_to = Moment(default=None, help_text="Placed before then.")
+    customer = Text(max_length=200, default=None, help_text="The shop's own name for the customer.")
+    person_id = serializers.UUIDField(default=None)
+    email = Email(max_length=320, default=None, help_text="The customer's, whole; case does not matter.")
+    total_from = serializers.IntegerField(min_value=0, max_value=BIGINT, default=None)
+    total_to = serializers.IntegerField(min_value=0, max_value=BIGINT, default=None)
+    sku = Text(max_length=100, default=None, help_text="Holds goods of it.")
+    country = serializers.RegexField(r"^[A-Z]{2}\Z", default=None)
+    end_code = Text(max_length=100, default=None, help_text="Why it was rejected.")
+    needs_attention = serializers.BooleanField(default=None, allow_null=True)
     external_reference = Text(max_length=100, default=None)
+    search = Text(
+        max_length=320, default=None, help_text="The beginning of a reference, or an e-mail address."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A search is one of two filters, so it cannot stand beside them."""
+        if attrs["search"] is not None and attrs["email"] is not None:
+            raise serializers.ValidationError({"search": ["Not together with email."]})
+        return attrs
+
+    @staticmethod
+    def filters(asked: Mapping[str, Any]) -> OrderFilters:
+        """The checked parameters as queries take them."""
+        search = asked["search"]
+        by_email = search is not None and "@" in search
+        same = {name: asked[name] for name in _SAME}
+        return OrderFilters(
+            **same,
+            states=tuple(asked["state"]),
+            reference=asked["external_reference"],
+            email=search if by_email else asked["email"],
+            reference_prefix=None if by_email else search,
+        )
+
+
+#: Parameters that are called as the filters are.
+_SAME = (
+    "placed_from", "placed_to", "customer", "person_id", "total_from", "total_to", "sku", "country", "end_code",
+    "needs_attention",
+)  # fmt: skip
+
+
+class SummaryQuery(ReadQuery):
+    """Which orders are summed, and what the sums are split by."""
+
+    since = serializers.DateField(help_text="Placed on that day or later, in UTC.")
+    until = serializers.DateField(help_text="Placed on that day or before.")
+    country = serializers.ListField(
+        child=serializers.RegexField(r"^[A-Z]{2}\Z"), default=list, max_length=50, help_text="Any of them."
+    )
+    state = serializers.ListField(
+        child=serializers.ChoiceField(State.choices),
+        default=list,
+        max_length=len(State),
+        help_text="Any of them.",
+    )
+    currency = serializers.ListField(
+        child=serializers.RegexField(r"^[A-Z]{3}\Z"), default=list, max_length=50, help_text="Any of them."
+    )
+    group_by = serializers.ListField(
+        child=serializers.ChoiceField(GROUPS), default=lambda: ["status"], max_length=len(GROUPS)
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """So many days at most, forwards."""
+        days = (attrs["until"] - attrs["since"]).days
+        if not 0 <= days < MOST_DAYS:
+            raise serializers.ValidationError({"until": [f"From since on, {MOST_DAYS} days at most."]})
+        return attrs
+
+    @staticmethod
+    def filters(asked: Mapping[str, Any]) -> SummaryFilters:
+        """The checked parameters as queries take them."""
+        return SummaryFilters(
+            since=asked["since"],
+            until=asked["until"],
+            countries=asked["country"],
+            statuses=asked["state"],
+            currencies=asked["currency"],
+        )
 
 
 class OrderTakenOut(serializers.Serializer[Any]):
@@ -154,24 +244,39 @@ class CancelTakenOut(serializers.Serializer[Any]):
     saga_id = serializers.UUIDField(allow_null=True)
 
 
-class OrderOut(serializers.ModelSerializer[Order]):
-    """An order as it stands."""
+class CustomerOut(serializers.Serializer[Any]):
+    """Who ordered. Name and e-mail are empty once the customer was erased."""
+
+    reference = serializers.CharField()
+    name = serializers.CharField()
+    email = serializers.CharField()
+
+
+class OrderOut(serializers.ModelSerializer[OrderView]):
+    """An order as the read side shows it."""
+
+    id = serializers.UUIDField(source="order_id")
 
     class Meta:
-        model = Order
-        fields = (
-            "id", "external_reference", "version", "state", "on_hold", "hold_reason", "end_code", "currency",
-            "total_minor", "goods_minor", "charges_minor", "cancelled_minor", "returned_minor", "country",
-            "fulfilment", "placed_at", "received_at", "moved_at",
+        model = OrderView
+        fields: tuple[str, ...] = (
+            "id", "external_reference", "version", "state", "on_hold", "hold_reason", "needs_attention",
+            "attention_reason", "end_code", "currency", "total_minor", "goods_minor", "charges_minor",
+            "cancelled_minor", "returned_minor", "country", "fulfilment", "pieces", "placed_at", "received_at",
+            "moved_at", "confirmed_at", "ended_at", "payment_state", "captured_minor", "refunded_minor",
+            "stock_state", "shipment_state", "progress",
         )  # fmt: skip
         read_only_fields = fields
         extra_kwargs: dict[str, dict[str, Any]] = {
-            "version": {"help_text": "Rises with every change."},
+            "version": {"help_text": "Rises with every change of the order itself."},
             "on_hold": {
                 "help_text": "It cannot go forward before a person has acted; `hold_reason` says on what."
             },
             "end_code": {"help_text": "Why it was rejected, empty otherwise."},
-            "moved_at": {"help_text": "When it last changed."},
+            "moved_at": {"help_text": "When it last changed its state."},
+            "progress": {
+                "help_text": "How many of six steps stand: placed, authorized, reserved, booked, captured, confirmed."
+            },
         }
 
 
@@ -187,19 +292,91 @@ class OrderLineOut(serializers.ModelSerializer[OrderLine]):
         read_only_fields = fields
 
 
-class OrderDetailOut(OrderOut):
-    """An order with its lines and charges."""
+class PaymentOut(serializers.Serializer[Any]):
+    """What came of the payment: authorized, declined, captured, capture_failed, voided, expired, partly_refunded or
+    refunded; empty before anything did."""
+
+    id = serializers.UUIDField(source="payment_id", allow_null=True)
+    state = serializers.CharField(source="payment_state")
+    authorized_minor = serializers.IntegerField()
+    captured_minor = serializers.IntegerField()
+    refunded_minor = serializers.IntegerField()
+
+
+class OrderStockOut(serializers.Serializer[Any]):
+    """What came of the goods: held, allocated, consumed, released, expired, short or refused; empty before."""
+
+    reservation_id = serializers.UUIDField(allow_null=True)
+    state = serializers.CharField(source="stock_state")
+
+
+class ShipmentOut(serializers.Serializer[Any]):
+    """What came of the parcel: label_bought, label_failed, handed_over, delivered, voided or unknown; empty before."""
+
+    id = serializers.UUIDField(source="shipment_id", allow_null=True)
+    state = serializers.CharField(source="shipment_state")
+    tracking = serializers.CharField()
+    handed_over_at = serializers.DateTimeField(allow_null=True)
+    delivered_at = serializers.DateTimeField(allow_null=True)
+
+
+class ProgressOut(serializers.Serializer[Any]):
+    """How far the fulfilment has come, as the order's events tell it."""
+
+    id = serializers.UUIDField(source="saga_id", allow_null=True)
+    state = serializers.CharField(source="saga_state")
+    progress = serializers.IntegerField()
+
+
+class OrderListedOut(OrderOut):
+    """An order in a list, with its customer."""
+
+    customer = CustomerOut()
+
+    class Meta(OrderOut.Meta):
+        fields = (*OrderOut.Meta.fields, "customer")
+        read_only_fields = fields
+
+
+class OrderDetailOut(OrderListedOut):
+    """An order with its lines and charges, and what came of its payment, goods and parcel."""
 
     lines = OrderLineOut(many=True, read_only=True)
     charges = ChargeIn(many=True, read_only=True)
+    payment = PaymentOut(source="*", read_only=True)
+    stock = OrderStockOut(source="*", read_only=True)
+    shipment = ShipmentOut(source="*", read_only=True)
+    saga = ProgressOut(source="*", read_only=True)
 
-    class Meta(OrderOut.Meta):
-        fields = (*OrderOut.Meta.fields, "lines", "charges")  # type: ignore[assignment]
-        read_only_fields = fields  # type: ignore[assignment]
+    class Meta(OrderListedOut.Meta):
+        fields = (*OrderListedOut.Meta.fields, "lines", "charges", "payment", "stock", "shipment", "saga")
+        read_only_fields = fields
 
 
 class OrderPageOut(serializers.Serializer[Any]):
-    """One page of orders, newest first."""
+    """One page of orders, newest first, or in the order of the range that was asked for.
 
-    items = OrderOut(many=True)
+    It may hold fewer than `limit` and not be the last: only `next_cursor` null is the end.
+    """
+
+    items = OrderListedOut(many=True)
     next_cursor = serializers.CharField(allow_null=True)
+
+
+class SummaryLineOut(serializers.Serializer[Any]):
+    """Sums over orders of one currency. What they are not split by is null."""
+
+    day = serializers.DateField(allow_null=True)
+    country = serializers.CharField(allow_null=True)
+    status = serializers.CharField(allow_null=True)
+    currency = serializers.CharField()
+    orders = serializers.IntegerField()
+    total_minor = serializers.IntegerField()
+    captured_minor = serializers.IntegerField()
+    refunded_minor = serializers.IntegerField()
+
+
+class SummaryOut(serializers.Serializer[Any]):
+    """Sums over the shop's orders."""
+
+    items = SummaryLineOut(many=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from django.urls import path
 
 from orders.api.history import OrderEvents
-from orders.api.views import OrderCancel, OrderDetail, Orders
+from orders.api.views import OrderCancel, OrderDetail, Orders, OrderSummary
 
 urlpatterns = [
     path("orders", Orders.as_view(), name="api-orders"),
+    path("orders/summary", OrderSummary.as_view(), name="api-order-summary"),
     path("orders/<uuid:order_id>", OrderDetail.as_view(), name="api-order"),
     path("orders/<uuid:order_id>/events", OrderEvents.as_view(), name="api-order-events"),
     path("orders/<uuid:order_id>/cancel", OrderCancel.as_view(), name="api-order-cancel"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -15,17 +18,27 @@ from orders.api import history
 from orders.api.serializers import (
     CancelIn,
     CancelTakenOut,
+    CustomerOut,
     OrderIn,
     OrderLineOut,
     OrderOut,
     OrderPageOut,
     OrderQuery,
+    OrderStockOut,
     OrderTakenOut,
+    PaymentOut,
+    ProgressOut,
+    ShipmentOut,
+    SummaryLineOut,
+    SummaryOut,
+    SummaryQuery,
 )
+from orders.queries import OrderSeen
 from sagas.web.conditions import IF_MATCH, versions_matched
 from sagas.web.once import once
-from sagas.web.pages import cursor_after, id_in, page
+from sagas.web.pages import cursor_after, cursor_invalid, list_key_in, page
 from sagas.web.problems import Problem, not_found
+from sagas.web.reading import POSITION_HEADER, ReadQuery, as_of, look
 from sagas.web.views import ApiView
 
 
@@ -41,6 +54,7 @@ class Orders(ApiView):
 
     @extend_schema(
         operation_id="place_order", tags=["orders"], request=OrderIn, summary="Place an order",
+        parameters=[POSITION_HEADER],
         responses={202: OpenApiResponse(OrderTakenOut, "Stored; its saga has begun.")},
     )  # fmt: skip
     def post(self, request: Request) -> Response:
@@ -67,39 +81,65 @@ class Orders(ApiView):
         return Response(body, status=202, headers={"Location": address_of(placed.order_id)})
 
     @extend_schema(
-        operation_id="list_orders", tags=["orders"], parameters=[OrderQuery], responses=OrderPageOut,
+        operation_id="list_orders", tags=["orders"], parameters=[OrderQuery, POSITION_HEADER], responses=OrderPageOut,
         summary="List orders, newest first",
     )  # fmt: skip
     def get(self, request: Request) -> Response:
         """One page of the shop's orders. Pages stay true while new orders come in."""
         asked = OrderQuery.read(request.query_params)
-        before = id_in(asked.pop("cursor"))
-        found = queries.list_orders(shop_id=self.shop_id, before=before, **asked)
-        more = cursor_after(str(found.before)) if found.before else None
-        return page(request, OrderOut(found.orders, many=True).data, more)
+        after = list_key_in(asked["cursor"])
+        seen = look(queries.PROJECTION, asked["after"])
+        try:
+            found = queries.list_orders(
+                OrderQuery.filters(asked),
+                shop_id=self.shop_id,
+                after=after,
+                limit=asked["limit"],
+                slot=seen.slot,
+            )
+        except ValueError:
+            raise cursor_invalid() from None
+        more = cursor_after(*found.after) if found.after else None
+        return as_of(seen, page(request, [_listed(order) for order in found.orders], more))
+
+
+class OrderSummary(ApiView):
+    """Sums over the shop's orders."""
+
+    @extend_schema(
+        operation_id="summarise_orders", tags=["orders"], parameters=[SummaryQuery, POSITION_HEADER],
+        responses=SummaryOut, summary="Sums over orders",
+    )  # fmt: skip
+    def get(self, request: Request) -> Response:
+        """How many orders were placed in a time and what became of their money. Currencies are never added up."""
+        asked = SummaryQuery.read(request.query_params)
+        seen = look(queries.PROJECTION, asked["after"])
+        found = queries.order_summary(
+            SummaryQuery.filters(asked), shop_id=self.shop_id, group_by=asked["group_by"], slot=seen.slot
+        )
+        return as_of(seen, Response({"items": SummaryLineOut(found, many=True).data}))
 
 
 class OrderDetail(ApiView):
     """One order of the shop."""
 
     @extend_schema(
-        operation_id="get_order", tags=["orders"], parameters=[history.AS_OF], responses=history.OrderAtOut,
-        summary="An order, now or as it stood",
+        operation_id="get_order", tags=["orders"], parameters=[ReadQuery, history.AS_OF, POSITION_HEADER],
+        responses=history.NOW_OR_THEN, summary="An order, now or as it stood",
     )  # fmt: skip
     def get(self, request: Request, order_id: UUID) -> Response:
         """The order with its lines. With If-None-Match, 304 while it has not changed."""
         if "as_of" in request.query_params:
             return history.order_as_of(request, order_id, shop_id=self.shop_id)
-        order = queries.get_order(order_id, shop_id=self.shop_id)
+        seen = look(queries.PROJECTION, ReadQuery.read(request.query_params)["after"])
+        order = queries.get_order(order_id, self.shop_id, slot=seen.slot)
         if order is None:
             raise not_found()
-        tag = f'"{order.version}"'
+        body = _whole(order)
+        tag = _tag_of(order.row.version, body)
         if request.headers.get("If-None-Match") == tag:
-            return Response(status=304, headers={"ETag": tag})
-        lines = OrderLineOut(queries.lines_of(order.pk), many=True).data
-        return Response(
-            {**OrderOut(order).data, "lines": lines, "charges": order.charges}, headers={"ETag": tag}
-        )
+            return as_of(seen, Response(status=304, headers={"ETag": tag}))
+        return as_of(seen, Response(body, headers={"ETag": tag}))
 
 
 class OrderCancel(ApiView):
@@ -109,7 +149,7 @@ class OrderCancel(ApiView):
 
     @extend_schema(
         operation_id="cancel_order", tags=["orders"], request=CancelIn, summary="Cancel an order",
-        parameters=[IF_MATCH],
+        parameters=[IF_MATCH, POSITION_HEADER],
         responses={202: OpenApiResponse(CancelTakenOut, "Taken; what was done is being given back.")},
     )  # fmt: skip
     def post(self, request: Request, order_id: UUID) -> Response:
@@ -134,6 +174,33 @@ class OrderCancel(ApiView):
         saga_id = str(answer.saga_id) if answer.saga_id else None
         body = {"id": str(order_id), "state": str(answer.state), "saga_id": saga_id}
         return Response(body, status=202, headers={"Location": address_of(order_id)})
+
+
+def _listed(order: OrderSeen) -> dict[str, Any]:
+    row = OrderOut(order.row).data  # type: ignore[arg-type]  # it has the columns of the view
+    return {**row, "customer": CustomerOut(order.customer).data}
+
+
+def _whole(order: OrderSeen) -> dict[str, Any]:
+    row = order.row
+    return {
+        **_listed(order),
+        "lines": OrderLineOut(queries.lines_of(row.order_id), many=True).data,
+        "charges": order.charges,
+        "payment": PaymentOut(row).data,
+        "stock": OrderStockOut(row).data,
+        "shipment": ShipmentOut(row).data,
+        "saga": ProgressOut(row).data,
+    }
+
+
+def _tag_of(version: int, body: dict[str, Any]) -> str:
+    """Another one whenever anything of the answer is another: also when only the customer's name is.
+
+    It begins with the order's own version, which is what an If-Match of a write is held against.
+    """
+    text = json.dumps(body, sort_keys=True, default=str)
+    return f'"{version}-{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
 
 
 def _duplicate(placed: commands.Placed) -> Problem:

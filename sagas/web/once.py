@@ -19,14 +19,18 @@ from rest_framework.response import Response
 
 from sagas.clock import database_now
 from sagas.crash import crash_point
+from sagas.log import last_published
 from sagas.sql import rows
 from sagas.web.caller import caller_of
 from sagas.web.kept import KeptAnswer
 from sagas.web.problems import Problem
+from sagas.web.reading import POSITION
 
 LONGEST_KEY = 255
 #: Printable ASCII without blanks, commas (two headers arrive joined by one) and quotes.
 KEY = re.compile(rf"[!#-+\--~]{{1,{LONGEST_KEY}}}")
+#: What belongs to the answer beside its body.
+KEPT_HEADERS = ("Location", POSITION)
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
 
 
@@ -43,6 +47,7 @@ def once(request: Request, act: Callable[[], Response]) -> Response:
         if kept is not None:
             return _again(kept, asked)
         response = act()
+        _place(response)
         _keep(client_id, key, asked, response)
         crash_point("api.before_commit")
     crash_point("api.after_commit")
@@ -85,8 +90,15 @@ def _again(kept: KeptAnswer, asked: str) -> Response:
     return Response(kept.body, status=kept.status, headers=headers)
 
 
+def _place(response: Response) -> None:
+    """Say where in the feed stands what was done, if an event tells of it."""
+    token = last_published()
+    if token is not None:
+        response[POSITION] = str(token)
+
+
 def _keep(client_id: UUID, key: str, asked: str, response: Response) -> None:
-    headers = {name: response[name] for name in ("Location",) if response.has_header(name)}
+    headers = {name: response[name] for name in KEPT_HEADERS if response.has_header(name)}
     KeptAnswer.objects.create(
         client_id=client_id,
         key=key,

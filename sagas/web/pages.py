@@ -36,18 +36,25 @@ def cursor_after(*key: str) -> str:
     return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
 
 
-def key_in(cursor: str, parts: int) -> tuple[str, ...]:
-    """The key in a cursor, of so many parts. Raises Problem 400 for anything we have not made."""
+def key_in(cursor: str, parts: int | None) -> tuple[str, ...]:
+    """The key in a cursor, of so many parts (None: any). Raises Problem 400 for anything we have not made."""
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         found = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, RecursionError):
-        raise _invalid() from None
-    if not isinstance(found, list) or [type(part) for part in found] != [str] * parts:
-        raise _invalid()
+        raise cursor_invalid() from None
+    if not isinstance(found, list) or {type(part) for part in found} != {str}:
+        raise cursor_invalid()
+    if parts not in (None, len(found)):
+        raise cursor_invalid()
     if UNPRINTABLE.search("".join(found)) or cursor_after(*found) != cursor:
-        raise _invalid()
+        raise cursor_invalid()
     return tuple(found)
+
+
+def list_key_in(cursor: str) -> tuple[str, ...] | None:
+    """The key of a list that may be in several orders, None at the first page."""
+    return key_in(cursor, None) if cursor else None
 
 
 def id_in(cursor: str) -> UUID | None:
@@ -58,7 +65,7 @@ def id_in(cursor: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError:
-        raise _invalid() from None
+        raise cursor_invalid() from None
 
 
 def number_in(cursor: str) -> int:
@@ -81,5 +88,6 @@ def page(request: Request, items: Any, next_cursor: str | None) -> Response:
     return Response({"items": items, "next_cursor": next_cursor}, headers=headers)
 
 
-def _invalid() -> Problem:
+def cursor_invalid() -> Problem:
+    """The cursor is none of ours, or of another list."""
     return Problem(400, "api.cursor_invalid", "A cursor is what an earlier page gave as next_cursor.")

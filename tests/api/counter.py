@@ -12,6 +12,7 @@ from django.test import Client
 
 from orders.commands import create_shop
 from orders.models import Shop
+from tests.orders.read_side.taking_in import take_in_everything
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 ORDERS = "/api/v1/orders"
@@ -52,6 +53,12 @@ class Counter:
         return cls(*create_shop(name, now=NOW))
 
     def get(self, path: str, query: dict[str, Any] | None = None, **headers: str) -> Any:
+        """Look at something, once everything written so far is on the read side."""
+        take_in_everything()
+        return self.get_now(path, query, **headers)
+
+    def get_now(self, path: str, query: dict[str, Any] | None = None, **headers: str) -> Any:
+        """Look at what is there now, however far the read side has come."""
         return Client().get(path, query or {}, headers=self._headers(headers))
 
     def post(self, path: str, body: Any = None, *, key: str | None = "", **headers: str) -> Any:

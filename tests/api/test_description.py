@@ -42,6 +42,7 @@ def test_every_operation_is_described(description: Any) -> None:
     assert set(operations) == {
         "POST /api/v1/orders",
         "GET /api/v1/orders",
+        "GET /api/v1/orders/summary",
         "GET /api/v1/orders/{order_id}",
         "GET /api/v1/orders/{order_id}/events",
         "POST /api/v1/orders/{order_id}/cancel",

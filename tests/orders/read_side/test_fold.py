@@ -8,34 +8,13 @@ from typing import Any
 
 import pytest
 
-from orders.read_side.fold import TYPES, fold
+from orders.read_side.fold import fold
 from sagas.clock import database_now
-from sagas.log import Recorded, recorded
-from sagas.sql import execute, rows
+from sagas.log import Recorded
+from sagas.sql import execute
 from shipping.commands import deliver_parcels, pick_up
+from tests.orders.read_side.taking_in import TABLES, contents, events
 from tests.scenarios.house import House
-
-TABLES = ("orders_orderview", "orders_ordersummary", "orders_orderviewsku")
-LOG = """
-SELECT era, xid, position, stream, version, type, schema_version, data, metadata, at FROM sagas_event
- WHERE type = ANY(%s) ORDER BY era, xid, position
-"""
-
-
-def events() -> list[Recorded]:
-    """Everything the view is made of, in the order of the feed."""
-    return [recorded(row) for row in rows(LOG, [[cls.type for cls in TYPES]])]
-
-
-def contents(slot: int) -> dict[str, list[Any]]:
-    """All rows of one slot."""
-    return {
-        table: [
-            row[0]
-            for row in rows(f"SELECT to_jsonb(t) - 'slot' FROM {table} t WHERE slot = %s ORDER BY 1", [slot])
-        ]
-        for table in TABLES
-    }
 
 
 def built(batches: Sequence[Sequence[Recorded]]) -> dict[str, list[Any]]:

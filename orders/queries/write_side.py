@@ -1,8 +1,7 @@
-"""Every read of orders. Pages go by key, never by offset, and nothing here counts."""
+"""Reads of the write side: an order's lines and story, its saga, shops and their tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,20 +9,9 @@ from uuid import UUID
 
 from orders import tokens
 from orders.contract import FULFIL_ORDER
-from orders.models import ApiToken, Order, OrderLine, Shop
-from orders.states import State
+from orders.models import ApiToken, OrderLine, Shop
 from sagas import log
 from sagas.models import Saga
-
-LARGEST_PAGE = 200
-
-
-@dataclass(frozen=True, slots=True)
-class OrderPage:
-    """Orders, newest first. `before` asks for the next page; None when this was the last."""
-
-    orders: Sequence[Order]
-    before: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +24,6 @@ class StoryPart:
     actor: str
     reason: str
     data: dict[str, Any]
-
-
-def list_orders(
-    *,
-    shop_id: UUID | None = None,
-    before: UUID | None = None,
-    limit: int = 50,
-    state: State | None = None,
-    external_reference: str | None = None,
-) -> OrderPage:
-    """One page of orders, newest first, of one shop or of all, without lines. `limit` is cut to 1..200."""
-    size = max(1, min(limit, LARGEST_PAGE))
-    wanted = {"shop_id": shop_id, "id__lt": before, "state": state, "external_reference": external_reference}
-    asked = {name: value for name, value in wanted.items() if value is not None}
-    found = list(Order.objects.filter(**asked).order_by("-id")[: size + 1])
-    page = found[:size]
-    return OrderPage(page, page[-1].pk if len(found) > size else None)
-
-
-def get_order(order_id: UUID, *, shop_id: UUID | None = None) -> Order | None:
-    """One order, or None if there is none or it is another shop's. Its lines: `lines_of`."""
-    asked = {"pk": order_id} if shop_id is None else {"pk": order_id, "shop_id": shop_id}
-    return Order.objects.filter(**asked).select_related("shop").first()
 
 
 def lines_of(order_id: UUID) -> list[OrderLine]:

@@ -1,0 +1,59 @@
+"""One order as the read side shows it, with the customer's name joined in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from orders.read_side.row import COLUMNS, OrderRow
+from sagas.projections import live_slot
+from sagas.sql import rows
+
+PROJECTION = "orders.view"
+
+#: What a query returns of each order: its row, then its customer.
+SEEN = ", ".join(f"v.{name}::text" if name in ("skus", "charges") else f"v.{name}" for name in COLUMNS)
+SEEN += ", p.reference, p.name, p.email"
+
+ONE = f"""
+SELECT {SEEN} FROM orders_orderview v LEFT JOIN sagas_person p ON p.id = v.person_id
+ WHERE v.slot = %s AND v.order_id = %s AND v.shop_id = %s
+"""  # noqa: S608 - names of columns only
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Who ordered. Name and e-mail are empty once the person was erased; `reference` is the shop's own."""
+
+    reference: str
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSeen:
+    """One order: its row, and who ordered."""
+
+    row: OrderRow
+    customer: Customer
+
+    @property
+    def charges(self) -> list[dict[str, Any]]:
+        """Money on the order beside its lines."""
+        found: list[dict[str, Any]] = json.loads(self.row.charges)
+        return found
+
+
+def seen(values: Sequence[Any]) -> OrderSeen:
+    """Build it from a row of `SEEN`."""
+    reference, name, email = values[-3:]
+    return OrderSeen(OrderRow(*values[:-3]), Customer(reference or "", name or "", email or ""))
+
+
+def get_order(order_id: UUID, shop_id: UUID, *, slot: int | None = None) -> OrderSeen | None:
+    """One order of the shop, or None if there is none or it is another shop's. Its lines: `lines_of`."""
+    found = rows(ONE, [slot or live_slot(PROJECTION), order_id, shop_id])
+    return seen(found[0]) if found else None

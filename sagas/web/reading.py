@@ -1,0 +1,61 @@
+"""Reading one's own write over HTTP: a write says where in the feed it stands, a read may ask not to be older."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from sagas.log import Token
+from sagas.sight import Behind, Sight, sight, sight_not_before
+from sagas.web.fields import QuerySerializer
+from sagas.web.problems import Problem
+
+POSITION = "Waybill-Position"
+POSITION_HEADER = OpenApiParameter(
+    POSITION,
+    str,
+    OpenApiParameter.HEADER,
+    response=True,
+    description="Opaque. After a write: its place in the feed. After a read: everything up to there is in it."
+    " Hand it to `after`.",
+)
+RETRY_SECONDS = 1
+
+
+class ReadQuery(QuerySerializer):
+    """What every read of a read side understands."""
+
+    after = serializers.CharField(
+        max_length=60,
+        default="",
+        help_text="A `Waybill-Position`: the answer holds everything up to there, or is 503 after a moment.",
+    )
+
+
+def look(projection: str, after: str) -> Sight:
+    """What to read of a projection, not older than the token `after` ("" for whatever there is).
+
+    Raises Problem: 400 `api.bad_token`, 503 `api.read_side_behind`.
+    """
+    if not after:
+        return sight(projection)
+    try:
+        token = Token.parse(after)
+    except ValueError:
+        raise Problem(400, "api.bad_token", "A token is what an answer gave as Waybill-Position.") from None
+    try:
+        return sight_not_before(projection, token, seconds=settings.WAYBILL.read_wait_seconds)
+    except Behind:
+        detail = "What you ask to see has not arrived on the read side yet."
+        raise Problem(503, "api.read_side_behind", detail, retry_after_seconds=RETRY_SECONDS) from None
+
+
+def as_of(seen: Sight, response: Any) -> Response:
+    """Say what a read is as of."""
+    response[POSITION] = str(seen.token)
+    answer: Response = response
+    return answer
