@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from orders.contract import ORCHESTRATION, OrderPlaced
+from orders.customers import person_reference
 from orders.totals import ChargeInput, InvalidOrder, LineInput, Totals, total_up
 from sagas.people import PersonData
 
@@ -62,10 +61,8 @@ class PlaceOrder:
 
     def person(self) -> PersonData:
         """Whom to ship to. One row per customer and address: no order redirects another one's parcel."""
-        who = self.customer_reference or f"guest/{self.external_reference}"
-        written = json.dumps(dict(self.address), sort_keys=True)
-        where = hashlib.sha256(written.encode()).hexdigest()[:16]
-        return PersonData(self.shop_id, f"{who}/{where}", self.name, self.email, dict(self.address))
+        reference = person_reference(self.customer_reference, self.external_reference, self.address)
+        return PersonData(self.shop_id, reference, self.name, self.email, dict(self.address))
 
     def placed(self, order_id: UUID, person_id: UUID, totals: Totals) -> OrderPlaced:
         """The fact. Lines are numbered from 1 in the order they were sent."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from orders.customers import customer_in
 from orders.read_side.row import COLUMNS, OrderRow
 from sagas.projections import live_slot
 from sagas.sql import rows
@@ -26,7 +27,7 @@ SELECT {SEEN} FROM orders_orderview v LEFT JOIN sagas_person p ON p.id = v.perso
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """Who ordered. Name and e-mail are empty once the person was erased; `reference` is the shop's own."""
+    """Who ordered. Erased people have no name and no e-mail; `reference` is the shop's own, "" for a guest."""
 
     reference: str
     name: str
@@ -50,7 +51,7 @@ class OrderSeen:
 def seen(values: Sequence[Any]) -> OrderSeen:
     """Build it from a row of `SEEN`."""
     reference, name, email = values[-3:]
-    return OrderSeen(OrderRow(*values[:-3]), Customer(reference or "", name or "", email or ""))
+    return OrderSeen(OrderRow(*values[:-3]), Customer(customer_in(reference or ""), name or "", email or ""))
 
 
 def get_order(order_id: UUID, shop_id: UUID, *, slot: int | None = None) -> OrderSeen | None:

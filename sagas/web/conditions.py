@@ -19,7 +19,8 @@ IF_MATCH = OpenApiParameter(
 
 TAG = r'(?:W/)?"[\x21\x23-\x7e]*"'
 TAGS = re.compile(rf"\s*{TAG}\s*(?:,\s*{TAG}\s*)*")
-VERSION = re.compile(r'(W/)?"([1-9][0-9]{0,9})"')
+#: A tag begins with the object's version; what follows tells representations of one version apart.
+VERSION = re.compile(r'(W/)?"([1-9][0-9]{0,9})(?:-[0-9a-f]+)?"')
 
 
 def versions_matched(request: Request) -> frozenset[int] | None:
