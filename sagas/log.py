@@ -96,7 +96,7 @@ class Token(NamedTuple):
             raise ValueError("A token is three numbers.")
         era, xid, position = (int(part) for part in text.split("."))
         if max(era, xid, position) > LARGEST:
-            raise ValueError("A token's numbers fit into a bigint.")
+            raise ValueError("A token holds numbers of a bigint.")
         return cls(era, xid, position)
 
 

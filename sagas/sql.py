@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -37,10 +37,23 @@ def _arrays(params: Params) -> Any:
 def _literal(value: Any) -> Any:
     if not isinstance(value, list):
         return value
-    kinds = {type(item) for item in value} - {type(None)}
+    kinds = {type(item) for item in value}
+    if kinds == {str}:
+        return _texts(value)
+    if kinds == {int}:
+        return "{" + ",".join(map(str, value)) + "}"
+    kinds -= {type(None)}
     if not kinds <= _PLAIN and not all(issubclass(kind, str) for kind in kinds):
         return value  # the driver knows best
     return "{" + ",".join([_item(item) for item in value]) + "}"
+
+
+def _texts(value: list[str]) -> str:
+    """Most texts hold nothing that has to be escaped: they are looked through all at once."""
+    text = '","'.join(value)
+    if "\\" in text or text.count('"') != 2 * (len(value) - 1):
+        return "{" + ",".join([_item(item) for item in value]) + "}"
+    return '{"' + text + '"}'
 
 
 def _item(item: Any) -> str:
@@ -50,7 +63,7 @@ def _item(item: Any) -> str:
         return '"' + item.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if isinstance(item, UUID):
         return f"{item.int:032x}"  # half the time of its text with hyphens
-    return f'"{item.isoformat()}"' if isinstance(item, datetime) else str(item)
+    return f'"{item.isoformat()}"' if isinstance(item, date) else str(item)
 
 
-_PLAIN: set[type] = {int, bool, float, UUID, datetime}
+_PLAIN: set[type] = {int, bool, float, UUID, date, datetime}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from inventory import contract as inventory
@@ -39,6 +39,7 @@ def _placed(row: OrderRow, event: orders.OrderPlaced, at: datetime) -> None:
     row.pieces = sum([line["quantity"] for line in goods])
     row.skus = _array(sorted({line["sku"] for line in goods}))
     row.placed_at, row.received_at, row.saga_state = event.placed_at, at, "pending"
+    row.placed_on = event.placed_at.astimezone(UTC).date()
     _move(row, "draft", at)
 
 
@@ -63,7 +64,7 @@ def _cancellation_requested(row: OrderRow, event: orders.CancellationRequested, 
         row.saga_id = event.saga_id
     if event.whole:
         _move(row, "cancelling", at)
-        if row.confirmed_at is None:
+        if row.saga_state != "completed":
             row.saga_state = "compensating"
 
 
@@ -110,7 +111,7 @@ def _attention_cleared(row: OrderRow, *_: Any) -> None:
 def _end(row: OrderRow, state: str, at: datetime) -> None:
     _move(row, state, at)
     row.ended_at = at
-    if row.confirmed_at is None:
+    if row.saga_state != "completed":
         row.saga_state = "compensated"
     _clear(row)
 

@@ -9,7 +9,7 @@ log up to that version and no further, and passed over when it comes by itself. 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 from uuid import UUID
@@ -63,12 +63,16 @@ PARTS = {kind: _part(kind) for kind in APPLIERS}
 
 def fold(events: Sequence[Recorded], *, slot: int) -> None:
     """Take a batch into one slot, in the caller's transaction. Events seen before change nothing."""
-    rows = store.load({_order(recorded) for recorded in events}, slot=slot)
-    before = {order_id: row.counted() for order_id, row in rows.items()}
+    ids = {_order(recorded) for recorded in events}
+    known = store.load(ids, slot=slot)
+    before = {order_id: row.counted() for order_id, row in known.items()}
+    rows = known | {order_id: OrderRow(order_id) for order_id in ids - known.keys()}
     placed = _apply(events, rows)
     for row in rows.values():
         row.progress = row.standing_steps()
-    store.save(rows.values(), slot=slot)
+    first = (rows.keys() - known.keys()) | {event.order_id for event in placed}
+    store.begin([rows[order_id] for order_id in first], slot=slot)
+    store.change([row for order_id, row in known.items() if order_id not in first], slot=slot)
     store.save_skus(placed, slot=slot)
     store.add_to_summary(_deltas(before, rows), slot=slot)
 
@@ -173,12 +177,12 @@ def _unknown(*_: object) -> None:
 
 
 def _deltas(
-    before: dict[UUID, tuple[Cell, Sums] | None], rows: dict[UUID, OrderRow]
+    before: Mapping[UUID, tuple[Cell, Sums] | None], rows: dict[UUID, OrderRow]
 ) -> dict[Cell, list[int]]:
     """By how much each cell of the summary changes: each order leaves the cell it was in and enters its own."""
     deltas: dict[Cell, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for order_id, row in rows.items():
-        now, was = row.counted(), before[order_id]
+        now, was = row.counted(), before.get(order_id)
         if now == was:
             continue
         for counted, sign in ((was, -1), (now, 1)):

@@ -46,6 +46,7 @@ class OrderView(models.Model):
     skus = ArrayField(models.TextField())
     charges = models.JSONField()
     placed_at = models.DateTimeField(null=True)
+    placed_on = models.DateField(null=True)  #: The day of `placed_at` in UTC: where it is counted.
     received_at = models.DateTimeField(null=True)
     moved_at = models.DateTimeField(null=True)
     confirmed_at = models.DateTimeField(null=True)

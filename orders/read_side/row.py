@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime
-from operator import attrgetter
+from datetime import date, datetime
 from uuid import UUID
 
 from orders.states import State
@@ -23,33 +22,22 @@ class OrderRow:
     `skus` and `charges` are kept as the text PostgreSQL reads and writes.
     """
 
+    # What a fold has to know of a row: the order, where it is counted, and where each of its streams stands.
     order_id: UUID
     shop_id: UUID | None = None
+    placed_on: date | None = None
+    country: str = ""
+    currency: str = ""
+    total_minor: int = 0
     version: int = 0
-    external_reference: str = ""
-    person_id: UUID | None = None
     state: str = ""
     on_hold: bool = False
     hold_reason: str = ""
     needs_attention: bool = False
     attention_reason: str = ""
     end_code: str = ""
-    currency: str = ""
-    total_minor: int = 0
-    goods_minor: int = 0
-    charges_minor: int = 0
     cancelled_minor: int = 0
     returned_minor: int = 0
-    country: str = ""
-    fulfilment: str = ""
-    pieces: int = 0
-    skus: str = "{}"
-    charges: str = "[]"
-    placed_at: datetime | None = None
-    received_at: datetime | None = None
-    moved_at: datetime | None = None
-    confirmed_at: datetime | None = None
-    ended_at: datetime | None = None
     saga_id: UUID | None = None
     saga_state: str = ""
     progress: int = 0
@@ -66,15 +54,29 @@ class OrderRow:
     shipment_version: int = 0
     shipment_state: str = ""
     tracking: str = ""
+    # When something happened last. A fold only writes them.
+    moved_at: datetime | None = None
+    confirmed_at: datetime | None = None
+    ended_at: datetime | None = None
     handed_over_at: datetime | None = None
     delivered_at: datetime | None = None
+    # What is frozen when the order is placed.
+    external_reference: str = ""
+    person_id: UUID | None = None
+    goods_minor: int = 0
+    charges_minor: int = 0
+    fulfilment: str = ""
+    pieces: int = 0
+    skus: str = "{}"
+    charges: str = "[]"
+    placed_at: datetime | None = None
+    received_at: datetime | None = None
 
     def counted(self) -> tuple[Cell, Sums] | None:
         """Where it is counted in the summary, and with what. None before it was placed."""
-        if self.shop_id is None or self.placed_at is None:
+        if self.shop_id is None or self.placed_on is None:
             return None
-        day = self.placed_at.astimezone(UTC).date()
-        cell = (self.shop_id, day, self.country, self.state, self.currency)
+        cell = (self.shop_id, self.placed_on, self.country, self.state, self.currency)
         return cell, (self.total_minor, self.captured_minor, self.refunded_minor)
 
     def standing_steps(self) -> int:
@@ -90,28 +92,34 @@ class OrderRow:
             + (self.stock_state in _RESERVED)
             + (self.shipment_state in _BOOKED)
             + captured
-            + (self.confirmed_at is not None and self.state != State.CANCELLED)
+            + (self.saga_state == "completed" and self.state != "cancelled")
         )
 
 
-#: Every column but the slot, with its type.
-COLUMNS = {
-    "order_id": "uuid", "shop_id": "uuid", "version": "int", "external_reference": "text",
-    "person_id": "uuid", "state": "text", "on_hold": "boolean", "hold_reason": "text",
-    "needs_attention": "boolean", "attention_reason": "text", "end_code": "text", "currency": "text",
-    "total_minor": "bigint", "goods_minor": "bigint", "charges_minor": "bigint", "cancelled_minor": "bigint",
-    "returned_minor": "bigint", "country": "text", "fulfilment": "text", "pieces": "int", "skus": "text",
-    "charges": "text", "placed_at": "timestamptz", "received_at": "timestamptz", "moved_at": "timestamptz",
-    "confirmed_at": "timestamptz", "ended_at": "timestamptz", "saga_id": "uuid", "saga_state": "text",
-    "progress": "smallint", "payment_id": "uuid", "payment_version": "int", "payment_state": "text",
-    "authorized_minor": "bigint", "captured_minor": "bigint", "refunded_minor": "bigint",
-    "reservation_id": "uuid", "stock_version": "int", "stock_state": "text", "shipment_id": "uuid",
-    "shipment_version": "int", "shipment_state": "text", "tracking": "text", "handed_over_at": "timestamptz",
-    "delivered_at": "timestamptz",
+#: Every column but the slot, with its type. First what a fold reads, then times, then what is frozen.
+LOADED = {
+    "order_id": "uuid", "shop_id": "uuid", "placed_on": "date", "country": "text", "currency": "text",
+    "total_minor": "bigint", "version": "int", "state": "text", "on_hold": "boolean", "hold_reason": "text",
+    "needs_attention": "boolean", "attention_reason": "text", "end_code": "text", "cancelled_minor": "bigint",
+    "returned_minor": "bigint", "saga_id": "uuid", "saga_state": "text", "progress": "smallint",
+    "payment_id": "uuid", "payment_version": "int", "payment_state": "text", "authorized_minor": "bigint",
+    "captured_minor": "bigint", "refunded_minor": "bigint", "reservation_id": "uuid", "stock_version": "int",
+    "stock_state": "text", "shipment_id": "uuid", "shipment_version": "int", "shipment_state": "text",
+    "tracking": "text",
 }  # fmt: skip
-
-#: All values of a row, in the order of `COLUMNS`.
-values_of = attrgetter(*COLUMNS)
+TIMES = {
+    "moved_at": "timestamptz", "confirmed_at": "timestamptz", "ended_at": "timestamptz",
+    "handed_over_at": "timestamptz", "delivered_at": "timestamptz",
+}  # fmt: skip
+FROZEN = {
+    "external_reference": "text", "person_id": "uuid", "goods_minor": "bigint", "charges_minor": "bigint",
+    "fulfilment": "text", "pieces": "int", "skus": "text", "charges": "text", "placed_at": "timestamptz",
+    "received_at": "timestamptz",
+}  # fmt: skip
+COLUMNS = LOADED | TIMES | FROZEN
+#: What events after the first may change.
+COUNTED_BY = frozenset({"shop_id", "placed_on", "country", "currency", "total_minor"})
+CHANGING = {name: kind for name, kind in (LOADED | TIMES).items() if name not in COUNTED_BY}
 
 _ACCEPTED = frozenset(set(State.values) - {State.DRAFT, State.CANCELLED, State.REJECTED})
 _UNDONE = frozenset({State.CANCELLING, State.CANCELLED, State.REJECTED})

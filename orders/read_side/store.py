@@ -3,30 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
 from uuid import UUID
 
 from orders.contract import GOODS, OrderPlaced
-from orders.read_side.row import COLUMNS, Cell, OrderRow, values_of
+from orders.read_side.row import CHANGING, COLUMNS, COUNTED_BY, FROZEN, LOADED, TIMES, Cell, OrderRow
 from sagas.sql import execute, rows
 
 #: Read and written as text, and kept as this.
 CASTS = {"skus": "text[]", "charges": "jsonb"}
 
-_NAMES = ", ".join(COLUMNS)
-_READ = ", ".join(f"{name}::text" if name in CASTS else name for name in COLUMNS)
-_WRITE = ", ".join(f"u.{name}::{CASTS[name]}" if name in CASTS else f"u.{name}" for name in COLUMNS)
-_ARRAYS = ", ".join(f"%s::{kind}[]" for kind in COLUMNS.values())
-_SET = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name != "order_id")
+
+def _arrays(columns: Mapping[str, str]) -> str:
+    return ", ".join(f"%s::{kind}[]" for kind in columns.values())
+
+
+def _changes(new: str) -> str:
+    """What a row becomes. A fold does not read times: one it has not set stays, unless the shipment is another."""
+    values = {name: f"{new}.{name}" for name in CHANGING if name != "order_id"}
+    values |= {name: f"coalesce({new}.{name}, v.{name})" for name in TIMES}
+    for name in ("handed_over_at", "delivered_at"):
+        same = f"v.shipment_id IS NOT DISTINCT FROM {new}.shipment_id"
+        values[name] = f"CASE WHEN {same} THEN {values[name]} ELSE {new}.{name} END"
+    return ", ".join(f"{name} = {value}" for name, value in values.items())
+
+
+_CASTED = ", ".join(f"u.{name}::{CASTS[name]}" if name in CASTS else f"u.{name}" for name in COLUMNS)
+_FIRST = ", ".join(f"{name} = excluded.{name}" for name in (*FROZEN, *sorted(COUNTED_BY)))
 
 LOAD = f"""
-SELECT {_READ} FROM orders_orderview WHERE slot = %s AND order_id = ANY(%s::uuid[])
+SELECT {", ".join(LOADED)} FROM orders_orderview WHERE slot = %s AND order_id = ANY(%s::uuid[])
  ORDER BY order_id FOR NO KEY UPDATE
 """  # noqa: S608 - names of columns only
-SAVE = f"""
-INSERT INTO orders_orderview (slot, {_NAMES})
-SELECT %s, {_WRITE} FROM unnest({_ARRAYS}) AS u ({_NAMES})
-ON CONFLICT (slot, order_id) DO UPDATE SET {_SET}
+#: A row seen for the first time, or for the first time with its OrderPlaced.
+BEGIN = f"""
+INSERT INTO orders_orderview AS v (slot, {", ".join(COLUMNS)})
+SELECT %s, {_CASTED} FROM unnest({_arrays(COLUMNS)}) AS u ({", ".join(COLUMNS)})
+ON CONFLICT (slot, order_id) DO UPDATE SET {_FIRST}, {_changes("excluded")}
 """  # noqa: S608 - names of columns only
+CHANGE = f"""
+UPDATE orders_orderview v SET {_changes("u")}
+  FROM unnest({_arrays(CHANGING)}) AS u ({", ".join(CHANGING)}) WHERE v.slot = %s AND v.order_id = u.order_id
+"""  # noqa: S608 - names of columns only
+
+_whole = attrgetter(*COLUMNS)
+_changing = attrgetter(*CHANGING)
 
 SAVE_SKUS = """
 INSERT INTO orders_orderviewsku (slot, shop_id, sku, order_id)
@@ -50,16 +71,26 @@ USING unnest(%s::uuid[], %s::date[], %s::text[], %s::text[], %s::text[], %s::int
 
 
 def load(order_ids: Collection[UUID], *, slot: int) -> dict[UUID, OrderRow]:
-    """Lock these orders' rows, in id order; a blank row for each that has none yet."""
-    found = {row[0]: OrderRow(*row) for row in rows(LOAD, [slot, list(order_ids)])}
-    return {order_id: found.get(order_id) or OrderRow(order_id) for order_id in order_ids}
+    """Lock these orders' rows, in id order: of each what a fold has to know. Those without a row are left out."""
+    return {row[0]: OrderRow(*row) for row in rows(LOAD, [slot, list(order_ids)])}
 
 
-def save(changed: Iterable[OrderRow], *, slot: int) -> None:
-    """Write rows, new or not."""
-    table = sorted(values_of(row) for row in changed)
+def begin(new: Iterable[OrderRow], *, slot: int) -> None:
+    """Write whole rows."""
+    table = [_whole(row) for row in sorted(new, key=_id)]
     if table:
-        execute(SAVE, [slot, *(list(column) for column in zip(*table, strict=True))])
+        execute(BEGIN, [slot, *map(list, zip(*table, strict=True))])
+
+
+def change(known: Iterable[OrderRow], *, slot: int) -> None:
+    """Write what events after the first have changed, on rows that are there."""
+    table = [_changing(row) for row in known]
+    if table:
+        execute(CHANGE, [*map(list, zip(*table, strict=True)), slot])
+
+
+def _id(row: OrderRow) -> int:
+    return row.order_id.int
 
 
 def save_skus(placed: Sequence[OrderPlaced], *, slot: int) -> None:

@@ -86,8 +86,47 @@ def test_tokens_compare_as_the_triple_they_are_and_survive_text() -> None:
 
     assert early < late < Token(2, 1, 1)
     assert Token.parse(str(late)) == late
-    with pytest.raises(ValueError, match=r"unpack|invalid"):
-        Token.parse("no token")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["no token", "", "1.2", "1.2.3.4", "1.2.-3", " 1.2.3", "1.2.3\n", "1_0.2.3", "١.2.3", f"1.2.{2**63}"],
+)
+def test_what_is_not_a_token_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="token"):
+        Token.parse(text)
+
+
+def test_the_last_event_of_a_transaction_is_known_until_its_savepoint_is_taken_back() -> None:
+    stream = uuid7()
+    with transaction.atomic():
+        before = log.last_published()
+        count(stream, 1)
+        first = log.last_published()
+        with transaction.atomic():
+            count(stream, 2)
+            transaction.set_rollback(True)
+        still = log.last_published()
+        with transaction.atomic():
+            count(stream, 2)
+        second = log.last_published()
+
+    assert before is None
+    assert first == still == read(stream)[0].token
+    assert second == read(stream)[1].token
+    assert log.last_published() is None
+
+
+def test_stretches_of_many_streams_are_read_in_one_statement(django_assert_num_queries: object) -> None:
+    one, other, third = sorted(uuid7() for _ in range(3))
+    for stream in (one, other, third):
+        for version in range(1, 6):
+            count(stream, version)
+
+    with django_assert_num_queries(1):  # type: ignore[operator]
+        found = log.read_ranges({one: (0, 2), other: (3, 5)})
+
+    assert {s: [e.version for e in events] for s, events in found.items()} == {one: [1, 2], other: [4, 5]}
 
 
 def test_a_batch_of_events_costs_one_statement(django_assert_num_queries: object) -> None:
