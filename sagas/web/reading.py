@@ -30,8 +30,9 @@ class ReadQuery(QuerySerializer):
     """What every read of a read side understands."""
 
     after = serializers.CharField(
-        max_length=60,
         default="",
+        allow_blank=True,
+        trim_whitespace=False,
         help_text="A `Waybill-Position`: the answer holds everything up to there, or is 503 after a moment.",
     )
 
