@@ -37,6 +37,6 @@ def contents(slot: int) -> dict[str, list[Any]]:
 
 def _rows(table: str, slot: int) -> list[Any]:
     return [
-        row[0]
+        json.loads(row[0])
         for row in rows(f"SELECT to_jsonb(t) - 'slot' FROM {table} t WHERE slot = %s ORDER BY 1", [slot])
     ]
