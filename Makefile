@@ -12,7 +12,7 @@ TESTS =
 WORKERS = 2
 EVENTS = 1000000
 
-.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi events chaos e2e lock services-check bench-rebuild
+.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi events chaos e2e lock services-check bench-rebuild bench-read
 
 help: ## Show this list
 	@echo "Waybill: every order through payment, inventory and shipping, or everything given back."
@@ -66,6 +66,9 @@ events: dev ## Is docs/events what the contracts say, and can every version ever
 
 chaos: dev ## The longer runs that kill workers, broker and database
 	@$(python) -m pytest -q -m chaos $(TESTS)
+
+bench-read: dev ## Measure reads at ten thousand and at a million orders; fails if they grow
+	@$(python) -m benchmarks.read_side
 
 e2e: ## Drive the pages in a browser (needs Chromium)
 	@sh scripts/setup.sh e2e

@@ -1,4 +1,4 @@
-"""The audit: invariants I1 to I10 and I12, recomputed from rows by SQL of its own and compared with the provider's listing.
+"""The audit: invariants I1 to I10 and I12, recomputed by SQL of its own and compared with the provider's listing.
 
 Independent of the code it checks: it trusts no counter and calls nothing of the apps, but for the replay, which is
 about that code. It is the one place that reads every table, and it only reads.

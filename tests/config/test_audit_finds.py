@@ -343,7 +343,10 @@ def test_the_books_of_an_honest_shop_balance(books: Listing) -> None:
 
 def test_a_read_side_that_lags_is_no_breach(books: Listing) -> None:
     late = sql(
-        *(f"DELETE FROM {table}" for table in ("orders_orderview", "orders_ordersummary", "orders_orderviewsku")),
+        *(
+            f"DELETE FROM {table}"
+            for table in ("orders_orderview", "orders_ordersummary", "orders_orderviewsku")
+        ),
         "UPDATE sagas_checkpoint SET era = 0, xid = 0, position = 0 WHERE subscription = 'orders.view'",
         tells="",
     )
