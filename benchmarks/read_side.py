@@ -6,6 +6,7 @@ Prints a Markdown table. Ends with 1 if the p95 of a read grows by more than the
 from __future__ import annotations
 
 import argparse
+import gc
 import random
 import sys
 import time
@@ -26,7 +27,7 @@ MOST_GROWTH = 1.3
 #: Two figures less apart than this are equal: a shared machine does not measure finer.
 FLOOR_MS = 0.3
 #: The first round warms up and does not count.
-WARM_UP, ROUNDS = 20, 7
+WARM_UP, ROUNDS = 100, 9
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 Read = Callable[["Filled", random.Random], object]
@@ -139,6 +140,7 @@ def measure(shops: Sequence[Filled], *, calls: int, seed: int) -> dict[str, Figu
 
 def _round(read: Read, shops: Sequence[Filled], calls: int, chance: random.Random) -> dict[int, list[float]]:
     taken: dict[int, list[float]] = {shop.orders: [] for shop in shops}
+    gc.collect()  # now, and not in the middle of a call
     for call in range(calls):
         for shop in shops if call % 2 else reversed(shops):
             began = time.perf_counter()
@@ -173,6 +175,7 @@ def main() -> int:
             fill(shop)
             _say(f"filled {shop.orders:,} orders in {time.monotonic() - began:.0f} s")
         settle()
+        gc.disable()
         found = measure(shops, calls=options.calls, seed=options.seed)
     _say(table(found))
     _say(f"\nEqual are figures less than {FLOOR_MS} ms apart. Allowed growth: {MOST_GROWTH}.")

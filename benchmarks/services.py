@@ -14,6 +14,17 @@ from config.embedded.state import State
 from config.embedded.supervisor import Supervisor
 from config.embedded.valkey import Valkey
 
+#: As a server for a million orders would have. The embedded one is made for a laptop and its tests.
+SHARED_BUFFERS = "768MB"
+
+
+class RoomyCluster(PostgresCluster):
+    """The embedded PostgreSQL with more memory."""
+
+    def _settings(self) -> Iterator[str]:
+        yield from super()._settings()
+        yield from ("-c", f"shared_buffers={SHARED_BUFFERS}")
+
 
 @contextmanager
 def own_services(*, durable: bool = False) -> Iterator[None]:
@@ -25,7 +36,7 @@ def own_services(*, durable: bool = False) -> Iterator[None]:
     supervisor = Supervisor(processes=state.processes, logs=state.logs)
     try:
         with state.locked("benchmark"):
-            cluster = PostgresCluster(state.database_home(), state.postgres_socket, durable=durable)
+            cluster = RoomyCluster(state.database_home(), state.postgres_socket, durable=durable)
             supervisor.start(cluster.program())
             supervisor.start(Valkey(state.valkey_socket).program())
             cluster.create_database()
