@@ -11,7 +11,7 @@ import pytest
 
 from orders.models import Order
 from sagas.ids import uuid7
-from sagas.models import Saga
+from sagas.models import Person, Saga
 from tests.api.counter import MOVEMENTS, ORDERS, SAGAS, STOCK, Counter, problem
 from tests.orders.read_side.taking_in import take_in_everything
 
@@ -186,6 +186,76 @@ def test_an_order_that_has_not_changed_is_not_sent_again(counter: Counter) -> No
 
     assert (unchanged.status_code, unchanged.content) == (304, b"")
     assert (changed.status_code, changed.json()["state"]) == (200, "cancelled")
+
+
+def test_an_order_is_sent_again_when_only_its_customer_was_erased(counter: Counter) -> None:
+    where = counter.place()["Location"]
+    tag = counter.get(where)["ETag"]
+    Person.objects.update(name="", email="")
+
+    changed = counter.get(where, **{"If-None-Match": tag})
+
+    assert changed.status_code == 200
+    assert changed.json()["customer"] == {"reference": "C-1", "name": "", "email": ""}
+
+
+def test_the_api_finds_orders_by_what_is_searched_for(counter: Counter) -> None:
+    place(counter, "W-1", "W-12", "X-1")
+
+    def found(**query: Any) -> list[str]:
+        return [item["external_reference"] for item in counter.get(ORDERS, query).json()["items"]]
+
+    assert found(search="W-1") == ["W-1", "W-12"]
+    assert found(search="ADA@example.org") == ["X-1", "W-12", "W-1"]
+    assert found(email="ada@example.org", state=["draft", "pending"], sku="MUG") == ["X-1", "W-12", "W-1"]
+    assert found(customer="C-1", placed_from="2026-01-05T08:00:00Z", total_to=2299) == []
+    assert found(country="FR") == []
+    assert found(needs_attention="true") == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"state": "sold"}, {"placed_from": "2026-01-05"}, {"country": "de"}, {"total_from": -1}, {"total_to": "x"},
+        {"needs_attention": "maybe"}, {"email": "ada"}, {"person_id": "C-1"},
+        {"search": "W", "email": "ada@example.org"},
+    ],
+)  # fmt: skip
+def test_a_filter_that_is_not_as_described_is_refused(counter: Counter, query: dict[str, Any]) -> None:
+    assert problem(counter.get(ORDERS, query)) == (422, "api.invalid")
+
+
+def test_a_cursor_of_a_list_in_another_order_is_refused(counter: Counter) -> None:
+    place(counter, "A", "B")
+    cursor = counter.get(ORDERS, {"limit": 1, "total_from": 0}).json()["next_cursor"]
+
+    assert problem(counter.get(ORDERS, {"cursor": cursor})) == (400, "api.cursor_invalid")
+    assert len(counter.get(ORDERS, {"cursor": cursor, "total_from": 0}).json()["items"]) == 1
+
+
+def test_the_summary_of_the_api_is_of_one_shop_and_of_a_bounded_time(
+    counter: Counter, other: Counter
+) -> None:
+    place(counter, "A", "B")
+    where = f"{ORDERS}/summary"
+    asked = {"since": "2026-01-01", "until": "2026-01-31"}
+
+    mine, theirs = counter.get(where, asked), other.get(where, asked)
+
+    assert mine.json()["items"] == [
+        {
+            "day": None, "country": None, "status": "draft", "currency": "EUR", "orders": 2, "total_minor": 4600,
+            "captured_minor": 0, "refunded_minor": 0,
+        }
+    ]  # fmt: skip
+    assert theirs.json() == {"items": []}
+    for wrong in (
+        {},
+        asked | {"until": "2027-01-31"},
+        asked | {"until": "2025-12-31"},
+        asked | {"group_by": "shop"},
+    ):
+        assert problem(counter.get(where, wrong)) == (422, "api.invalid")
 
 
 def test_a_draft_is_cancelled_at_once_and_the_wish_reaches_its_saga(counter: Counter) -> None:
