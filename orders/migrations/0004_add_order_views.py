@@ -59,13 +59,23 @@ CREATE TABLE orders_orderviewsku_1 PARTITION OF orders_orderviewsku FOR VALUES I
 CREATE TABLE orders_orderviewsku_2 PARTITION OF orders_orderviewsku FOR VALUES IN (2);
 """
 
-NONE = "DROP TABLE orders_orderview; DROP TABLE orders_ordersummary; DROP TABLE orders_orderviewsku;"
+# The checkpoint goes with them, so that they are filled from the beginning of the log when they come back.
+NONE = """
+DROP TABLE orders_orderview;
+DROP TABLE orders_ordersummary;
+DROP TABLE orders_orderviewsku;
+DELETE FROM sagas_checkpoint WHERE subscription = 'orders.view';
+DELETE FROM sagas_projection WHERE name = 'orders.view';
+"""
 
 
 class Migration(migrations.Migration):
     """Reversible: what is dropped is made again from the log."""
 
-    dependencies: ClassVar = [("orders", "0003_keep_imports_and_credit_notes")]
+    dependencies: ClassVar = [
+        ("orders", "0003_keep_imports_and_credit_notes"),
+        ("sagas", "0004_add_projection_slots"),
+    ]
 
     operations: ClassVar = [
         migrations.SeparateDatabaseAndState(
