@@ -176,8 +176,8 @@ def read_ranges(ranges: Mapping[UUID, tuple[int, int]]) -> dict[UUID, list[Recor
     """Stretches of many streams in one statement: of each its versions after the first number, up to the second."""
     params = [list(ranges), [after for after, _ in ranges.values()], [upto for _, upto in ranges.values()]]
     found: dict[UUID, list[Recorded]] = {}
-    for row in rows(READ_RANGES, params):
-        found.setdefault(row[3], []).append(recorded(row))
+    for event in recorded_all(rows(READ_RANGES, params)):
+        found.setdefault(event.stream, []).append(event)
     return found
 
 

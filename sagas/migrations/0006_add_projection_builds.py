@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     """Reversible. New tables only: nothing waits for it."""
 
     dependencies: ClassVar = [
-        ("sagas", "0004_add_projection_slots"),
+        ("sagas", "0005_index_people_by_email"),
     ]
 
     operations: ClassVar = [

@@ -74,7 +74,7 @@ def number_in(cursor: str) -> int:
         return 0
     (text,) = key_in(cursor, 1)
     if not NUMBER.fullmatch(text):
-        raise _invalid()
+        raise cursor_invalid()
     return int(text)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from orders.queries import PROJECTION
 from orders.read_side.fold import TYPES, fold
-from sagas.log import Recorded, recorded
+from sagas.log import Recorded, recorded_all
 from sagas.projections import live_slot
 from sagas.sql import rows
 
@@ -20,7 +20,7 @@ SELECT era, xid, position, stream, version, type, schema_version, data, metadata
 
 def events() -> list[Recorded]:
     """Everything the view is made of, in the order of the feed."""
-    return [recorded(row) for row in rows(LOG, [[cls.type for cls in TYPES]])]
+    return recorded_all(rows(LOG, [[cls.type for cls in TYPES]]))
 
 
 def take_in_everything() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -209,7 +208,7 @@ def test_a_version_that_is_nowhere_stops_the_projection() -> None:
     )
 
     with pytest.raises(RuntimeError, match="no whole stretch from 0 to 4"):
-        fold([first, second, replace(second, version=4)], slot=1)
+        fold([first, second, second._replace(version=4)], slot=1)
 
 
 def test_a_type_that_the_view_does_not_know_fills_its_place_in_the_stream() -> None:

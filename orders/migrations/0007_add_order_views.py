@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
     """Reversible: what is dropped is made again from the log."""
 
     dependencies: ClassVar = [
-        ("orders", "0003_keep_imports_and_credit_notes"),
+        ("orders", "0006_add_snapshots"),
         ("sagas", "0004_add_projection_slots"),
     ]
 
