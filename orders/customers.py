@@ -6,6 +6,8 @@ import hashlib
 import json
 from collections.abc import Mapping
 
+from sagas.people import ERASED
+
 GUEST = "guest/"
 #: Each address of a customer is a person of their own, told apart by so many digits.
 ADDRESS_DIGITS = 16
@@ -19,5 +21,5 @@ def person_reference(customer: str, order: str, address: Mapping[str, str]) -> s
 
 
 def customer_in(reference: str) -> str:
-    """The shop's own name for the customer in such a reference, "" for a guest."""
-    return "" if reference.startswith(GUEST) else reference.rpartition("/")[0]
+    """The shop's own name for the customer in such a reference, "" for a guest and for somebody who was erased."""
+    return "" if reference.startswith((GUEST, ERASED)) else reference.rpartition("/")[0]

@@ -14,6 +14,9 @@ from sagas.sql import rows
 
 __all__ = ["Person", "PersonData", "Use", "needed_by", "read_people", "remember_people", "uses_of"]
 
+#: How the reference of a person begins who was erased: it tells nothing any more.
+ERASED = "erased/"
+
 # A person seen twice in one batch is written once, with the last word: ON CONFLICT may not touch a row twice.
 REMEMBER = """
 INSERT INTO sagas_person AS p (id, shop_id, reference, name, email, address, made_at)

@@ -247,7 +247,8 @@ DAMAGES: dict[str, Damage] = {
         tells="retry, 1, 0",
     ),
     "i10l_orders_replay_to_their_rows": sql(
-        f"UPDATE orders_order SET country = 'FR' WHERE id = {of('SENT')}", tells="order SENT, country, FR, DE"
+        f"UPDATE orders_order SET country = 'FR' WHERE id = {of('SENT')}", tells="order SENT, country, FR, DE",
+        also=("i12a_views_equal_orders",),
     ),
     "i10m_holds_equal_their_events": sql(
         f"UPDATE payments_payment SET authorized_minor = 0, captured_minor = 0 WHERE order_id = {of('NONE')}"
