@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from sagas.log import Token
+from sagas.sight import Sight
 from sagas.sql import execute, rows
 
 #: All sizes spread over so many days, so that a summary reads equally many cells.
@@ -68,6 +70,11 @@ class Filled:
     slot: int
     shop_id: UUID
     orders: int
+
+    @property
+    def sight(self) -> Sight:
+        """What a reader of this slot has in hand."""
+        return Sight(self.slot, Token(0, 0, 0))
 
     @property
     def people(self) -> int:

@@ -64,19 +64,19 @@ def reads() -> dict[str, Read]:
             given = {
                 name: value(shop, chance) if callable(value) else value for name, value in filters.items()
             }
-            return list_orders(OrderFilters(**given), shop_id=shop.shop_id, slot=shop.slot, limit=limit)
+            return list_orders(OrderFilters(**given), shop_id=shop.shop_id, at=shop.sight, limit=limit)
 
         return read
 
     def deep(shop: Filled, chance: random.Random) -> object:
         after = ("order_id", str(chance.choice(samples(shop))))
-        return list_orders(OrderFilters(), shop_id=shop.shop_id, slot=shop.slot, after=after)
+        return list_orders(OrderFilters(), shop_id=shop.shop_id, at=shop.sight, after=after)
 
     def summed(days: int, *group_by: str) -> Read:
         def read(shop: Filled, chance: random.Random) -> object:
             since = date(2026, 1, 1) + timedelta(days=chance.randrange(30 - days + 1))
             asked = SummaryFilters(since=since, until=since + timedelta(days=days - 1))
-            return order_summary(asked, shop_id=shop.shop_id, group_by=group_by, slot=shop.slot)
+            return order_summary(asked, shop_id=shop.shop_id, group_by=group_by, at=shop.sight)
 
         return read
 
@@ -88,7 +88,7 @@ def reads() -> dict[str, Read]:
 
     return {
         "get_order": lambda shop, chance: get_order(
-            chance.choice(samples(shop)), shop.shop_id, slot=shop.slot
+            chance.choice(samples(shop)), shop.shop_id, at=shop.sight
         ),
         "list, newest": listed(),
         "list, deep page": deep,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 
 from sagas.log import Token
 from sagas.projections import SLOTS, get_projection
@@ -39,20 +39,21 @@ SELECT s.*, (e.era, e.next) <= (%(era)s, %(xid)s) AS ahead,
 
 @dataclass(frozen=True)
 class Sight:
-    """A reader's view of a projection: read `slot`, and every event of its own up to `token` is in it."""
+    """A reader's view of a projection: read `slot` of database `using`, and every event up to `token` is in it."""
 
     slot: int
     token: Token
+    using: str = DEFAULT_DB_ALIAS
 
 
 class Behind(Exception):
     """The projection has not taken in what was asked for, within the time there was."""
 
 
-def sight(name: str) -> Sight:
+def sight(name: str, *, using: str = DEFAULT_DB_ALIAS) -> Sight:
     """What readers see now. To be asked before the rows are read: they may be newer than it says, never older."""
-    slot, era, xid, position, _ = rows(SIGHT, {"name": name})[0]
-    return Sight(slot, Token(era, xid, position))
+    slot, era, xid, position, _ = rows(SIGHT, {"name": name}, using=using)[0]
+    return Sight(slot, Token(era, xid, position), using)
 
 
 def sight_not_before(name: str, token: Token, *, seconds: float) -> Sight:

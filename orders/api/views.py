@@ -33,7 +33,9 @@ from orders.api.serializers import (
     SummaryOut,
     SummaryQuery,
 )
+from orders.models import OrderLine
 from orders.queries import OrderSeen
+from sagas.sight import Sight
 from sagas.web.conditions import IF_MATCH, versions_matched
 from sagas.web.once import once
 from sagas.web.pages import cursor_after, cursor_invalid, list_key_in, page
@@ -88,15 +90,13 @@ class Orders(ApiView):
         """One page of the shop's orders. Pages stay true while new orders come in."""
         asked = OrderQuery.read(request.query_params)
         after = list_key_in(asked["cursor"])
-        seen = look(queries.PROJECTION, asked["after"])
+        wanted = OrderQuery.filters(asked)
+
+        def listed(at: Sight) -> queries.OrderPage:
+            return queries.list_orders(wanted, shop_id=self.shop_id, after=after, limit=asked["limit"], at=at)
+
         try:
-            found = queries.list_orders(
-                OrderQuery.filters(asked),
-                shop_id=self.shop_id,
-                after=after,
-                limit=asked["limit"],
-                slot=seen.slot,
-            )
+            seen, found = look(queries.PROJECTION, asked["after"], listed)
         except ValueError:
             raise cursor_invalid() from None
         more = cursor_after(*found.after) if found.after else None
@@ -113,10 +113,12 @@ class OrderSummary(ApiView):
     def get(self, request: Request) -> Response:
         """How many orders were placed in a time and what became of their money. Currencies are never added up."""
         asked = SummaryQuery.read(request.query_params)
-        seen = look(queries.PROJECTION, asked["after"])
-        found = queries.order_summary(
-            SummaryQuery.filters(asked), shop_id=self.shop_id, group_by=asked["group_by"], slot=seen.slot
-        )
+        wanted = SummaryQuery.filters(asked)
+
+        def summed(at: Sight) -> list[queries.SummaryLine]:
+            return queries.order_summary(wanted, shop_id=self.shop_id, group_by=asked["group_by"], at=at)
+
+        seen, found = look(queries.PROJECTION, asked["after"], summed)
         return as_of(seen, Response({"items": SummaryLineOut(found, many=True).data}))
 
 
@@ -131,15 +133,18 @@ class OrderDetail(ApiView):
         """The order with its lines. With If-None-Match, 304 while it has not changed."""
         if "as_of" in request.query_params:
             return history.order_as_of(request, order_id, shop_id=self.shop_id)
-        seen = look(queries.PROJECTION, ReadQuery.read(request.query_params)["after"])
-        order = queries.get_order(order_id, self.shop_id, slot=seen.slot)
-        if order is None:
-            raise not_found()
-        body = _whole(order)
-        tag = _tag_of(order.row.version, body)
+        after = ReadQuery.read(request.query_params)["after"]
+        seen, body = look(queries.PROJECTION, after, lambda at: self._whole(order_id, at))
+        tag = _tag_of(body)
         if request.headers.get("If-None-Match") == tag:
             return as_of(seen, Response(status=304, headers={"ETag": tag}))
         return as_of(seen, Response(body, headers={"ETag": tag}))
+
+    def _whole(self, order_id: UUID, at: Sight) -> dict[str, Any]:
+        order = queries.get_order(order_id, self.shop_id, at=at)
+        if order is None:
+            raise not_found()
+        return _whole(order, queries.lines_of(order_id, using=at.using))
 
 
 class OrderCancel(ApiView):
@@ -181,11 +186,11 @@ def _listed(order: OrderSeen) -> dict[str, Any]:
     return {**row, "customer": CustomerOut(order.customer).data}
 
 
-def _whole(order: OrderSeen) -> dict[str, Any]:
+def _whole(order: OrderSeen, lines: list[OrderLine]) -> dict[str, Any]:
     row = order.row
     return {
         **_listed(order),
-        "lines": OrderLineOut(queries.lines_of(row.order_id), many=True).data,
+        "lines": OrderLineOut(lines, many=True).data,
         "charges": order.charges,
         "payment": PaymentOut(row).data,
         "stock": OrderStockOut(row).data,
@@ -194,13 +199,13 @@ def _whole(order: OrderSeen) -> dict[str, Any]:
     }
 
 
-def _tag_of(version: int, body: dict[str, Any]) -> str:
+def _tag_of(body: dict[str, Any]) -> str:
     """Another one whenever anything of the answer is another: also when only the customer's name is.
 
     It begins with the order's own version, which is what an If-Match of a write is held against.
     """
     text = json.dumps(body, sort_keys=True, default=str)
-    return f'"{version}-{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
+    return f'"{body["version"]}-{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
 
 
 def _duplicate(placed: commands.Placed) -> Problem:

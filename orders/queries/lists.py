@@ -16,7 +16,7 @@ from uuid import UUID
 from orders.queries.drivers import Driver, Key, choose
 from orders.queries.seen import PROJECTION, SEEN, OrderSeen, seen
 from orders.states import State
-from sagas.projections import live_slot
+from sagas.sight import Sight, sight
 from sagas.sql import rows
 
 LARGEST_PAGE = 200
@@ -80,7 +80,7 @@ def list_orders(
     shop_id: UUID,
     after: Key | None = None,
     limit: int = 50,
-    slot: int | None = None,
+    at: Sight | None = None,
 ) -> OrderPage:
     """One page of the shop's orders. `limit` is cut to 1..200.
 
@@ -90,22 +90,23 @@ def list_orders(
     """
     asked = filters.asked()
     driver = choose(asked)
+    at = at or sight(PROJECTION)
     size = max(1, min(limit, LARGEST_PAGE))
     rest = driver.rest(asked)
     params = {
         **driver.params(asked, after),
         "shop_id": shop_id,
-        "slot": slot or live_slot(PROJECTION),
+        "slot": at.slot,
         "window": WINDOW if rest else size + 1,
         "size": size + 1,
     }
     source = driver.sql(asked, after=after is not None)
     conditions = " AND ".join(rest) or "true"
     sql = PAGE.format(seen=SEEN, driver=source, rest=conditions, order=driver.order("w"))
-    found = [seen(row) for row in rows(sql, params)]
+    found = [seen(row) for row in rows(sql, params, using=at.using)]
     if len(found) > size:
         return OrderPage(found[:size], driver.key_of(found[size - 1].row))
-    return OrderPage(found, _window_end(driver, source, params) if rest else None)
+    return OrderPage(found, _window_end(driver, source, params, at) if rest else None)
 
 
 def orders_of_customer(
@@ -115,16 +116,15 @@ def orders_of_customer(
     filters: OrderFilters | None = None,
     after: Key | None = None,
     limit: int = 50,
-    slot: int | None = None,
+    at: Sight | None = None,
 ) -> OrderPage:
     """One page of a person's orders, newest first. A text is the shop's own name for them, an id is ours."""
     who = {"person_id": customer} if isinstance(customer, UUID) else {"customer": customer}
     wanted = replace(filters or OrderFilters(), **who)
-    return list_orders(wanted, shop_id=shop_id, after=after, limit=limit, slot=slot)
+    return list_orders(wanted, shop_id=shop_id, after=after, limit=limit, at=at)
 
 
-def _window_end(driver: Driver, source: str, params: dict[str, Any]) -> Key | None:
-    found = rows(
-        WINDOW_END.format(key=", ".join(driver.columns), driver=source, order=driver.order("w")), params
-    )
+def _window_end(driver: Driver, source: str, params: dict[str, Any], at: Sight) -> Key | None:
+    sql = WINDOW_END.format(key=", ".join(driver.columns), driver=source, order=driver.order("w"))
+    found = rows(sql, params, using=at.using)
     return driver.key(found[0]) if found else None

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from orders.customers import customer_in
 from orders.read_side.row import COLUMNS, OrderRow
-from sagas.projections import live_slot
+from sagas.sight import Sight, sight
 from sagas.sql import rows
 
 PROJECTION = "orders.view"
@@ -54,7 +54,8 @@ def seen(values: Sequence[Any]) -> OrderSeen:
     return OrderSeen(OrderRow(*values[:-3]), Customer(customer_in(reference or ""), name or "", email or ""))
 
 
-def get_order(order_id: UUID, shop_id: UUID, *, slot: int | None = None) -> OrderSeen | None:
+def get_order(order_id: UUID, shop_id: UUID, *, at: Sight | None = None) -> OrderSeen | None:
     """One order of the shop, or None if there is none or it is another shop's. Its lines: `lines_of`."""
-    found = rows(ONE, [slot or live_slot(PROJECTION), order_id, shop_id])
+    at = at or sight(PROJECTION)
+    found = rows(ONE, [at.slot, order_id, shop_id], using=at.using)
     return seen(found[0]) if found else None

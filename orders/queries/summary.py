@@ -9,7 +9,7 @@ from uuid import UUID
 
 from orders.queries.seen import PROJECTION
 from orders.states import State
-from sagas.projections import live_slot
+from sagas.sight import Sight, sight
 from sagas.sql import rows
 
 #: What sums can be split by. Currencies are never added up.
@@ -56,11 +56,12 @@ class SummaryLine:
 
 
 def order_summary(
-    filters: SummaryFilters, *, shop_id: UUID, group_by: Sequence[str] = ("status",), slot: int | None = None
+    filters: SummaryFilters, *, shop_id: UUID, group_by: Sequence[str] = ("status",), at: Sight | None = None
 ) -> list[SummaryLine]:
     """The shop's sums by currency and by what `group_by` names, in that order. Raises ValueError for other names."""
     if not set(group_by) <= set(GROUPS):
         raise ValueError(f"Sums are split by {', '.join(GROUPS)}.")
+    at = at or sight(PROJECTION)
     groups = [name for name in GROUPS if name in group_by]
     values = {name: [str(v) for v in getattr(filters, name)] for name in WHERE}
     where = " AND ".join(WHERE[name] for name in WHERE if values[name]) or "true"
@@ -69,10 +70,10 @@ def order_summary(
         "since": filters.since,
         "until": filters.until,
         "shop_id": shop_id,
-        "slot": slot or live_slot(PROJECTION),
+        "slot": at.slot,
     }
     sql = SUMS.format(groups="".join(f"{name}, " for name in groups), where=where)
-    return [_line(groups, row) for row in rows(sql, params)]
+    return [_line(groups, row) for row in rows(sql, params, using=at.using)]
 
 
 def _line(groups: Sequence[str], row: tuple[object, ...]) -> SummaryLine:

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import DEFAULT_DB_ALIAS
+
 from orders import tokens
 from orders.contract import FULFIL_ORDER
 from orders.models import ApiToken, OrderLine, Shop
@@ -26,9 +28,9 @@ class StoryPart:
     data: dict[str, Any]
 
 
-def lines_of(order_id: UUID) -> list[OrderLine]:
+def lines_of(order_id: UUID, *, using: str = DEFAULT_DB_ALIAS) -> list[OrderLine]:
     """The lines of one order by position."""
-    return list(OrderLine.objects.filter(order_id=order_id).order_by("position"))
+    return list(OrderLine.objects.using(using).filter(order_id=order_id).order_by("position"))
 
 
 def story_of(order_id: UUID) -> list[StoryPart]:

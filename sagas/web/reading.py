@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.response import Response
 
 from sagas.log import Token
+from sagas.reading import read
 from sagas.sight import Behind, Sight, sight, sight_not_before
 from sagas.web.fields import QuerySerializer
 from sagas.web.problems import Problem
+
+T = TypeVar("T")
 
 POSITION = "Waybill-Position"
 POSITION_HEADER = OpenApiParameter(
@@ -37,17 +42,32 @@ class ReadQuery(QuerySerializer):
     )
 
 
-def look(projection: str, after: str) -> Sight:
-    """What to read of a projection, not older than the token `after` ("" for whatever there is).
+def look(projection: str, after: str, query: Callable[[Sight], T]) -> tuple[Sight, T]:
+    """What a projection says to `query`, not older than the token `after` ("" for whatever there is).
 
-    Raises Problem: 400 `api.bad_token`, 503 `api.read_side_behind`.
+    The replica is asked if there is one that has come so far, else the primary. Raises Problem: 400
+    `api.bad_token`, 503 `api.read_side_behind`.
     """
-    if not after:
-        return sight(projection)
+    token = _token(after) if after else None
+
+    def asked(alias: str) -> tuple[Sight, T]:
+        if token is None or alias != DEFAULT_DB_ALIAS:
+            seen = sight(projection, using=alias)
+        else:
+            seen = _not_before(projection, token)
+        return seen, query(seen)
+
+    return read(asked, after=(projection, token) if token else None)
+
+
+def _token(after: str) -> Token:
     try:
-        token = Token.parse(after)
+        return Token.parse(after)
     except ValueError:
         raise Problem(400, "api.bad_token", "A token is what an answer gave as Waybill-Position.") from None
+
+
+def _not_before(projection: str, token: Token) -> Sight:
     try:
         return sight_not_before(projection, token, seconds=settings.WAYBILL.read_wait_seconds)
     except Behind:

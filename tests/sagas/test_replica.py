@@ -48,7 +48,7 @@ class Pair:
     def start(self) -> None:
         self.supervisor.start(streaming(self.primary, "primary"))
         self.primary.create_database()
-        subprocess.run([*MANAGE, "migrate", "sagas", "-v0"], cwd=BASE_DIR, env=self.env(), check=True)
+        subprocess.run([*MANAGE, "migrate", "-v0"], cwd=BASE_DIR, env=self.env(), check=True)
         self._copy()
         self.start_standby()
 
@@ -180,6 +180,34 @@ def test_a_read_after_a_token_passes_over_a_replica_that_lags(pair: Pair) -> Non
 
     assert lagging == ["default", False, True, True]
     assert level == ["replica", True, True, True]
+
+
+def test_the_orders_a_shop_sees_come_from_the_replica_unless_it_lags_behind_the_shops_write(
+    pair: Pair,
+) -> None:
+    look = (
+        "from uuid import UUID\nfrom orders import queries\nfrom sagas.web.reading import look\n"
+        "def using(after):\n"
+        "    page = lambda at: (at.using, queries.list_orders(queries.OrderFilters(), shop_id=UUID(int=1), at=at))\n"
+        "    seen, (alias, page) = look(queries.PROJECTION, after, page)\n"
+        "    return [alias, str(seen.token), len(page.orders)]\n"
+        "answer = [using(''), using('1.500.7')]"
+    )
+    pair.sql(pair.standby, "SELECT pg_wal_replay_pause()")
+    try:
+        pair.sql(
+            pair.primary,
+            "INSERT INTO sagas_checkpoint (subscription, shard, era, xid, position, state, error)"
+            " VALUES ('orders.view', 0, 1, 500, 7, 'running', '')",
+        )
+        lagging, _ = pair.run(look)
+    finally:
+        pair.sql(pair.standby, "SELECT pg_wal_replay_resume()")
+    assert eventually(pair.caught_up)
+    level, _ = pair.run(look)
+
+    assert lagging == [["replica", "0.0.0", 0], ["default", "1.500.7", 0]]
+    assert level == [["replica", "1.500.7", 0], ["replica", "1.500.7", 0]]
 
 
 @pytest.mark.parametrize("role", ["web", "worker"])
