@@ -29,7 +29,8 @@ def on_credit_notes(*, events: Sequence[Recorded], now: datetime) -> None:
     "payments.fulfilment",
     of=(
         orders.OrderPlaced, ShipmentBooked,
-        StockRefused, ShipmentRefused, contract.CaptureFailed, contract.PaymentExpired,
+        StockRefused, ShipmentRefused,
+        contract.PaymentDeclined, contract.CaptureFailed, contract.PaymentExpired,
         orders.CancellationRequested,
     ),
 )  # fmt: skip
@@ -46,7 +47,13 @@ def part_of(event: Event) -> Iterable[TakeOn | GiveBack]:
             yield TakeOn(order, contract.AUTHORIZE_PAYMENT)
         case ShipmentBooked(order_id=order):
             yield TakeOn(order, contract.CAPTURE_PAYMENT)
-        case StockRefused() | ShipmentRefused() | contract.CaptureFailed() | contract.PaymentExpired():
+        case (
+            StockRefused()
+            | ShipmentRefused()
+            | contract.PaymentDeclined()  # its own no as well: another try may be out there
+            | contract.CaptureFailed()
+            | contract.PaymentExpired()
+        ):
             yield GiveBack(event.order_id, undo)
         case orders.CancellationRequested(order_id=order, whole=True, reason=reason, saga_id=saga):
             yield GiveBack(order, undo, "intent", reason, saga_id=saga)

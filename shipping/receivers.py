@@ -31,7 +31,8 @@ def on_clearance(*, events: Sequence[Recorded], now: datetime) -> None:
     "shipping.fulfilment",
     of=(
         StockReserved,
-        PaymentDeclined, StockRefused, CaptureFailed, PaymentExpired, CancellationRequested,
+        PaymentDeclined, StockRefused, contract.ShipmentRefused, CaptureFailed, PaymentExpired,
+        CancellationRequested,
     ),
 )  # fmt: skip
 def on_fulfilment(*, events: Sequence[Recorded], now: datetime) -> None:
@@ -45,7 +46,13 @@ def part_of(event: Event) -> Iterable[TakeOn | GiveBack]:
     match event:
         case StockReserved(order_id=order):
             yield TakeOn(order, contract.BOOK_SHIPMENT)
-        case PaymentDeclined() | StockRefused() | CaptureFailed() | PaymentExpired():
+        case (
+            PaymentDeclined()
+            | StockRefused()
+            | contract.ShipmentRefused()  # its own no as well: another try may be out there
+            | CaptureFailed()
+            | PaymentExpired()
+        ):
             yield GiveBack(event.order_id, undo)
         case CancellationRequested(order_id=order, whole=True, reason=reason, saga_id=saga):
             yield GiveBack(order, undo, "intent", reason, saga_id=saga)

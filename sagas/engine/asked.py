@@ -126,10 +126,12 @@ def _go_on(case: Case, answer: str) -> Reply:
 
 
 def _was_on_its_way(case: Case, row: StepRow) -> bool:
-    """Whether a row without wake-up was stopped, and is not just held back behind a newer undo."""
-    return (
-        case.saga.state != COMPENSATING or row.direction == DO or row.wake_at is not None or row.attempt > 0
-    )
+    """Whether a row without wake-up was stopped, and is not just held back: behind a newer undo, or by a no."""
+    if case.saga.state != COMPENSATING or row.wake_at is not None:
+        return True
+    if row.direction == DO:
+        return not (case.saga.choreographed and row.settled)
+    return row.attempt > 0
 
 
 def _skip(case: Case, asked: Asked) -> Reply:

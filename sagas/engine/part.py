@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import timedelta
-from uuid import UUID
 
 from sagas.definition import Kind, Place
 from sagas.engine.core import Case
@@ -32,7 +31,7 @@ from sagas.engine.rows import (
     StepRow,
 )
 from sagas.steps import get_step
-from sagas.verdicts import Refused
+from sagas.verdicts import Answer, Refused
 
 #: So long may pass with nothing due and nothing heard before a person is called.
 SILENCE = timedelta(minutes=15)
@@ -81,10 +80,8 @@ class Part(Case):
         self.release()
 
     def wish(self, reason: str) -> None:
-        """Somebody wants it all back: what has not begun stands still until its app has heard of it too."""
+        """Somebody wants it all back: each app will hear of it."""
         self._note_cause("intent", reason, "")
-        for row in [r for r in self.rows.values() if r.direction == DO and r.open and r.settled]:
-            self.touch(row).wake_at = None
         if self.saga.hold == PARKED:
             self.lift()
 
@@ -93,6 +90,7 @@ class Part(Case):
         known = self.saga.context.get("answered", [])
         if by not in known:
             self.saga.context = {**self.saga.context, "answered": [*known, by]}
+            self._lift_silence()
             self.release()
 
     def hear(self, heard: Iterable[Heard]) -> None:
@@ -123,7 +121,9 @@ class Part(Case):
         return row.direction == DO and self.undo_for(row.name) is not None
 
     def turned(self, row: StepRow) -> bool:
-        return self.turning(row)
+        """Also a step that was refused, or ended by hand, may turn out to be done by a call that lingered."""
+        back = self.saga.state in (COMPENSATING, COMPENSATED)
+        return back and row.direction == DO and (self.turning(row) or not row.open)
 
     def advance(self) -> None:
         """Nothing follows by itself: the event of the step is what lets others go on."""
@@ -151,6 +151,11 @@ class Part(Case):
 
     # --- forward ---------------------------------------------------------------------------------------------
 
+    def _step_answered(self, row: StepRow, outcome: Answer) -> None:
+        super()._step_answered(row, outcome)
+        if self.saga.cause:
+            self._stand_still()
+
     def _step_refused(self, row: StepRow, outcome: Refused) -> None:
         if self._kind(row) is Kind.RETRIABLE:
             super()._step_refused(row, outcome)
@@ -177,6 +182,12 @@ class Part(Case):
             return
         saga.cause, saga.cause_code, saga.cause_step = cause, code[:100], step
         saga.state = COMPENSATING
+        self._stand_still()
+
+    def _stand_still(self) -> None:
+        """What has done nothing begins nothing more: its app will hear of the no, and drop it."""
+        for row in [r for r in self.rows.values() if r.direction == DO and r.open and r.settled]:
+            self.touch(row).wake_at = None
 
     # --- backward --------------------------------------------------------------------------------------------
 
@@ -188,7 +199,7 @@ class Part(Case):
         did = any(r.attempt > 0 and r.state not in (REFUSED, DROPPED) for r in mine)
         for row in mine:
             self._stop(row)
-        self._create(place.position, UNDO, name, wake_at=None, key=self._key_of(place))
+        self._open_undo(place)
         if not did and place.position != 0:
             undo = self.rows[place.position, UNDO]
             self.finish(undo, DROPPED)
@@ -196,9 +207,18 @@ class Part(Case):
         if self.saga.hold == PARKED:
             self.lift()
 
-    def _key_of(self, place: Place) -> UUID | None:
-        row = self.rows.get((place.position, DO))
-        return row.key if row is not None else None
+    def _open_undo(self, place: Place) -> None:
+        row, undo = self.rows.get((place.position, DO)), self.plan.undo_of(place.position)
+        if undo is not None:
+            self._create(place.position, UNDO, undo, wake_at=None, key=row.key if row is not None else None)
+
+    def _given_back_at(self, row: StepRow) -> Place:
+        """The place of the app's undo."""
+        return next(
+            p
+            for p in self.plan.places
+            if self.plan.undo_of(p.position) and _app(p.spec.name) == _app(row.name)
+        )
 
     def _stop(self, row: StepRow) -> None:
         """Drop what has not begun; what may have done something is fenced, and settled first."""
@@ -218,9 +238,15 @@ class Part(Case):
 
     def _may_go(self, undo: StepRow) -> bool:
         if undo.position == 0:
-            return set(self.saga.context.get("awaits", ())) <= set(self.saga.context.get("answered", ()))
+            awaited, answered = self.saga.context.get("awaits", ()), self.saga.context.get("answered", ())
+            return set(awaited) <= set(answered) and not self._gives_back_again()
         mine = [r for r in self.rows.values() if r.direction == DO and _app(r.name) == _app(undo.name)]
         return not any(r.open or r.state == GAVE_UP for r in mine)
+
+    def _gives_back_again(self) -> bool:
+        """An answer may have been overtaken: what lingered was done after it, and has to be undone once more."""
+        undos = [r for r in self.rows.values() if r.direction == UNDO and r.position != 0]
+        return any(r.state == GAVE_UP or (r.open and r.attempt > 0) for r in undos)
 
     def _park_what_is_stuck(self) -> None:
         stuck = [r for r in self.rows.values() if r.state == GAVE_UP]
@@ -242,6 +268,8 @@ class Part(Case):
         if undo is not None:
             self.reopen(undo)
             undo.wake_at, undo.code = None, ""
+        else:
+            self._open_undo(self._given_back_at(row))
         self.release()
 
     # --- time ------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from sagas.events import Event
 from sagas.ids import uuid7
 from sagas.models import Saga, SagaStep
 from sagas.steps import NotDone, get_step
-from sagas.verdicts import Done, Refused, Unavailable, Unknown
+from sagas.verdicts import Done, Refused, Unavailable, Unknown, Waiting
 from shipping import contract as shipping
 from shipping.receivers import part_of as shipping_part
 from tests.properties.world import LEASE, START, Flight, allowed
@@ -133,16 +133,20 @@ class Stage:
         """Claim a due row and let its handler come to `verdict`. `killed` never records by itself."""
         flight = self._claim(row)
         if not get_step(row.name).external:
-            if verdict != "killed":
+            if verdict == "bug":
+                self._break(flight)
+            elif verdict not in ("killed", "lost", "lost_refused", "paused"):
                 self._record(flight, self._local(row, verdict))
             else:
                 row.attempt -= 1
         elif verdict in ("paused", "killed"):
             flight.paused = verdict == "paused"
             self.flights += [flight] if flight.paused else []
-        elif verdict == "lost":
-            flight.outcome = self._external(flight, "done")
+        elif verdict in ("lost", "lost_refused"):
+            flight.outcome = self._external(flight, "refused" if verdict == "lost_refused" else "done")
             self.flights.append(flight)
+        elif verdict == "bug":
+            self._break(flight)
         else:
             self._record(flight, self._external(flight, verdict))
 
@@ -219,29 +223,46 @@ class Stage:
 
     def _record(self, flight: Flight, outcome: Outcome) -> None:
         row = self.rows[flight.row.position, flight.row.direction]
-        self._publish(row.name, outcome)
+        # An app that has its answer already tells nothing of a later no.
+        late_no = isinstance(outcome, Refused) and EFFECTS.get(row.name) in self.live
+        if not (late_no or (row.direction == UNDO and isinstance(outcome, Refused))):
+            self._publish(row.name, outcome)
         part = self._part()
         part.heard(row, flight.row.attempt, outcome)
+        self.take(part.change())
+
+    def _break(self, flight: Flight) -> None:
+        """The handler is at fault, after it may have done its work."""
+        row = self.rows[flight.row.position, flight.row.direction]
+        if get_step(row.name).external:
+            self._external(flight, "done")
+        part = self._part()
+        part.broke(row, flight.row.attempt, "bug", "ZeroDivisionError")
         self.take(part.change())
 
     # --- the apps and the outside ----------------------------------------------------------------------------
 
     def _external(self, flight: Flight, verdict: str) -> Outcome:
         row = flight.row
-        match verdict:
-            case "unknown_done":
-                if not flight.settling:
-                    self._do(row.name)
-                return Unknown("dropped")
-            case "unknown_not_done":
-                return Unknown("dropped")
-            case "unavailable":
-                return Unavailable("busy")
-            case "refused" if row.direction == DO and not flight.settling:
-                return Refused("no")
+        if verdict == "unknown_done" and not flight.settling:
+            self._do(row.name)
+        if trouble := self._trouble(flight, verdict):
+            return trouble
         if flight.settling and row.direction == DO:
             return Done() if self._did(row.name) else NotDone()
         return self._do(row.name)
+
+    def _trouble(self, flight: Flight, verdict: str) -> Outcome | None:
+        match verdict:
+            case "unknown_done" | "unknown_not_done":
+                return Unknown("dropped")
+            case "unavailable":
+                return Unavailable("busy")
+            case "waiting" if flight.row.direction == DO:
+                return Waiting("approval", until=self.now + timedelta(seconds=30))
+            case "refused" if flight.row.direction == UNDO or not flight.settling:
+                return Refused("no")
+        return None
 
     def _did(self, name: str) -> bool:
         return EFFECTS[name] in self.live or (name == AUTHORIZE and "money" in self.live)

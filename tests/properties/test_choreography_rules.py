@@ -7,10 +7,17 @@ from datetime import timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sagas.engine import asked as intents
+from sagas.engine.asked import Asked
 from sagas.engine.part import SILENCE
+from sagas.ids import uuid7
+from sagas.verdicts import Unavailable
 from tests.properties.stage import EVERYTHING, READERS, Stage
 
-VERDICTS = ["done", "refused", "unavailable", "unknown_done", "unknown_not_done", "killed", "lost", "paused"]
+VERDICTS = [
+    "done", "refused", "unavailable", "unknown_done", "unknown_not_done", "killed", "lost", "lost_refused", "paused",
+    "waiting", "bug",
+]  # fmt: skip
 Act = tuple[str, int, str]
 
 ACTS = st.one_of(
@@ -130,3 +137,108 @@ def test_what_is_still_due_is_not_silent() -> None:
     stage.take(part.change())
 
     assert (stage.saga.hold, stage.saga.deadline_at) == ("none", stage.now + SILENCE)
+
+
+def _at_the_booking() -> Stage:
+    stage = Stage()
+    for _ in range(2):
+        stage.round()
+    stage.deliver("shipping", 100)
+    assert [r.name for r in stage.due()] == ["shipping.book_shipment"]
+    return stage
+
+
+def test_what_a_lingering_call_does_after_its_step_was_refused_is_given_back() -> None:
+    stage = _at_the_booking()
+    stage.run(stage.due()[0], "paused")
+    stage.now += timedelta(seconds=61)
+    stage.run(stage.due()[0], "done")  # the carrier knows of nothing
+    stage.run(stage.due()[0], "refused")
+
+    stage.settle()
+
+    assert (stage.order, stage.saga.state, stage.live) == ("rejected", "compensated", set())
+
+
+def test_a_late_no_makes_also_the_one_who_said_it_give_back() -> None:
+    stage = _at_the_booking()
+    stage.run(stage.due()[0], "lost_refused")
+    stage.now += timedelta(seconds=61)
+    stage.run(stage.due()[0], "unavailable")
+    stage.wake(stage.flights[0])
+
+    stage.settle()
+
+    assert (stage.order, stage.saga.state, stage.live) == ("rejected", "compensated", set())
+
+
+def test_an_answer_lifts_the_silence_before_it() -> None:
+    stage = Stage()
+    stage.cancel()
+    for reader in ("payments", "inventory", "shipping", "follower"):
+        stage.deliver(reader, 100)
+    stage.deliver("orders", 2)
+    stage.deliver("follower", 100)
+    stage.now += SILENCE + timedelta(seconds=1)
+    part = stage._part()
+    part.pass_silence()
+    stage.take(part.change())
+    assert stage.saga.hold == "parked"
+
+    stage.deliver("orders", 100)
+
+    assert (stage.saga.hold, [r.name for r in stage.due()]) == ("none", ["orders.cancel_order"])
+
+
+def test_what_is_done_after_a_person_resolved_the_saga_as_given_back_is_undone() -> None:
+    stage = Stage()
+    stage.deliver("payments", 1)
+    stage.run(stage.due()[0], "lost")
+    stage.ask("pause")
+    part = stage._part()
+    intents.apply(part, Asked(uuid7(), stage.saga.id, "resolve", "ann", "by hand", {"as": "compensated"}))
+    stage.take(part.change())
+
+    stage.wake(stage.flights[0])
+
+    assert [r.name for r in stage.due()] == ["payments.void_authorization"]
+    assert stage.saga.state == "compensating"
+
+
+def test_a_person_who_retries_after_the_wish_begins_nothing_that_would_only_be_given_back() -> None:
+    stage = _at_the_booking()
+    stage.cancel()
+
+    stage.ask("retry")
+
+    assert stage.due() == []
+
+
+def test_a_call_that_may_be_tried_again_later_is_not_once_somebody_said_no() -> None:
+    stage = _at_the_booking()
+    (row,) = stage.due()
+    stage.run(row, "lost")
+    stage.cancel()
+
+    stage._record(stage.flights.pop(), Unavailable("busy"))
+
+    assert (stage.saga.state, [r.wake_at for r in stage.rows.values() if r.open]) == ("compensating", [None])
+
+
+def test_an_order_does_not_end_while_what_lingered_is_given_back_once_more() -> None:
+    stage = Stage()
+    stage.deliver("payments", 1)
+    stage.run(stage.due()[0], "paused")
+    stage.now += timedelta(seconds=61)
+    stage.cancel()
+    for reader in ("payments", "inventory", "shipping"):
+        stage.deliver(reader, 100)
+    stage.run(stage.due()[0], "done")
+    stage.run(stage.due()[0], "done")
+    stage.wake(stage.flights[0])
+    stage.deliver("orders", 100)
+
+    assert [r.name for r in stage.due()] == ["payments.void_authorization"]
+    stage.run(stage.due()[0], "done")
+
+    assert (stage.live, [r.name for r in stage.due()]) == (set(), ["orders.cancel_order"])
