@@ -107,8 +107,10 @@ def _not_authorized(sheet: Sheet, payment: PaymentRow, call: StepCall, outcome: 
         case NotDone():
             sheet.move(payment, State.AUTHORIZING if payment.provider_id else State.CREATED)
         case Refused() if outcome.code == ALREADY_VOIDED:
+            # Not our void, then the row would not ask: somebody let go of it there, so it was refused to us.
             sheet.move(payment, State.VOIDED)
-            payment.released_at = sheet.now
+            payment.code, payment.released_at = bank_code(outcome), sheet.now
+            sheet.tell(payment, contract.PaymentDeclined, payment.amount_minor, call, code=payment.code)
             sheet.tell(payment, contract.PaymentVoided, 0, call)
         case Refused():
             sheet.move(payment, State.DECLINED)

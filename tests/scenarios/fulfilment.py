@@ -32,7 +32,7 @@ from orders.giving_back.notes import NewNote
 from orders.models import Order
 from orders.totals import LineInput
 from payments.gateways import get_gateway
-from payments.gateways.base import CaptureIntent
+from payments.gateways.base import CaptureIntent, VoidIntent
 from payments.models import Payment
 from sagas import log, operate
 from sagas.clock import database_now, travel
@@ -214,6 +214,11 @@ class Fulfilment:
         """Somebody takes the money at the provider, past our rows."""
         request = CaptureIntent(key=uuid7(), intent_id=intent_id, amount_minor=500)
         assert not isinstance(get_gateway().capture(request), Exception)
+
+    def void_by_hand(self, intent_id: str) -> None:
+        """Somebody lets the hold go at the provider, past our rows."""
+        request = VoidIntent(key=uuid7(), intent_id=intent_id)
+        assert not isinstance(get_gateway().void(request), Exception)
 
     def hand_over(self) -> None:
         """The carrier takes every parcel that may leave."""

@@ -246,3 +246,16 @@ def test_every_reaction_hears_by_the_one_signal() -> None:
     }
 
     assert all(event_published.has_listeners(sender) for sender in senders)
+
+
+def test_a_payment_somebody_has_voided_at_the_provider_rejects_its_order(dance: Fulfilment) -> None:
+    dance.shelve(MUG=10)
+    dance.given("payments.authorize_payment", meets="unavailable", times=1)
+    dance.order("A-1")
+    dance.settle_now()
+    dance.void_by_hand(dance.payment().provider_id)
+
+    dance.settle()
+
+    assert dance.ends() == Ends("rejected", "voided", None, None)
+    assert dance.saga().state == "compensated"
