@@ -33,7 +33,7 @@ def count_changes(changes: Iterable[Change], before: Mapping[UUID, SagaRow]) -> 
                 VERDICTS.labels(row.name, row.verdict if row.state == DUE else row.state).inc()
         if saga.state != old.state and saga.finished_at is not None:
             ENDS.labels(saga.definition, saga.state).inc()
-        if change.turned_back:
+        if change.turned_back or (saga.choreographed and saga.cause and not old.cause):
             TURNED.labels(saga.definition, saga.cause).inc()
         if saga.hold == "parked" and old.hold != "parked":
             PARKED.labels(saga.definition).inc()

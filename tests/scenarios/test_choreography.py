@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from prometheus_client import REGISTRY
 
 from orders.contract import CHOREOGRAPHY, ORCHESTRATION
 from sagas import choreography, operate
@@ -58,6 +59,11 @@ def lose(subscription: str) -> None:
         " SET era = excluded.era, xid = excluded.xid, position = excluded.position",
         [subscription],
     )
+
+
+def turned_back_by_intent() -> float:
+    labels = {"definition": "orders.fulfil_order", "cause": "intent"}
+    return REGISTRY.get_sample_value("waybill_sagas_turned_back_total", labels) or 0.0
 
 
 def test_both_styles_come_to_the_same_end_order_by_order(
@@ -209,10 +215,13 @@ def test_an_operator_who_turns_a_saga_back_has_its_order_cancelled(dance: Fulfil
     dance.order("A-1")
     dance.settle(without=["payments.capture_payment"])
 
+    before = turned_back_by_intent()
+
     dance.act("turn_back")
     dance.settle()
 
     assert dance.ends() == CANCELLED
+    assert turned_back_by_intent() - before == 1
     assert (dance.saga().state, dance.saga().cause, dance.saga().cause_code) == (
         "compensated",
         "intent",
