@@ -239,14 +239,17 @@ class Part(Case):
     def _may_go(self, undo: StepRow) -> bool:
         if undo.position == 0:
             awaited, answered = self.saga.context.get("awaits", ()), self.saga.context.get("answered", ())
-            return set(awaited) <= set(answered) and not self._gives_back_again()
+            return set(awaited) <= set(answered) and not self._still_gives_back()
         mine = [r for r in self.rows.values() if r.direction == DO and _app(r.name) == _app(undo.name)]
         return not any(r.open or r.state == GAVE_UP for r in mine)
 
-    def _gives_back_again(self) -> bool:
+    def _still_gives_back(self) -> bool:
         """An answer may have been overtaken: what lingered was done after it, and has to be undone once more."""
-        undos = [r for r in self.rows.values() if r.direction == UNDO and r.position != 0]
-        return any(r.state == GAVE_UP or (r.open and r.attempt > 0) for r in undos)
+        return any(
+            r.open or r.state == GAVE_UP
+            for r in self.rows.values()
+            if r.direction == UNDO and r.position != 0
+        )
 
     def _park_what_is_stuck(self) -> None:
         stuck = [r for r in self.rows.values() if r.state == GAVE_UP]

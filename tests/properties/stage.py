@@ -83,6 +83,7 @@ class Stage:
     live: set[str] = field(default_factory=set)
     order: str = "pending"
     taken: int = 0
+    wishes: int = 0  #: Intents that nobody has taken up: meanwhile nothing is claimed.
     flights: list[Flight] = field(default_factory=list)
     queues: dict[str, list[Told]] = field(default_factory=lambda: {name: [] for name in READERS})
 
@@ -124,7 +125,7 @@ class Stage:
     # --- the shell around the rules --------------------------------------------------------------------------
 
     def due(self) -> list[StepRow]:
-        if self.saga.hold in ("parked", "paused"):
+        if self.wishes or self.saga.hold in ("parked", "paused"):
             return []
         rows = [r for r in self.rows.values() if r.open and r.wake_at is not None and r.wake_at <= self.now]
         return sorted(rows, key=lambda r: (r.position, r.direction))
@@ -158,16 +159,25 @@ class Stage:
     def cancel(self) -> None:
         """The shop changes its mind: an intent and an event in one commit."""
         if self.order == "pending":
+            self.wishes += 1
+            self._request()
+
+    def take_up(self) -> None:
+        """What was asked is taken up, before or after the apps have heard of it."""
+        while self.wishes:
+            self.wishes -= 1
             self.ask("cancel")
-            self.order = "cancelling"
-            self.tell(
-                orders.CancellationRequested(**self._who(), saga_id=self.saga.id, whole=True, reason="why")
-            )
 
     def ask(self, kind: str) -> None:
         part = self._part()
-        intents.apply(part, Asked(uuid7(), self.saga.id, kind, "ann", "because", {}))
+        reply = intents.apply(part, Asked(uuid7(), self.saga.id, kind, "ann", "because", {}))
         self.take(part.change())
+        if reply.late and self.order == "pending":
+            self._request()
+
+    def _request(self) -> None:
+        self.order = "cancelling"
+        self.tell(orders.CancellationRequested(**self._who(), saga_id=self.saga.id, whole=True, reason="why"))
 
     def take(self, change: Change) -> None:
         assert allowed(Saga.MOVES, self.saga.state, change.saga.state), (self.saga.state, change.saga.state)
@@ -185,6 +195,7 @@ class Stage:
     def settle(self) -> None:
         """Everything works from now on, and everything is told; at the end the zombies wake up."""
         for _ in range(300):
+            self.take_up()
             if self.saga.hold in ("parked", "paused"):
                 self.ask("resume")
             for reader in READERS:
@@ -201,6 +212,7 @@ class Stage:
 
     def round(self) -> None:
         """Everybody hears everything, and the first thing due is done."""
+        self.take_up()
         for reader in READERS:
             self.deliver(reader, 100)
         for row in self.due()[:1]:
@@ -290,6 +302,7 @@ class Stage:
             self.order = "confirmed"
             return Done()
         if row.name == orders.CANCEL_ORDER:
+            assert not self.live, f"the order ends and {self.live} is still there"
             self.order = "cancelled" if self.order == "cancelling" else "rejected"
             return Done()
         if row.name == inventory.RESERVE_STOCK and verdict == "refused":

@@ -29,7 +29,8 @@ ACTS = st.one_of(
     st.tuples(st.just("late"), st.integers(0, 3), st.just("")),
     st.tuples(st.just("wait"), st.sampled_from([0, 5, 61, 1000]), st.just("")),
     st.tuples(st.just("cancel"), st.just(0), st.just("")),
-    st.tuples(st.just("ask"), st.just(0), st.sampled_from(["retry", "pause", "resume"])),
+    st.tuples(st.just("take_up"), st.just(0), st.just("")),
+    st.tuples(st.just("ask"), st.just(0), st.sampled_from(["retry", "pause", "resume", "turn_back"])),
     st.tuples(st.just("round"), st.just(0), st.just("")),
 )
 HISTORIES = st.lists(ACTS, max_size=60)
@@ -60,6 +61,8 @@ def _act(stage: Stage, what: str, number: int, how: str) -> None:
             stage.now += timedelta(seconds=number)
         case "cancel":
             stage.cancel()
+        case "take_up":
+            stage.take_up()
         case "ask":
             stage.ask(how)
         case "round":
@@ -92,7 +95,7 @@ def test_all_of_it_is_done_or_all_of_it_is_given_back(acts: list[Act]) -> None:
 @often
 @given(HISTORIES)
 def test_an_order_ends_only_when_everybody_has_given_back(acts: list[Act]) -> None:
-    stage = play([*acts, ("cancel", 0, "")])
+    stage = play([*acts, ("cancel", 0, ""), ("take_up", 0, "")])
 
     for _ in range(100):
         for reader in READERS:
@@ -175,6 +178,7 @@ def test_a_late_no_makes_also_the_one_who_said_it_give_back() -> None:
 def test_an_answer_lifts_the_silence_before_it() -> None:
     stage = Stage()
     stage.cancel()
+    stage.take_up()
     for reader in ("payments", "inventory", "shipping", "follower"):
         stage.deliver(reader, 100)
     stage.deliver("orders", 2)
@@ -208,6 +212,7 @@ def test_what_is_done_after_a_person_resolved_the_saga_as_given_back_is_undone()
 def test_a_person_who_retries_after_the_wish_begins_nothing_that_would_only_be_given_back() -> None:
     stage = _at_the_booking()
     stage.cancel()
+    stage.take_up()
 
     stage.ask("retry")
 
@@ -219,6 +224,7 @@ def test_a_call_that_may_be_tried_again_later_is_not_once_somebody_said_no() -> 
     (row,) = stage.due()
     stage.run(row, "lost")
     stage.cancel()
+    stage.take_up()
 
     stage._record(stage.flights.pop(), Unavailable("busy"))
 
@@ -231,6 +237,7 @@ def test_an_order_does_not_end_while_what_lingered_is_given_back_once_more() -> 
     stage.run(stage.due()[0], "paused")
     stage.now += timedelta(seconds=61)
     stage.cancel()
+    stage.take_up()
     for reader in ("payments", "inventory", "shipping"):
         stage.deliver(reader, 100)
     stage.run(stage.due()[0], "done")
@@ -242,3 +249,24 @@ def test_an_order_does_not_end_while_what_lingered_is_given_back_once_more() -> 
     stage.run(stage.due()[0], "done")
 
     assert (stage.live, [r.name for r in stage.due()]) == (set(), ["orders.cancel_order"])
+
+
+def test_an_order_does_not_end_while_what_lingered_behind_a_no_is_given_back() -> None:
+    stage = _at_the_booking()
+    stage.run(stage.due()[0], "paused")
+    stage.now += timedelta(seconds=61)
+    stage.run(stage.due()[0], "done")
+    stage.run(stage.due()[0], "refused")
+    stage.wake(stage.flights[0])
+    for reader in ("payments", "inventory", "orders"):
+        stage.deliver(reader, 100)
+    names = {row.name for row in stage.due()}
+    for row in [r for r in stage.due() if r.name != "shipping.cancel_shipment"]:
+        stage.run(row, "done")
+    stage.deliver("orders", 100)
+
+    assert names == {
+        "payments.void_authorization", "inventory.release_reservation", "shipping.cancel_shipment",
+    }  # fmt: skip
+    assert [r.name for r in stage.due()] == ["shipping.cancel_shipment"]
+    assert stage.order == "pending"
