@@ -208,7 +208,7 @@ def redrive(
     if sub is None:
         raise NoSuchReaction(detail=subscription)
     with transaction.atomic():
-        sagas = list(Saga.objects.filter(pk__in=saga_ids).order_by("id"))
+        sagas = list(Saga.objects.filter(pk__in=saga_ids).order_by("id").select_for_update(no_key=True))
         if led := [saga.reference for saga in sagas if saga.style != Saga.Style.CHOREOGRAPHY]:
             raise NotChoreographed(detail=", ".join(led[:5]))
         redeliver.deliver_heard(sub, sagas, now=now)
