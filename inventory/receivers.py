@@ -78,6 +78,7 @@ def on_shipment_handed_over(*, events: Sequence[Recorded], now: datetime) -> Non
         PaymentAuthorized,
         PaymentDeclined, ShipmentRefused, CaptureFailed, PaymentExpired, CancellationRequested,
     ),
+    part=True,
 )  # fmt: skip
 def on_fulfilment(*, events: Sequence[Recorded], now: datetime) -> None:
     """Inventory's part in a choreographed order: goods are held once the money is."""

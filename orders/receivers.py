@@ -33,6 +33,7 @@ OTHERS = frozenset({"payments", "inventory", "shipping"})
         payments.PaymentVoided, payments.PaymentRefunded, inventory.StockReleased, shipping.ShipmentCancelled,
         UndoSettled,
     ),
+    part=True,
 )  # fmt: skip
 def on_fulfilment(*, events: Sequence[Recorded], now: datetime) -> None:
     """Orders' part in a choreographed order: confirm it, or end it when all others have given back."""

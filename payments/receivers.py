@@ -33,6 +33,7 @@ def on_credit_notes(*, events: Sequence[Recorded], now: datetime) -> None:
         contract.PaymentDeclined, contract.CaptureFailed, contract.PaymentExpired,
         orders.CancellationRequested,
     ),
+    part=True,
 )  # fmt: skip
 def on_fulfilment(*, events: Sequence[Recorded], now: datetime) -> None:
     """Payments' part in a choreographed order: money is held first, and taken once there is a label."""

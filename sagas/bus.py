@@ -34,13 +34,15 @@ H = TypeVar("H", bound=Handler)
 class Subscription:
     """A durable name, the event types it wants, and what a poison event does to it.
 
-    A reaction parks the event and what follows on the same stream; a projection stops.
+    A reaction parks the event and what follows on the same stream; a projection stops. One that is a `part` of
+    choreographed sagas acts once however often it is told the same.
     """
 
     name: str
     types: tuple[str, ...]
     kind: Kind
     shards: int = 1
+    part: bool = False
 
     def task(self, shard: int = 0) -> str:
         """The name of its Celery task: the subscription, and the shard if there are several."""
@@ -51,14 +53,19 @@ _subscriptions: dict[str, Subscription] = {}
 
 
 def subscription(
-    name: str, *, of: Sequence[type[Event]], kind: Kind = "reaction", shards: int = 1
+    name: str,
+    *,
+    of: Sequence[type[Event]],
+    kind: Kind = "reaction",
+    shards: int = 1,
+    part: bool = False,
 ) -> Callable[[H], H]:
     """Register a receiver of published events under a durable name: its checkpoint lives beside the log."""
 
     def register(handler: H) -> H:
         if name in _subscriptions:
             raise ValueError(f"Subscription {name} is registered twice.")
-        sender = Subscription(name, tuple(cls.type for cls in of), kind, shards)
+        sender = Subscription(name, tuple(cls.type for cls in of), kind, shards, part)
         _subscriptions[name] = sender
         event_published.connect(_receiver(handler), sender=sender, weak=False, dispatch_uid=name)
         return handler

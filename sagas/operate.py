@@ -219,8 +219,8 @@ def redrive(
 
 
 def reactions() -> list[Subscription]:
-    """The subscriptions that do something, by name: projections keep their own place."""
-    return [sub for sub in subscriptions() if sub.kind == "reaction"]
+    """The apps' parts in choreographed sagas, by name: others may act again on what they are told again."""
+    return [sub for sub in subscriptions() if sub.part]
 
 
 def _check(actor: str, reason: str) -> None:

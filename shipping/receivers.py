@@ -34,6 +34,7 @@ def on_clearance(*, events: Sequence[Recorded], now: datetime) -> None:
         PaymentDeclined, StockRefused, contract.ShipmentRefused, CaptureFailed, PaymentExpired,
         CancellationRequested,
     ),
+    part=True,
 )  # fmt: skip
 def on_fulfilment(*, events: Sequence[Recorded], now: datetime) -> None:
     """Shipping's part in a choreographed order: a label is bought once the goods are held."""
