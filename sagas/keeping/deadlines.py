@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
 
-from sagas import bell
+from sagas import bell, feed
+from sagas.bus import Subscription, subscriptions
 from sagas.definition import Plan, plan
 from sagas.engine import store
 from sagas.engine.batch import RNG, commit
 from sagas.engine.cases import open_case
 from sagas.engine.part import Part
 from sagas.engine.rows import FINAL, PAUSED, Change, SagaRow, StepRow
+from sagas.log import Token
 from sagas.loops import keeper
 from sagas.sql import rows
 
 LIMIT = 200
+#: An event that waits so long for its reader is lag; under load there is always one that has just been told.
+LAG = timedelta(minutes=1)
 
 LATE = """
 SELECT deadline_at, id FROM sagas_saga
  WHERE finished_at IS NULL AND deadline_at <= waybill_now() AND hold <> 'paused' AND (deadline_at, id) > (%s, %s)
  ORDER BY deadline_at, id LIMIT %s
 """
+POSITIONS = "SELECT subscription, shard, era, xid, position FROM sagas_checkpoint"
 #: Before every deadline.
 BEGINNING = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
 
@@ -32,7 +37,8 @@ BEGINNING = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
 def deadlines(*, now: datetime) -> int:
     """Turn back what is late; behind the pivot the deadline means nothing any more.
 
-    Those whose pivot is out are passed over, however many, so that they hold up nobody.
+    Those whose pivot is out are passed over, however many, so that they hold up nobody. So are silent choreographies
+    as long as readers lag: what was told of them may only not have been heard yet.
     """
     del now
     after: tuple[datetime, UUID] = BEGINNING
@@ -49,11 +55,25 @@ def _turn_back(ids: list[UUID]) -> int:
         if at is None:
             return 0
         known = store.steps_of(sagas)
-        changes = [c for s in sagas.values() if (c := _late(s, known.get(s.id, []), at))]
+        patient = any(saga.choreographed for saga in sagas.values()) and readers_lag(at)
+        late = [s for s in sagas.values() if not (patient and s.choreographed)]
+        changes = [c for s in late if (c := _late(s, known.get(s.id, []), at))]
         due = commit(changes, sagas, now=at).due
     for name in sorted(due):
         bell.ring(name)
     return len(changes)
+
+
+def readers_lag(now: datetime) -> bool:
+    """Whether events have waited for long for a reader that takes part in choreographies."""
+    at = {(name, shard): Token(e, x, p) for name, shard, e, x, p in rows(POSITIONS)}
+    readers = [(sub, shard) for sub in subscriptions() if sub.part for shard in range(sub.shards)]
+    return any(_lags(sub, shard, at.get((sub.name, shard), Token(0, 0, 0)), now) for sub, shard in readers)
+
+
+def _lags(sub: Subscription, shard: int, token: Token, now: datetime) -> bool:
+    waiting, _ = feed.first(token, sub.types, shards=sub.shards, shard=shard)
+    return waiting is not None and now - waiting.at > LAG
 
 
 def _late(saga: SagaRow, steps: list[StepRow], now: datetime) -> Change | None:

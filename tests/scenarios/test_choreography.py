@@ -111,6 +111,18 @@ def test_an_event_that_never_came_is_noticed_and_told_again_to_the_one_who_misse
     assert not dance.row().needs_attention
 
 
+def test_what_its_readers_have_not_heard_yet_is_not_silence(dance: Fulfilment) -> None:
+    dance.shelve(MUG=10)
+    dance.order("A-1")
+    travel(SILENCE.total_seconds() + 60)
+
+    deadlines(now=database_now())
+
+    assert dance.saga().hold == "none"
+    dance.settle()
+    assert dance.ends() == CONFIRMED
+
+
 def test_telling_again_what_was_heard_begins_nothing_twice(dance: Fulfilment) -> None:
     dance.run()
 
