@@ -76,7 +76,7 @@ def test_an_order_that_has_not_ended_needs_its_person(db: None, state: State) ->
     assert uses([order.person_id]) == {order.person_id: Use(1, 1)}
 
 
-@pytest.mark.parametrize("state", FINAL)
+@pytest.mark.parametrize("state", sorted(FINAL))
 def test_an_order_that_has_ended_needs_nobody(db: None, state: State) -> None:
     order = place(order_of(a_shop(), "R-1"))
     end(order, state)
