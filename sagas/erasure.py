@@ -16,9 +16,9 @@ from django.db import transaction
 
 from sagas import log
 from sagas.contract import ErasureRequested, PersonErased
-from sagas.models import Erasure
 from sagas.operate import ReasonMissing
 from sagas.people import Use, uses_of
+from sagas.personal import Erasure
 from sagas.sql import execute, rows
 
 #: So many people are looked at, or erased, in one transaction.

@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sagas.ids import uuid7
-from sagas.models import Person
+from sagas.personal import Person
 from sagas.sql import rows
 
 __all__ = ["Person", "PersonData", "Use", "needed_by", "read_people", "remember_people", "uses_of"]

@@ -20,7 +20,7 @@ from django.utils.safestring import SafeString
 
 from sagas import display, erasure
 from sagas.admin.acts import ReasonForm
-from sagas.models import Erasure, Person
+from sagas.personal import Erasure, Person
 from sagas.read_only import ReadOnlyAdmin
 from sagas.verdicts import Refused
 

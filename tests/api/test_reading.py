@@ -11,7 +11,8 @@ import pytest
 
 from orders.models import Order
 from sagas.ids import uuid7
-from sagas.models import Person, Saga
+from sagas.models import Saga
+from sagas.personal import Person
 from tests.api.counter import MOVEMENTS, ORDERS, SAGAS, STOCK, Counter, problem
 from tests.orders.read_side.taking_in import take_in_everything
 

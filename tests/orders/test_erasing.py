@@ -19,8 +19,8 @@ from orders.people import uses
 from orders.states import FINAL, State
 from sagas.erasure import Erased, erase_people, erase_waiting, find_people
 from sagas.ids import uuid7
-from sagas.models import Erasure, Person
 from sagas.people import Use
+from sagas.personal import Erasure, Person
 from sagas.sql import rows
 from tests.orders.factories import NOW, a_shop, an_order
 from tests.waiting import eventually

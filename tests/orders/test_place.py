@@ -20,8 +20,9 @@ from orders.intake import PlaceOrder
 from orders.models import Order, OrderLine, Shop
 from orders.totals import InvalidOrder, TotalMismatch
 from sagas import log
-from sagas.models import Person, Saga, StoredEvent
+from sagas.models import Saga, StoredEvent
 from sagas.people import read_people
+from sagas.personal import Person
 from tests.orders.factories import NOW, a_line, a_shop, an_order
 
 

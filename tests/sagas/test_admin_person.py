@@ -13,8 +13,8 @@ from django.test import Client
 
 from sagas import log, people
 from sagas.ids import uuid7
-from sagas.models import Person
 from sagas.people import PersonData, Use, remember_people
+from sagas.personal import Person
 from tests.sagas.facts import NOW
 from tests.sagas.people import onlooker, operator
 

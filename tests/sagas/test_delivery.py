@@ -14,8 +14,9 @@ from sagas.clock import database_now
 from sagas.delivery import deliver
 from sagas.ids import uuid7
 from sagas.log import Append, Recorded, Token, publish, read
-from sagas.models import Checkpoint, ParkedEvent, Person
+from sagas.models import Checkpoint, ParkedEvent
 from sagas.people import PersonData, remember_people
+from sagas.personal import Person
 from sagas.sql import rows
 from tests.sagas.facts import NOW, Counted, Ignored, count, listening
 

@@ -14,9 +14,9 @@ from django.db import IntegrityError, transaction
 from sagas import erasure, log, people
 from sagas.erasure import Erased, erase_people, erase_waiting, find_people, foresee
 from sagas.ids import uuid7
-from sagas.models import Erasure, Person
 from sagas.operate import ReasonMissing
 from sagas.people import PersonData, Use, read_people, remember_people
+from sagas.personal import Erasure, Person
 from tests.sagas.facts import NOW
 
 SHOP = uuid7()

@@ -20,7 +20,8 @@ from sagas import log
 from sagas.bus import subscription, unsubscribe
 from sagas.erasure import find_people
 from sagas.log import Recorded
-from sagas.models import ParkedEvent, Person, SagaStep
+from sagas.models import ParkedEvent, SagaStep
+from sagas.personal import Person
 from sagas.verdicts import Refused
 from shipping.carriers.sandbox import SandboxCarrier
 from tests import services

@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from sagas import erasure
-from sagas.models import Erasure
+from sagas.personal import Erasure
 from sagas.verdicts import Refused
 
 #: The help says what the module says: that reasons are kept for ever.

@@ -16,7 +16,8 @@ from inventory.models import Stock
 from orders import commands
 from orders.contract import OpeningStockImported, StockAdjustmentImported
 from orders.models import CreditNote, ImportedDocument, ImportFile, Order, OrderLine, Shop
-from sagas.models import Person, Saga, StoredEvent
+from sagas.models import Saga, StoredEvent
+from sagas.personal import Person
 from tests.orders.factories import NOW, an_order
 from tests.orders.imports.builders import Given, write
 
