@@ -35,7 +35,8 @@ class Subscription:
     """A durable name, the event types it wants, and what a poison event does to it.
 
     A reaction parks the event and what follows on the same stream; a projection stops. One that is a `part` of
-    choreographed sagas acts once however often it is told the same.
+    choreographed sagas acts once however often it is told the same. One that is not `prompt` is not rung at each
+    publication: the relay tells it within half a second, of all that came meanwhile at once.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Subscription:
     kind: Kind
     shards: int = 1
     part: bool = False
+    prompt: bool = True
 
     def task(self, shard: int = 0) -> str:
         """The name of its Celery task: the subscription, and the shard if there are several."""
@@ -59,13 +61,14 @@ def subscription(
     kind: Kind = "reaction",
     shards: int = 1,
     part: bool = False,
+    prompt: bool = True,
 ) -> Callable[[H], H]:
     """Register a receiver of published events under a durable name: its checkpoint lives beside the log."""
 
     def register(handler: H) -> H:
         if name in _subscriptions:
             raise ValueError(f"Subscription {name} is registered twice.")
-        sender = Subscription(name, tuple(cls.type for cls in of), kind, shards, part)
+        sender = Subscription(name, tuple(cls.type for cls in of), kind, shards, part, prompt)
         _subscriptions[name] = sender
         event_published.connect(_receiver(handler), sender=sender, weak=False, dispatch_uid=name)
         return handler
@@ -99,9 +102,9 @@ def subscriptions() -> list[Subscription]:
 
 
 def ring_readers(types: frozenset[str]) -> None:
-    """Ring every subscription that wants one of these types."""
+    """Ring every prompt subscription that wants one of these types."""
     for sub in subscriptions():
-        if types.intersection(sub.types):
+        if sub.prompt and types.intersection(sub.types):
             for shard in range(sub.shards):
                 ring(sub.task(shard))
 

@@ -7,7 +7,7 @@ that somebody orchestrates are passed over, so a reaction need not know the styl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -18,8 +18,8 @@ from django.db import transaction
 from sagas.bell import ring
 from sagas.engine import store
 from sagas.engine.batch import RNG, commit, plan_of
-from sagas.engine.part import Part
-from sagas.engine.rows import CHOREOGRAPHY, ORCHESTRATION, Change, SagaRow, StepRow
+from sagas.engine.part import Heard, Part, listen
+from sagas.engine.rows import CHOREOGRAPHY, FINAL, NONE, ORCHESTRATION, WAITING, Change, SagaRow, StepRow
 from sagas.log import Recorded
 
 STYLES = (ORCHESTRATION, CHOREOGRAPHY)
@@ -88,16 +88,44 @@ def act(acts: Iterable[Act], *, now: datetime) -> None:
     at, sagas = store.lock_choreographed(by_subject)
     if at is None:
         return
-    known = store.steps_of(sagas)
+    known = _steps_for([(saga, by_subject[saga.subject_id]) for saga in sagas.values()])
     changes = [
         _change(saga, known.get(saga.id, []), by_subject[saga.subject_id], at) for saga in sagas.values()
     ]
     made = [c for c in changes if c.saga_changed or c.updated or c.created]
-    for name in sorted(commit(made, sagas, now=now).due):
+    for name in sorted(commit(made, sagas, now=now).due | _passed_over(known, at)):
         transaction.on_commit(partial(ring, name), robust=True)
 
 
+def _passed_over(known: Mapping[UUID, Sequence[StepRow]], at: datetime) -> set[str]:
+    """Steps that were due while these sagas were locked here: a claim may have passed over them just now."""
+    due = [r for steps in known.values() for r in steps if r.open and r.lease_until is None and r.wake_at]
+    return {r.name for r in due if r.wake_at is not None and r.wake_at <= at}
+
+
+def rows_needed(saga: SagaRow, acts: Sequence[Act]) -> frozenset[str] | None:
+    """Names of the step rows that acts need of a saga; None stands for all, an empty set for listening only.
+
+    As long as nobody has turned a saga back or holds it no undo stands against a step that begins.
+    """
+    if saga.hold in (NONE, WAITING) and all(isinstance(a, Hear) for a in acts):
+        return frozenset()
+    untroubled = not saga.cause and saga.hold == NONE and saga.state not in FINAL
+    if untroubled and all(isinstance(a, TakeOn) for a in acts):
+        return frozenset(a.step for a in acts if isinstance(a, TakeOn))
+    return None
+
+
+def _steps_for(pairs: Sequence[tuple[SagaRow, list[Act]]]) -> dict[UUID, list[StepRow]]:
+    needed = {saga.id: rows_needed(saga, acts) for saga, acts in pairs}
+    some = {saga_id: names for saga_id, names in needed.items() if names}
+    named = store.steps_named(some, frozenset().union(*some.values()))
+    return named | store.steps_of(saga_id for saga_id, names in needed.items() if names is None)
+
+
 def _change(saga: SagaRow, steps: list[StepRow], acts: Sequence[Act], at: datetime) -> Change:
+    if rows_needed(saga, acts) == frozenset():
+        return listen(saga, heard_in(acts), at)
     part = Part(plan_of(saga), saga, steps, now=at, rng=RNG)
     apply_all(part, acts)
     return part.change()
@@ -108,8 +136,13 @@ def apply_all(part: Part, acts: Sequence[Act]) -> None:
     # What is given back comes first: if both are heard at once, nothing is begun only to be undone.
     for item in sorted(acts, key=lambda a: isinstance(a, TakeOn)):
         _apply(part, item)
-    if heard := [(a.type, str(a.stream), a.version) for a in acts if isinstance(a, Hear)]:
+    if heard := heard_in(acts):
         part.hear(heard)
+
+
+def heard_in(acts: Sequence[Act]) -> list[Heard]:
+    """The events among acts that are to be remembered."""
+    return [(a.type, str(a.stream), a.version) for a in acts if isinstance(a, Hear)]
 
 
 def _apply(part: Part, item: Act) -> None:

@@ -21,7 +21,19 @@ from sagas.definition import Plan, SagaNote, plan
 from sagas.engine import chains, store
 from sagas.engine.cases import open_case
 from sagas.engine.core import Case, Outcome
-from sagas.engine.rows import COMPENSATING, DROPPED, FINAL, PARKED, SKIPPED, UNDO, Change, SagaRow, StepRow
+from sagas.engine.rows import (
+    COMPENSATING,
+    DO,
+    DROPPED,
+    FINAL,
+    NONE,
+    PARKED,
+    SKIPPED,
+    UNDO,
+    Change,
+    SagaRow,
+    StepRow,
+)
 from sagas.quoting import words_of
 from sagas.steps import Continue, Step, StepCall, get_step
 from sagas.verdicts import Done, Unknown
@@ -124,10 +136,20 @@ def needs_all(claimed: Claimed, outcome: Outcome) -> bool:
     if isinstance(outcome, Continue):
         return False
     if claimed.saga.choreographed:
-        return True  # whether its app is giving back stands in another row
+        return not _is_next_part(claimed, outcome)
     if not isinstance(outcome, Done) or claimed.row.direction == UNDO or claimed.saga.state == COMPENSATING:
         return True
     return claimed.saga.state in FINAL or len(plan_of(claimed.saga).stages[claimed.saga.stage]) > 1
+
+
+def _is_next_part(claimed: Claimed, outcome: Outcome) -> bool:
+    """Whether the first step not done is done now, in a saga that nobody has turned back or holds.
+
+    Otherwise whether its app is giving back, or others are done, stands in other rows.
+    """
+    row, saga = claimed.row, claimed.saga
+    forward = isinstance(outcome, Done) and row.direction == DO and row.position == saga.stage
+    return forward and not saga.cause and saga.hold == NONE and saga.state not in FINAL
 
 
 def _with(known: Sequence[StepRow], row: StepRow) -> list[StepRow]:

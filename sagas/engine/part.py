@@ -9,7 +9,7 @@ the rows whenever they change; it decides nothing.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sagas.definition import Kind, Place
 from sagas.engine.core import Case
@@ -28,6 +28,7 @@ from sagas.engine.rows import (
     SKIPPED,
     UNDO,
     Change,
+    SagaRow,
     StepRow,
 )
 from sagas.steps import get_step
@@ -43,6 +44,25 @@ MOST_HEARD = 60
 NOTHING_TO_UNDO = "nothing_to_undo"
 
 Heard = tuple[str, str, int]  #: Type, stream and version of an event.
+
+
+def remember(saga: SagaRow, heard: Iterable[Heard]) -> bool:
+    """Keep events with their saga; whether any was new."""
+    known = [tuple(item) for item in saga.context.get("heard", [])]
+    new = [item for item in heard if item not in known]
+    if new:
+        kept = [list(item) for item in (*known, *new)][-MOST_HEARD:]
+        saga.context = {**saga.context, "heard": kept}
+    return bool(new)
+
+
+def listen(saga: SagaRow, heard: Iterable[Heard], now: datetime) -> Change:
+    """What hearing alone does to a saga that nothing holds: no step of it is touched, so none need be known."""
+    after = saga.copy()
+    if changed := remember(after, heard):
+        after.moved_at = now
+        after.deadline_at = None if after.state in FINAL else now + SILENCE
+    return Change(after, changed, [], [])
 
 
 class Part(Case):
@@ -95,11 +115,7 @@ class Part(Case):
 
     def hear(self, heard: Iterable[Heard]) -> None:
         """Remember events of this saga, so that they can be delivered again and silence can be told from waiting."""
-        known = [tuple(item) for item in self.saga.context.get("heard", [])]
-        new = [item for item in heard if item not in known]
-        if new:
-            kept = [list(item) for item in (*known, *new)][-MOST_HEARD:]
-            self.saga.context = {**self.saga.context, "heard": kept}
+        if remember(self.saga, heard):
             self._lift_silence()
 
     def pass_silence(self) -> None:
@@ -131,7 +147,7 @@ class Part(Case):
 
     def _draw(self) -> None:
         """Draw what the saga has come to, as its rows tell."""
-        done = [self._is_done(place) for place in self.plan.places]
+        done = [self._is_done(place) or self._was_done(place) for place in self.plan.places]
         self.saga.stage = next((n for n, is_done in enumerate(done) if not is_done), len(done))
         if self.saga.state in FINAL:
             return
@@ -139,6 +155,10 @@ class Part(Case):
             self._end(COMPLETED)
         elif self._all_given_back():
             self._end(COMPENSATED)
+
+    def _was_done(self, place: Place) -> bool:
+        """Whether its row was not loaded because it was done when the picture was drawn last."""
+        return (place.position, DO) not in self.rows and place.position < self.saga.stage
 
     def _end(self, state: str) -> None:
         self.saga.state, self.saga.finished_at = state, self.now
@@ -304,4 +324,4 @@ def _app(name: str) -> str:
     return name.partition(".")[0]
 
 
-__all__ = ["NOTHING_TO_UNDO", "SILENCE", "SILENT", "Heard", "Part"]
+__all__ = ["NOTHING_TO_UNDO", "SILENCE", "SILENT", "Heard", "Part", "listen"]

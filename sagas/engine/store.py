@@ -51,6 +51,8 @@ SELECT waybill_now(), {_S} FROM sagas_saga s
 """
 STEPS_OF = f"SELECT {_T} FROM sagas_step t WHERE t.saga_id = ANY(%s::uuid[])"
 
+STEPS_NAMED = STEPS_OF + " AND t.name = ANY(%s::text[])"
+
 STEPS = f"SELECT {_T} FROM sagas_step t WHERE t.id = ANY(%s::uuid[])"
 
 LEASE = """
@@ -163,6 +165,16 @@ def steps_of(ids: Iterable[UUID]) -> dict[UUID, list[StepRow]]:
     return found
 
 
+def steps_named(ids: Iterable[UUID], names: Iterable[str]) -> dict[UUID, list[StepRow]]:
+    """Those step rows of locked sagas that have these names, where the others do not matter."""
+    found: dict[UUID, list[StepRow]] = {}
+    wanted = list(ids)
+    for row in rows(STEPS_NAMED, [wanted, list(names)]) if wanted else ():
+        step = _step(row)
+        found.setdefault(step.saga_id, []).append(step)
+    return found
+
+
 def steps(ids: Sequence[UUID]) -> dict[UUID, StepRow]:
     """Step rows by id; their sagas are locked already."""
     return {row[0]: _step(row) for row in rows(STEPS, [list(ids)])}
@@ -235,5 +247,9 @@ def _values(row: Sequence[Any], documents: Sequence[int]) -> list[Any]:
 
 
 def decoded(value: Any) -> Any:
-    """The Python value of a jsonb column."""
+    """The Python value of a jsonb column. Most are empty, and are not worth a parser."""
+    if value == "{}":
+        return {}
+    if value == "[]":
+        return []
     return json.loads(value) if isinstance(value, str) else value

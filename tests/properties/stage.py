@@ -6,6 +6,7 @@ outside is one memory of what is held, kept, taken and labelled.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -19,13 +20,14 @@ from orders.definitions import FULFIL_ORDER
 from orders.receivers import part_of as orders_part
 from payments import contract as payments
 from payments.receivers import part_of as payments_part
-from sagas.choreography import Hear, apply_all
+from sagas.choreography import Act, Hear, apply_all, heard_in, rows_needed
 from sagas.contract import UndoSettled
 from sagas.definition import prepare
 from sagas.engine import asked as intents
 from sagas.engine.asked import Asked
+from sagas.engine.batch import Claimed, needs_all
 from sagas.engine.core import Outcome
-from sagas.engine.part import SILENCE, Part
+from sagas.engine.part import SILENCE, Part, listen
 from sagas.engine.rows import CHOREOGRAPHY, DO, DROPPED, FINAL, SKIPPED, UNDO, Change, SagaRow, StepRow
 from sagas.engine.start import first_rows
 from sagas.events import Event
@@ -113,9 +115,16 @@ class Stage:
         react = READERS[reader]
         acts = [act for t in told for act in react(t if reader == "follower" else t.event)]
         if acts:
-            part = self._part()
-            apply_all(part, acts)
-            self.take(part.change())
+            self.take(self._acted(acts))
+
+    def _acted(self, acts: list[Act]) -> Change:
+        """What acts come to with as many rows as the shell loads for them."""
+        needed = rows_needed(self.saga, acts)
+        if needed == frozenset():
+            return listen(self.saga, heard_in(acts), self.now)
+        part = self._part([r for r in self.rows.values() if needed is None or r.name in needed])
+        apply_all(part, acts)
+        return part.change()
 
     def swap(self, reader: str) -> None:
         """The next two events come the other way round, as streams may."""
@@ -191,6 +200,8 @@ class Stage:
                 self.tell(
                     UndoSettled(saga_id=self.saga.id, subject_id=self.order_id, undo=row.name, how=row.code)
                 )
+        done = [p for p, way in self.rows if way == DO and self.rows[p, way].state in ("done", "skipped")]
+        assert self.saga.stage == next(n for n in range(len(self.plan.places) + 1) if n not in done)
 
     def settle(self) -> None:
         """Everything works from now on, and everything is told; at the end the zombies wake up."""
@@ -221,8 +232,10 @@ class Stage:
     def _open(self) -> bool:
         return any(r.open for r in self.rows.values())
 
-    def _part(self) -> Part:
-        return Part(self.plan, self.saga, self.rows.values(), now=self.now, rng=self.rng)
+    def _part(self, rows: Iterable[StepRow] | None = None) -> Part:
+        return Part(
+            self.plan, self.saga, self.rows.values() if rows is None else rows, now=self.now, rng=self.rng
+        )
 
     def _claim(self, row: StepRow) -> Flight:
         if row.lease_until is not None:
@@ -239,7 +252,9 @@ class Stage:
         late_no = isinstance(outcome, Refused) and EFFECTS.get(row.name) in self.live
         if not (late_no or (row.direction == UNDO and isinstance(outcome, Refused))):
             self._publish(row.name, outcome)
-        part = self._part()
+        late = not row.open or (row.attempt, row.epoch) != (flight.row.attempt, flight.epoch)
+        whole = late or needs_all(Claimed(row, self.saga), outcome)
+        part = self._part(None if whole else [row])
         part.heard(row, flight.row.attempt, outcome)
         self.take(part.change())
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from django.db import transaction
 
-from sagas import bell, delivery, feed, operate
+from sagas import bell, bus, delivery, feed, operate
 from sagas.bus import Subscription
 from sagas.clock import database_now
 from sagas.delivery import deliver
@@ -78,6 +78,22 @@ def test_the_relay_rings_although_the_next_event_cannot_be_read(monkeypatch: pyt
         relay(now=database_now())
 
     assert sub.name in rung
+
+
+def test_a_reader_in_no_hurry_is_rung_by_the_relay_and_not_by_each_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rung: list[str] = []
+
+    with listening("sagas.t_prompt", lambda _: None), listening("sagas.t_calm", lambda _: None, prompt=False):
+        monkeypatch.setattr(bus, "ring", rung.append)
+        monkeypatch.setattr(bell, "ring", rung.append)
+        count(uuid7(), 1, 1)
+        at_once = [name for name in rung if name in ("sagas.t_prompt", "sagas.t_calm")]
+        relay(now=database_now())
+
+    assert at_once == ["sagas.t_prompt"]
+    assert "sagas.t_calm" in rung
 
 
 def test_a_worker_that_finds_another_at_its_reader_leaves_the_bell_alone(
