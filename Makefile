@@ -9,10 +9,11 @@ STYLE = orchestration
 FRESH =
 WAYBILL_PORT = 8000
 TESTS =
+ORDERS = 2000
 WORKERS = 2
 EVENTS = 1000000
 
-.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi events chaos e2e lock services-check bench-rebuild bench-read
+.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi events chaos e2e lock services-check compare-styles bench-rebuild bench-read
 
 help: ## Show this list
 	@echo "Waybill: every order through payment, inventory and shipping, or everything given back."
@@ -73,6 +74,9 @@ bench-read: dev ## Measure reads at ten thousand and at a million orders; fails 
 e2e: ## Drive the pages in a browser (needs Chromium)
 	@sh scripts/setup.sh e2e
 	@$(python) -m pytest -q -m e2e $(TESTS)
+
+compare-styles: setup ## Measure orchestration and choreography in one run, on services of its own (ORDERS=n)
+	@$(python) -m benchmarks.compare_styles --orders $(ORDERS)
 
 lock: ## Write the locks anew from requirements/*.in (needs uv)
 	@sh scripts/lock.sh

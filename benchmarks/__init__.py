@@ -1,1 +1,1 @@
-"""Measurements that can be run again."""
+"""Benchmarks: programs that measure Waybill on services of their own. Never part of the tests."""
