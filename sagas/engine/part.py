@@ -36,6 +36,8 @@ from sagas.verdicts import Answer, Refused
 
 #: So long may pass with nothing due and nothing heard before a person is called.
 SILENCE = timedelta(minutes=15)
+#: Time is granted in advance, so that not every step has to write its saga only to push the end of patience on.
+PATIENCE = timedelta(minutes=20)
 #: How the reason of a saga that was parked for its silence begins.
 SILENT = "silent"
 #: Events a saga remembers having heard; more than any flow has.
@@ -56,12 +58,18 @@ def remember(saga: SagaRow, heard: Iterable[Heard]) -> bool:
     return bool(new)
 
 
+def time_is_short(saga: SagaRow, now: datetime) -> bool:
+    """Whether less than SILENCE may pass before a person is called."""
+    return saga.deadline_at is None or saga.deadline_at < now + SILENCE
+
+
 def listen(saga: SagaRow, heard: Iterable[Heard], now: datetime) -> Change:
     """What hearing alone does to a saga that nothing holds: no step of it is touched, so none need be known."""
     after = saga.copy()
     if changed := remember(after, heard):
         after.moved_at = now
-        after.deadline_at = None if after.state in FINAL else now + SILENCE
+        if after.state not in FINAL and time_is_short(after, now):
+            after.deadline_at = now + PATIENCE
     return Change(after, changed, [], [])
 
 
@@ -303,12 +311,9 @@ class Part(Case):
         quiet = self.saga.state in FINAL or self.saga.hold == PARKED
         if quiet:
             self.saga.deadline_at = None
-        elif self.touched or self.created or self.saga != self.before or self._late():
-            self.saga.deadline_at = self.now + SILENCE
+        elif time_is_short(self.saga, self.now):
+            self.saga.deadline_at = self.now + PATIENCE
         return super().change()
-
-    def _late(self) -> bool:
-        return self.saga.deadline_at is None or self.saga.deadline_at <= self.now
 
     def _lift_silence(self) -> None:
         if self.saga.hold == PARKED and self.saga.hold_reason.startswith(SILENT):
@@ -324,4 +329,4 @@ def _app(name: str) -> str:
     return name.partition(".")[0]
 
 
-__all__ = ["NOTHING_TO_UNDO", "SILENCE", "SILENT", "Heard", "Part", "listen"]
+__all__ = ["NOTHING_TO_UNDO", "PATIENCE", "SILENCE", "SILENT", "Heard", "Part", "listen"]

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from sagas.bell import ring
 from sagas.definition import Plan, latest, plan
-from sagas.engine.part import SILENCE
+from sagas.engine.part import PATIENCE
 from sagas.engine.rows import CHOREOGRAPHY, DO, DONE, ORCHESTRATION, PENDING, RUNNING, SagaRow, StepRow
 from sagas.ids import operation_key, uuid7
 from sagas.sql import execute, rows
@@ -111,7 +111,7 @@ def _params(
     starts: Sequence[StartSaga], plans: Mapping[str, Plan], ids: Sequence[UUID], now: datetime
 ) -> list[Any]:
     def deadline(start: StartSaga) -> timedelta | None:
-        return SILENCE if start.choreographed else plans[start.definition].definition.deadline
+        return PATIENCE if start.choreographed else plans[start.definition].definition.deadline
 
     return [
         now,

@@ -27,7 +27,7 @@ from sagas.engine import asked as intents
 from sagas.engine.asked import Asked
 from sagas.engine.batch import Claimed, needs_all
 from sagas.engine.core import Outcome
-from sagas.engine.part import SILENCE, Part, listen
+from sagas.engine.part import PATIENCE, Part, listen
 from sagas.engine.rows import CHOREOGRAPHY, DO, DROPPED, FINAL, SKIPPED, UNDO, Change, SagaRow, StepRow
 from sagas.engine.start import first_rows
 from sagas.events import Event
@@ -94,7 +94,7 @@ class Stage:
         self.order_id, self.shop_id = uuid7(), uuid7()
         self.saga = SagaRow(
             uuid7(), FULFIL_ORDER.name, 1, self.shop_id, self.order_id, "A-1", "A-1", 100, "EUR", {}, "",
-            state="running", stage=1, deadline_at=START + SILENCE, style=CHOREOGRAPHY,
+            state="running", stage=1, deadline_at=START + PATIENCE, style=CHOREOGRAPHY,
         )  # fmt: skip
         (place,) = first_rows(self.plan, self.saga, now=self.now)
         place.state, place.finished_at, place.wake_at = "done", self.now, None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sagas.engine import asked as intents
 from sagas.engine.asked import Asked
-from sagas.engine.part import SILENCE
+from sagas.engine.part import PATIENCE
 from sagas.ids import uuid7
 from sagas.verdicts import Unavailable
 from tests.properties.stage import EVERYTHING, READERS, Stage
@@ -119,7 +119,7 @@ def test_a_saga_nobody_hears_of_any_more_is_parked_and_goes_on_once_it_is_heard(
     stage = Stage()
     stage.deliver("payments", 1)
     stage.run(stage.due()[0], "done")
-    stage.now += SILENCE + timedelta(seconds=1)
+    stage.now += PATIENCE + timedelta(seconds=1)
 
     part = stage._part()
     part.pass_silence()
@@ -133,13 +133,13 @@ def test_a_saga_nobody_hears_of_any_more_is_parked_and_goes_on_once_it_is_heard(
 def test_what_is_still_due_is_not_silent() -> None:
     stage = Stage()
     stage.deliver("payments", 1)
-    stage.now += SILENCE + timedelta(seconds=1)
+    stage.now += PATIENCE + timedelta(seconds=1)
 
     part = stage._part()
     part.pass_silence()
     stage.take(part.change())
 
-    assert (stage.saga.hold, stage.saga.deadline_at) == ("none", stage.now + SILENCE)
+    assert (stage.saga.hold, stage.saga.deadline_at) == ("none", stage.now + PATIENCE)
 
 
 def _at_the_booking() -> Stage:
@@ -183,7 +183,7 @@ def test_an_answer_lifts_the_silence_before_it() -> None:
         stage.deliver(reader, 100)
     stage.deliver("orders", 2)
     stage.deliver("follower", 100)
-    stage.now += SILENCE + timedelta(seconds=1)
+    stage.now += PATIENCE + timedelta(seconds=1)
     part = stage._part()
     part.pass_silence()
     stage.take(part.change())

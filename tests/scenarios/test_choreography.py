@@ -14,7 +14,7 @@ from orders.contract import CHOREOGRAPHY, ORCHESTRATION
 from sagas import choreography, operate
 from sagas.bus import event_published, get_subscription
 from sagas.clock import database_now, travel
-from sagas.engine.part import SILENCE
+from sagas.engine.part import PATIENCE
 from sagas.keeping.deadlines import deadlines
 from sagas.models import Checkpoint, ParkedEvent, SagaStep
 from sagas.sql import execute
@@ -95,7 +95,7 @@ def test_an_event_that_never_came_is_noticed_and_told_again_to_the_one_who_misse
     dance.settle()
     assert dance.ends() == Ends("pending", "authorized", None, None)
 
-    travel(SILENCE.total_seconds() + 60)
+    travel(PATIENCE.total_seconds() + 60)
     deadlines(now=database_now())
 
     saga = dance.saga()
@@ -114,7 +114,7 @@ def test_an_event_that_never_came_is_noticed_and_told_again_to_the_one_who_misse
 def test_what_its_readers_have_not_heard_yet_is_not_silence(dance: Fulfilment) -> None:
     dance.shelve(MUG=10)
     dance.order("A-1")
-    travel(SILENCE.total_seconds() + 60)
+    travel(PATIENCE.total_seconds() + 60)
 
     deadlines(now=database_now())
 
