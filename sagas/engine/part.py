@@ -49,7 +49,9 @@ Heard = tuple[str, str, int]  #: Type, stream and version of an event.
 
 
 def remember(saga: SagaRow, heard: Iterable[Heard]) -> bool:
-    """Keep events with their saga; whether any was new."""
+    """Keep events with their saga; whether any was new. One that has ended waits for nothing any more."""
+    if saga.state in FINAL:
+        return False
     known = [tuple(item) for item in saga.context.get("heard", [])]
     new = [item for item in heard if item not in known]
     if new:
@@ -68,7 +70,7 @@ def listen(saga: SagaRow, heard: Iterable[Heard], now: datetime) -> Change:
     after = saga.copy()
     if changed := remember(after, heard):
         after.moved_at = now
-        if after.state not in FINAL and time_is_short(after, now):
+        if time_is_short(after, now):
             after.deadline_at = now + PATIENCE
     return Change(after, changed, [], [])
 
