@@ -18,6 +18,7 @@ from config.embedded.programs import Program
 from config.embedded.stack import MANAGE
 from config.embedded.state import BASE_DIR
 from config.embedded.supervisor import Supervisor
+from orders.contract import CHOREOGRAPHY
 from sagas.models import Saga
 from sagas.sql import execute
 from tests import services
@@ -129,7 +130,10 @@ def test_f57_f58_workers_that_die_at_every_step_leave_the_same_behind(
     stages.every_way(fulfilment)
     until(quiet, seconds=250)
 
-    assert [place for place in deaths if not Path(f"{marker}.{place}").exists()] == []
+    # In a choreography an order is accepted in the commit that places it: no worker runs that step.
+    skipped = "orders.place_order." if fulfilment.style == CHOREOGRAPHY else "-"
+    reached = [place for place in deaths if not place.startswith(skipped)]
+    assert [place for place in reached if not Path(f"{marker}.{place}").exists()] == []
     assert stages.outcomes(fulfilment) == expected
 
 
