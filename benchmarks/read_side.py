@@ -10,17 +10,17 @@ import gc
 import random
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
 from statistics import median, quantiles
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from benchmarks.services import own_services
 
 if TYPE_CHECKING:
     from benchmarks.filling import Filled
+    from benchmarks.reads import Read
 
 SMALL, LARGE = 10_000, 1_000_000
 MOST_GROWTH = 1.3
@@ -28,9 +28,6 @@ MOST_GROWTH = 1.3
 FLOOR_MS = 0.3
 #: The first round warms up and does not count.
 WARM_UP, ROUNDS = 100, 9
-BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
-
-Read = Callable[["Filled", random.Random], object]
 
 
 @dataclass
@@ -49,89 +46,14 @@ class Figures:
         return 1.0 if abs(large - small) < FLOOR_MS else large / small
 
 
-def reads() -> dict[str, Read]:
-    """Every read by its name: each filter alone, where it is rare and where it is frequent, and some together.
-
-    What is rare is asked for in small pages, which both sizes fill: an answer of ten rows is not compared with
-    one of fifty.
-    """
-    from orders.queries import SummaryFilters, get_order, list_orders, order_summary
-    from orders.queries.lists import OrderFilters
-    from orders.states import State
-
-    def listed(*, limit: int = 50, **filters: Any) -> Read:
-        def read(shop: Filled, chance: random.Random) -> object:
-            given = {
-                name: value(shop, chance) if callable(value) else value for name, value in filters.items()
-            }
-            return list_orders(OrderFilters(**given), shop_id=shop.shop_id, at=shop.sight, limit=limit)
-
-        return read
-
-    def deep(shop: Filled, chance: random.Random) -> object:
-        after = ("order_id", str(chance.choice(samples(shop))))
-        return list_orders(OrderFilters(), shop_id=shop.shop_id, at=shop.sight, after=after)
-
-    def summed(days: int, *group_by: str) -> Read:
-        def read(shop: Filled, chance: random.Random) -> object:
-            since = date(2026, 1, 1) + timedelta(days=chance.randrange(30 - days + 1))
-            asked = SummaryFilters(since=since, until=since + timedelta(days=days - 1))
-            return order_summary(asked, shop_id=shop.shop_id, group_by=group_by, at=shop.sight)
-
-        return read
-
-    def moment(_: Filled, chance: random.Random) -> datetime:
-        return BEGAN + timedelta(hours=chance.randrange(24 * 29))
-
-    def number(shop: Filled, chance: random.Random) -> str:
-        return f"W-{chance.randint(1, shop.orders)}"
-
-    return {
-        "get_order": lambda shop, chance: get_order(
-            chance.choice(samples(shop)), shop.shop_id, at=shop.sight
-        ),
-        "list, newest": listed(),
-        "list, deep page": deep,
-        "state, frequent": listed(states=(State.COMPLETED,)),
-        "state, rare": listed(states=(State.CANCELLING,), limit=5),
-        "states, three": listed(states=(State.DRAFT, State.PENDING, State.CANCELLED)),
-        "country": listed(country="AT"),
-        "placed from": listed(placed_from=moment),
-        "placed to": listed(placed_to=moment),
-        "amount from": listed(total_from=lambda _, chance: chance.randint(300, 9000)),
-        "amount to": listed(total_to=lambda _, chance: chance.randint(400, 9000)),
-        "SKU, frequent": listed(sku="SKU0"),
-        "SKU, any": listed(sku=lambda _, chance: f"SKU{chance.randrange(200)}", limit=10),
-        "SKU, rare": listed(sku="RARE"),
-        "failure code": listed(end_code="payments.declined"),
-        "needs attention": listed(needs_attention=True, limit=10),
-        "customer": listed(customer=lambda shop, chance: f"C{chance.randint(1, shop.people)}"),
-        "e-mail": listed(email=lambda shop, chance: f"C{chance.randint(1, shop.people)}@example.org"),
-        "reference": listed(reference=number),
-        "search, prefix": listed(reference_prefix=lambda shop, chance: number(shop, chance)[:4]),
-        "SKU and state": listed(sku="SKU1", states=(State.COMPLETED,)),
-        "country, date and amount": listed(country="DE", placed_to=moment, total_from=2000),
-        "summary, 7 days by status": summed(7, "status"),
-        "summary, 30 days by day": summed(30, "day"),
-    }
-
-
-_samples: dict[int, list[UUID]] = {}
-
-
-def samples(shop: Filled) -> list[UUID]:
-    """Some of its orders."""
-    if shop.slot not in _samples:
-        _samples[shop.slot] = shop.sample(2_000)
-    return _samples[shop.slot]
-
-
-def measure(shops: Sequence[Filled], *, calls: int, seed: int) -> dict[str, Figures]:
+def measure(
+    reads: Mapping[str, Read], shops: Sequence[Filled], *, calls: int, seed: int
+) -> dict[str, Figures]:
     """Call every read so many times a round on each shop, now the one first and now the other."""
     chance = random.Random(seed)  # noqa: S311 - a benchmark, not a secret
-    found = {name: Figures({shop.orders: [] for shop in shops}) for name in reads()}
+    found = {name: Figures({shop.orders: [] for shop in shops}) for name in reads}
     for number in range(1 + ROUNDS):
-        for name, read in reads().items():
+        for name, read in reads.items():
             taken = _round(read, shops, calls if number else WARM_UP, chance)
             for orders, times in taken.items():
                 found[name].rounds[orders] += [times] if number else []
@@ -168,6 +90,7 @@ def main() -> int:
     options = parser.parse_args()
     with own_services():
         from benchmarks.filling import Filled, fill, settle
+        from benchmarks.reads import READS
 
         shops = [Filled(1, UUID(int=1), SMALL), Filled(2, UUID(int=2), LARGE)]
         for shop in shops:
@@ -176,7 +99,7 @@ def main() -> int:
             _say(f"filled {shop.orders:,} orders in {time.monotonic() - began:.0f} s")
         settle()
         gc.disable()
-        found = measure(shops, calls=options.calls, seed=options.seed)
+        found = measure(READS, shops, calls=options.calls, seed=options.seed)
     _say(table(found))
     _say(f"\nEqual are figures less than {FLOOR_MS} ms apart. Allowed growth: {MOST_GROWTH}.")
     worse = [name for name, figures in found.items() if figures.growth > MOST_GROWTH]
