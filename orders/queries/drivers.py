@@ -21,13 +21,14 @@ BY_EMAIL = f"""
 SELECT id FROM sagas_person
  WHERE lower(email) = lower(%(email)s) AND NOT email = '' AND shop_id = %(shop_id)s ORDER BY id DESC LIMIT {MOST_PEOPLE}
 """  # noqa: S608 - a number of this module
-# A customer is a person for each address: the name, a stroke and digits from 0 to f. The range finds them under
-# any collation, perhaps with others between them.
+# A customer is a person for each address: the name, a stroke and digits from 0 to f. The range goes by bytes, as the
+# index of references does, whatever the collation; there may be others in it.
 BY_CUSTOMER = f"""
 SELECT id FROM (
   SELECT id, reference FROM sagas_person
-   WHERE shop_id = %(shop_id)s AND reference >= %(customer)s || '/0' AND reference <= %(customer)s || '/g'
-   ORDER BY reference LIMIT {10 * MOST_PEOPLE}) p
+   WHERE shop_id = %(shop_id)s AND reference ~>=~ (%(customer)s || '/0')
+     AND reference ~<=~ (%(customer)s || '/g')
+   ORDER BY reference USING ~<~ LIMIT {10 * MOST_PEOPLE}) p
  WHERE starts_with(reference, %(customer)s || '/') AND length(reference) = length(%(customer)s) + {1 + ADDRESS_DIGITS}
  ORDER BY id DESC LIMIT {MOST_PEOPLE}
 """  # noqa: S608 - numbers of this module
