@@ -19,10 +19,8 @@ from sagas.bell import ring
 from sagas.engine import store
 from sagas.engine.batch import RNG, commit, plan_of
 from sagas.engine.part import Heard, Part, listen
-from sagas.engine.rows import CHOREOGRAPHY, FINAL, NONE, ORCHESTRATION, WAITING, Change, SagaRow, StepRow
+from sagas.engine.rows import FINAL, NONE, WAITING, Change, SagaRow, StepRow
 from sagas.log import Recorded
-
-STYLES = (ORCHESTRATION, CHOREOGRAPHY)
 
 
 @dataclass(frozen=True, slots=True)
