@@ -1,0 +1,1 @@
+"""One shop's work on Waybill and on its peers, side by side on one PostgreSQL (`make bench`)."""
