@@ -16,7 +16,6 @@ import psycopg
 
 from benchmarks.side_by_side.workload import Wanted
 
-
 #: How many orders one look asks after.
 LOOK_AT = 100
 
