@@ -8,7 +8,6 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging, task_prerun, worker_process_shutdown, worker_ready
-from django.conf import settings
 from django.db import connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 from kombu.entity import Queue
@@ -20,8 +19,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("waybill")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-#: Apps besides Waybill's own have a queue each too, if the settings name them.
-QUEUES = (*STACK_QUEUES, *getattr(settings, "WAYBILL_APP_QUEUES", ()))
+#: Apps besides Waybill's own have a queue each too, if the environment names them.
+QUEUES = (*STACK_QUEUES, *env.names("WAYBILL_APP_QUEUES"))
 app.conf.task_queues = [Queue(name) for name in QUEUES]
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
