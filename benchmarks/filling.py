@@ -96,7 +96,7 @@ def fill(shop: Filled) -> None:
         "days": DAYS,
     }
     for statement in (PEOPLE, ORDERS, SKUS, SUMMARY):
-        execute(statement, values)
+        execute(statement, values, prepare=False)
 
 
 def settle() -> None:

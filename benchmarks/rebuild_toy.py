@@ -73,7 +73,7 @@ def fold(*, events: Sequence[Recorded], slot: int, now: datetime) -> None:
 
 def register() -> None:
     """Make its tables and make it known."""
-    execute(CREATE)
+    execute(CREATE, prepare=False)
     of = (OrderPlaced, OrderAccepted, PaymentAuthorized, StockReserved, ShipmentBooked, PaymentCaptured,
           OrderConfirmed, StockAllocated, ShipmentHandedOver, OrderProcessing)  # fmt: skip
     projection(NAME, of=of, tables=("toy_view", "toy_summary"))(fold)

@@ -128,7 +128,7 @@ class Minute:
 def open_sagas() -> dict[tuple[str, str, str], Group]:
     """Unfinished sagas by definition, state and hold."""
     found: dict[tuple[str, str, str], Group] = defaultdict(Group)
-    for definition, state, hold, currency, count, amount, oldest in rows(SAGAS, [MOST_ROWS]):
+    for definition, state, hold, currency, count, amount, oldest in rows(SAGAS, [MOST_ROWS], prepare=False):
         found[definition, state, hold].add(count, currency, int(amount), made_at(oldest))
     return dict(found)
 
@@ -136,7 +136,7 @@ def open_sagas() -> dict[tuple[str, str, str], Group]:
 def at_steps() -> list[AtStep]:
     """What stands at each step, in the order of the definitions."""
     found: dict[tuple[str, str], AtStep] = {}
-    for name, direction, currency, state, count, amount, oldest in rows(STEPS, [MOST_ROWS]):
+    for name, direction, currency, state, count, amount, oldest in rows(STEPS, [MOST_ROWS], prepare=False):
         group = found.setdefault((name, direction), AtStep(name=name, direction=direction))
         group.add(count, currency, int(amount), made_at(oldest))
         group.states[state] = group.states.get(state, 0) + count
@@ -156,7 +156,7 @@ def failures(*, since: datetime) -> list[Failure]:
     """Why sagas that started since a moment turned back, What people asked for is one group."""
     found: dict[tuple[str, str, str], Failure] = {}
     params = {"codes": 500, "since": first_id(since), "each": MOST_PER_CODE}
-    for code, cause, step, currency, count, amount, last, unfinished in rows(FAILURES, params):
+    for code, cause, step, currency, count, amount, last, unfinished in rows(FAILURES, params, prepare=False):
         group = found.setdefault((code, cause, step), Failure(code=code, cause=cause, step=step))
         group.add(count, currency, int(amount), None)
         group.open += unfinished
@@ -167,7 +167,7 @@ def failures(*, since: datetime) -> list[Failure]:
 def parked_reasons() -> list[tuple[str, Group]]:
     """What stands still for a person, by reason, most frequent first."""
     found: dict[str, Group] = defaultdict(Group)
-    for reason, currency, count, amount, since in rows(PARKED, [MOST_PARKED]):
+    for reason, currency, count, amount, since in rows(PARKED, [MOST_PARKED], prepare=False):
         found[reason].add(count, currency, int(amount), since)
     return sorted(found.items(), key=lambda item: (-item[1].count, item[0]))
 
@@ -181,7 +181,7 @@ def finished(*, now: datetime, minutes: int = 60) -> list[Minute]:
     start = this - timedelta(minutes=minutes - 1)
     counts: dict[tuple[datetime, str], int] = {
         (at, state): count
-        for at, state, count in rows(FINISHED, [first_id(start - timedelta(days=1)), MOST_ROWS, start])
+        for at, state, count in rows(FINISHED, [first_id(start - timedelta(days=1)), MOST_ROWS, start], prepare=False)
     }
     each = [start + timedelta(minutes=n) for n in range(minutes)]
     return [Minute(at, counts.get((at, "completed"), 0), counts.get((at, "compensated"), 0)) for at in each]

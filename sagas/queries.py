@@ -132,7 +132,7 @@ def progress(saga: Saga, steps: Sequence[SagaStep]) -> tuple[int, int]:
 
 def failure_codes() -> list[str]:
     """Every code that ever turned a saga back, but for the reasons people gave."""
-    return [code for (code,) in rows(FAILURE_CODES, [CODES_LOOKED_AT])]
+    return [code for (code,) in rows(FAILURE_CODES, [CODES_LOOKED_AT], prepare=False)]
 
 
 @dataclass(frozen=True)

@@ -7,24 +7,73 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.signals import connection_created
+from django.dispatch import receiver
+from psycopg.adapt import Loader
+
+#: A statement run so often on one connection is planned once more, and then no longer.
+KEEP_PLANS_AFTER = 3
 
 Params = Sequence[Any] | Mapping[str, Any] | None
 
 
-def rows(sql: str, params: Params = None, *, using: str = DEFAULT_DB_ALIAS) -> list[tuple[Any, ...]]:
-    """Run one statement and return its rows. A list is passed as an array: `%s::uuid[]`."""
-    with connections[using].cursor() as cursor:
+def rows(
+    sql: str, params: Params = None, *, using: str = DEFAULT_DB_ALIAS, prepare: bool = True
+) -> list[tuple[Any, ...]]:
+    """Run one statement and return its rows. A list is passed as an array: `%s::uuid[]`.
+
+    The server keeps the plan of what a connection runs again and again. Where the best plan depends on the values
+    (a filter that may find nearly all or nearly nothing), say `prepare=False`.
+    """
+    with _cursor(using, prepare) as cursor:
         cursor.execute(sql, _arrays(params))
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
 
 
-def execute(sql: str, params: Params = None) -> int:
-    """Run one statement and return how many rows it touched. A list is passed as an array: `%s::uuid[]`."""
-    with connection.cursor() as cursor:
+def execute(sql: str, params: Params = None, *, prepare: bool = True) -> int:
+    """Run one statement and return how many rows it touched. A list is passed as an array: `%s::uuid[]`.
+
+    Several statements in one text need `prepare=False`.
+    """
+    with _cursor(DEFAULT_DB_ALIAS, prepare) as cursor:
         cursor.execute(sql, _arrays(params))
         return int(cursor.rowcount)
+
+
+def _cursor(using: str, prepare: bool) -> Any:
+    """Django's cursor; or one whose values travel beside the statement and whose rows come in binary.
+
+    The former writes values into the statement's text, which is then planned each time: for one order alone that
+    is a third of all. Rows in binary are read by the driver in a quarter of the time.
+    """
+    database = connections[using]
+    if not prepare or database.queries_logged:  # whoever looks at statements wants to see their values
+        return database.cursor()
+    database.ensure_connection()
+    cursor = psycopg.Cursor(database.connection)
+    cursor.format = psycopg.pq.Format.BINARY
+    return database._prepare_cursor(cursor)  # noqa: SLF001 - its wrapper counts and times
+
+
+class JsonbAsText(Loader):
+    """Django's own loader for the text format does the same."""
+
+    format = psycopg.pq.Format.BINARY
+
+    def load(self, data: Any) -> str:
+        """Without the version that stands before it."""
+        return bytes(data[1:]).decode()
+
+
+@receiver(connection_created)
+def teach(connection: Any, **_: Any) -> None:
+    """Each new connection knows how to read jsonb, and when to keep a plan."""
+    raw = connection.connection
+    raw.adapters.register_loader("jsonb", JsonbAsText)
+    raw.prepare_threshold = KEEP_PLANS_AFTER
 
 
 def _arrays(params: Params) -> Any:

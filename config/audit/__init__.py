@@ -35,7 +35,7 @@ class Check:
         """Read an SQL file: `-- I4: what must hold` on its first line, the statement below."""
         text = file.read_text()
         invariant, promise = text.splitlines()[0].removeprefix("-- ").split(": ", 1)
-        return cls(file.stem, invariant, promise, lambda _: rows(text), "provider_" in text)
+        return cls(file.stem, invariant, promise, lambda _: rows(text, prepare=False), "provider_" in text)
 
 
 @dataclass(frozen=True)

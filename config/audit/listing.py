@@ -52,7 +52,7 @@ def fetch(url: str) -> Listing:
 
 def load(listing: Listing) -> None:
     """Put a listing into temporary tables of the caller's transaction."""
-    execute(TABLES)
+    execute(TABLES, prepare=False)
     i, r, p = listing.intents, listing.refunds, listing.parcels
     names = ("id", "status", "currency", "amount", "amount_received", "amount_capturable")
     execute(INTENTS, [[x[n] for x in i] for n in names])

@@ -103,7 +103,7 @@ def list_orders(
     source = driver.sql(asked, after=after is not None)
     conditions = " AND ".join(rest) or "true"
     sql = PAGE.format(seen=SEEN, driver=source, rest=conditions, order=driver.order("w"))
-    found = [seen(row) for row in rows(sql, params, using=at.using)]
+    found = [seen(row) for row in rows(sql, params, using=at.using, prepare=False)]
     if len(found) > size:
         return OrderPage(found[:size], driver.key_of(found[size - 1].row))
     return OrderPage(found, _window_end(driver, source, params, at) if rest else None)
@@ -126,5 +126,5 @@ def orders_of_customer(
 
 def _window_end(driver: Driver, source: str, params: dict[str, Any], at: Sight) -> Key | None:
     sql = WINDOW_END.format(key=", ".join(driver.columns), driver=source, order=driver.order("w"))
-    found = rows(sql, params, using=at.using)
+    found = rows(sql, params, using=at.using, prepare=False)
     return driver.key(found[0]) if found else None

@@ -73,7 +73,7 @@ def order_summary(
         "slot": at.slot,
     }
     sql = SUMS.format(groups="".join(f"{name}, " for name in groups), where=where)
-    return [_line(groups, row) for row in rows(sql, params, using=at.using)]
+    return [_line(groups, row) for row in rows(sql, params, using=at.using, prepare=False)]
 
 
 def _line(groups: Sequence[str], row: tuple[object, ...]) -> SummaryLine:

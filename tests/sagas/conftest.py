@@ -28,10 +28,10 @@ def toy(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[toy
 @pytest.fixture
 def tallied(transactional_db: None) -> Iterator[None]:
     """The toy projection with its partitioned tables."""
-    execute(tallies.CREATE)
+    execute(tallies.CREATE, prepare=False)
     tallies.Bug.number, tallies.Bug.factor = None, 1
     tallies.register()
     yield
     forget_projection(tallies.NAME)
     tallies.Bug.number, tallies.Bug.factor = None, 1
-    execute(tallies.DROP)
+    execute(tallies.DROP, prepare=False)

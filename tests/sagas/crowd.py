@@ -95,8 +95,8 @@ def crowd(count: int, *, now: datetime, shop: UUID, definition: str, within: tim
         "count": count, "now": now, "shop": shop, "definition": definition, "steps": len(names),
         "names": names, "undos": undos, "undone": len(undos), "spread": within.total_seconds() / count,
     }  # fmt: skip
-    execute(SAGAS, params)
+    execute(SAGAS, params, prepare=False)
     for statement in (INSERT_SAGAS, INSERT_DO, INSERT_UNDO, DONE):
-        execute(statement, params)
+        execute(statement, params, prepare=False)
     for table in ("sagas_saga", "sagas_step"):
         execute(f"ANALYZE {table}")
