@@ -28,7 +28,7 @@ class Event:
 
     def to_data(self) -> dict[str, Any]:
         """The JSON form that is stored."""
-        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+        return {name: _plain(getattr(self, name)) for name in _names(type(self))}
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> typing.Self:
@@ -83,6 +83,11 @@ def load(name: str, schema_version: int, data: dict[str, Any]) -> Event:
     for version in range(schema_version, cls.schema_version):
         data = _upcasters[name, version](data)
     return _rebuild(cls, data)
+
+
+@cache
+def _names(cls: type[Event]) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(cls))
 
 
 def _plain(value: Any) -> Any:

@@ -6,7 +6,6 @@ position alone, a reader misses events of transactions that commit late; docs/ad
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
+from sagas import documents
 from sagas.events import Event, load
 from sagas.models import Era
 from sagas.sql import execute, rows
@@ -148,8 +148,8 @@ def append(appends: Sequence[Append], *, now: datetime, metadata: dict[str, Any]
         versions,
         [e.type for e in events],
         [e.schema_version for e in events],
-        BETWEEN.join(json.dumps(e.to_data()) for e in events),
-        BETWEEN.join(json.dumps(metadata | _own(a)) for a in appends),
+        BETWEEN.join([documents.encode(e.to_data()) for e in events]),
+        BETWEEN.join([documents.encode(metadata | _own(a)) for a in appends]),
     ]
     try:
         execute(APPEND, params)
@@ -189,13 +189,13 @@ def last_published() -> Token | None:
 
 def first_data(streams: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
     """The data of the first event of each stream: what the stream is about."""
-    return {stream: _json(data) for stream, data in rows(FIRST, [list(set(streams))])}
+    return {stream: documents.decode(data) for stream, data in rows(FIRST, [list(set(streams))])}
 
 
 def recorded_all(found: Sequence[tuple[Any, ...]]) -> list[Recorded]:
     """Build Recordeds from rows of COLUMNS, in their order. All documents are taken apart in one go."""
-    data = json.loads("[" + ",".join([row[7] for row in found]) + "]")
-    metadata = json.loads("[" + ",".join([row[8] for row in found]) + "]")
+    data = documents.decode("[" + ",".join([row[7] for row in found]) + "]")
+    metadata = documents.decode("[" + ",".join([row[8] for row in found]) + "]")
     return [
         Recorded(Token(*row[:3]), row[3], row[4], row[5], load(row[5], row[6], own), own_metadata, row[9])
         for row, own, own_metadata in zip(found, data, metadata, strict=True)
@@ -238,6 +238,3 @@ def _metadata(
     parts = {"actor": actor, "reason": reason, "correlation_id": correlation_id, "causation_id": causation_id}
     return {key: value for key, value in parts.items() if value}
 
-
-def _json(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else value

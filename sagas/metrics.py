@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter as TallyOf
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
@@ -24,19 +25,30 @@ EVENTS_PARKED = Counter(
 SWEPT = Counter("waybill_loop_rows_total", "Rows handled by loops of the keep process.", ["loop"])
 
 
-def count_changes(changes: Iterable[Change], before: Mapping[UUID, SagaRow]) -> None:
-    """Count what a batch decided."""
+Tally = TallyOf[tuple[Counter, tuple[str, str] | tuple[str]]]
+
+
+def tally_of(changes: Iterable[Change], before: Mapping[UUID, SagaRow]) -> Tally:
+    """What a batch decided, added up: how often each counter has to be raised under each of its labels."""
+    tally: Tally = TallyOf()
     for change in changes:
         saga, old = change.saga, before[change.saga.id]
-        for row in change.updated:
+        for row in (*change.updated, *(r for r in change.created if r.attempt)):
             if row.verdict:
-                VERDICTS.labels(row.name, row.verdict if row.state == DUE else row.state).inc()
+                tally[VERDICTS, (row.name, row.verdict if row.state == DUE else row.state)] += 1
         if saga.state != old.state and saga.finished_at is not None:
-            ENDS.labels(saga.definition, saga.state).inc()
+            tally[ENDS, (saga.definition, saga.state)] += 1
         if change.turned_back or (saga.choreographed and saga.cause and not old.cause):
-            TURNED.labels(saga.definition, saga.cause).inc()
+            tally[TURNED, (saga.definition, saga.cause)] += 1
         if saga.hold == "parked" and old.hold != "parked":
-            PARKED.labels(saga.definition).inc()
+            tally[PARKED, (saga.definition,)] += 1
+    return tally
+
+
+def count(tally: Tally) -> None:
+    """Raise the counters. After the commit: what was rolled back has not happened."""
+    for (counter, labels), times in tally.items():
+        counter.labels(*labels).inc(times)
 
 
 def observe_batch(step: str, size: int, seconds: float) -> None:

@@ -86,11 +86,13 @@ def _arrays(params: Params) -> Any:
 def _literal(value: Any) -> Any:
     if not isinstance(value, list):
         return value
-    kinds = {type(item) for item in value}
+    kinds = set(map(type, value))
     if kinds == {str}:
         return _texts(value)
     if kinds == {int}:
         return "{" + ",".join(map(str, value)) + "}"
+    if kinds == {UUID}:
+        return "{" + ",".join([f"{item.int:032x}" for item in value]) + "}"  # half the time of text with hyphens
     kinds -= {type(None)}
     if not kinds <= _PLAIN and not all(issubclass(kind, str) for kind in kinds):
         return value  # the driver knows best
@@ -111,7 +113,7 @@ def _item(item: Any) -> str:
     if isinstance(item, str):
         return '"' + item.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if isinstance(item, UUID):
-        return f"{item.int:032x}"  # half the time of its text with hyphens
+        return f"{item.int:032x}"
     return f'"{item.isoformat()}"' if isinstance(item, date) else str(item)
 
 

@@ -174,13 +174,20 @@ def check_gives(step: Step, outcome: Done) -> None:
 def commit(changes: Sequence[Change], before: Mapping[UUID, SagaRow], *, now: datetime) -> Batch:
     """Write changes in the caller's transaction and arrange what follows its commit."""
     store.save(changes)
-    _look_again_at_intents(changes, before)
     _call_attention(changes, before, now)
     _tell_settled(changes, now)
     _tell_after_commit(changes)
-    metrics.count_changes(changes, before)
+    follow_up(changes, before)
     names = {name for c in changes for name in c.due_names() if not _by_chain(c, name)}
     return Batch(len(changes), due=names)
+
+
+def follow_up(changes: Sequence[Change], before: Mapping[UUID, SagaRow]) -> None:
+    """What follows every change that was written: intents that waited for it, and the counters after the commit."""
+    _look_again_at_intents(changes, before)
+    # Counting can fail like anything else; it must not take the orders with it.
+    tally = metrics.tally_of(changes, before)
+    transaction.on_commit(partial(metrics.count, tally), robust=True)
 
 
 def _by_chain(change: Change, name: str) -> bool:
@@ -199,7 +206,7 @@ def _crossed(change: Change, before: SagaRow) -> bool:
     after, found = change.saga, plan(change.saga.definition, change.saga.version)
     if found is None:
         return False
-    if after.state != before.state or (after.stage != before.stage and before.stage >= found.pivot_stage):
+    if after.state != before.state or (after.stage != before.stage and after.stage > found.pivot_stage):
         return True
     return any(r.settled and found.places[r.position].stage == found.pivot_stage for r in change.updated)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,6 +21,7 @@ from django.db import OperationalError, transaction
 
 from sagas.crash import crash_point
 from sagas.engine import local, store
+from sagas.engine.advance import Advance
 from sagas.engine.batch import (
     RNG,
     Batch,
@@ -212,13 +213,23 @@ def _record_slice(step: Step, answered: Sequence[Answered]) -> tuple[Batch, list
             return Batch(), []
         mine = store.steps([a.asked.claimed.row.id for a in answered])
         slips = [_Slip(a, sagas[a.asked.claimed.saga.id], mine[a.asked.claimed.row.id]) for a in answered]
-        outcomes = _ask_app(step, slips, now)
-        pairs = list(zip(slips, outcomes, strict=True))
-        known = store.steps_of(s.saga.id for s, o in pairs if s.late or needs_all(Claimed(s.row, s.saga), o))
-        changes = [slip.decide(outcome, known.get(slip.saga.id, ()), now) for slip, outcome in pairs]
-        batch = commit(changes, sagas, now=now)
+        pairs = list(zip(slips, _ask_app(step, slips, now), strict=True))
+        batch = _decide(pairs, sagas, now)
     again = [slip.again(o, now) for slip, o in pairs if isinstance(o, Continue) and slip.mine]
     return batch, again
+
+
+def _decide(pairs: Sequence[tuple[_Slip, Outcome]], sagas: Mapping[UUID, SagaRow], now: datetime) -> Batch:
+    """Write what the answers of a slice decide: plain steps forward together, the others by the rules."""
+    way = Advance(now)
+    fit, others = way.sort([(slip.own, outcome) for slip, outcome in pairs if slip.in_time])
+    way.go(fit)
+    by_rule = {claimed.row.id for claimed, _ in others}
+    rest = [(slip, o) for slip, o in pairs if not slip.in_time or slip.row.id in by_rule]
+    known = store.steps_of(s.saga.id for s, o in rest if s.late or needs_all(s.own, o))
+    changes = [slip.decide(outcome, known.get(slip.saga.id, ()), now) for slip, outcome in rest]
+    due = commit(changes, sagas, now=now).due
+    return Batch(len(pairs), due=due | way.write())
 
 
 class _Slip:
@@ -228,6 +239,9 @@ class _Slip:
         self.answered = answered
         self.claimed = answered.asked.claimed
         self.saga, self.row = saga, row
+        self.own = Claimed(row, saga)
+        #: Ours, and not a bug: noted now, since going forward changes the row.
+        self.in_time = self.mine and answered.bug is None
 
     @property
     def mine(self) -> bool:

@@ -11,7 +11,7 @@ import sentry_sdk
 import structlog
 from django.db import OperationalError, transaction
 
-from sagas import bell, log
+from sagas import bell, documents, log
 from sagas.contract import OperatorActed
 from sagas.definition import SagaNote, plan
 from sagas.engine import asked as rules
@@ -131,7 +131,7 @@ def _reply(case: Case | None, asked: rules.Asked) -> rules.Reply:
 
 def _asked(row: tuple[Any, ...]) -> rules.Asked:
     id_, saga_id, kind, actor, reason, payload = row
-    return rules.Asked(id_, saga_id, kind, actor, reason, store.decoded(payload))
+    return rules.Asked(id_, saga_id, kind, actor, reason, documents.decode(payload))
 
 
 def _late_cancels(late: Sequence[tuple[rules.Asked, SagaRow]], now: datetime) -> None:

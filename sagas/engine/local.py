@@ -12,6 +12,7 @@ from django.db import OperationalError, transaction
 
 from sagas.crash import crash_point
 from sagas.engine import store
+from sagas.engine.advance import Advance
 from sagas.engine.batch import (
     RNG,
     Batch,
@@ -29,7 +30,7 @@ from sagas.engine.batch import (
 from sagas.engine.case import OPERATIONS
 from sagas.engine.cases import open_case
 from sagas.engine.core import Outcome
-from sagas.engine.rows import NONE, PARKED, Change, StepRow
+from sagas.engine.rows import PARKED, Change, StepRow
 from sagas.quoting import unquoted, words_of
 from sagas.steps import Step, get_step
 from sagas.verdicts import Unavailable, Unknown
@@ -118,56 +119,55 @@ def _transaction(
             return Batch()
         claimed = take(pairs, now=now)
         seen.extend(c.row.id for c in claimed)
-        batch = _run_claimed(
-            step, claimed, now=now, fuse=fuse if len(claimed) <= settings.WAYBILL.small_claim else frozenset()
-        )
+        way = Advance(now)
+        small = len(claimed) <= settings.WAYBILL.small_claim
+        batch = _run_claimed(step, claimed, way, fuse=fuse if small else frozenset())
+        batch.due |= way.write()
         batch.claimed, batch.full = len(claimed), len(claimed) == limit
         crash_point(f"{step.name}.before_commit")
     crash_point(f"{step.name}.after_commit")
     return batch
 
 
-def _run_claimed(step: Step, claimed: Sequence[Claimed], *, now: datetime, fuse: frozenset[str]) -> Batch:
+def _run_claimed(step: Step, claimed: Sequence[Claimed], way: Advance, *, fuse: frozenset[str]) -> Batch:
+    """Run the handler, and with `fuse` the next steps in the same commit. Plain steps forward are left in `way`."""
     for c in claimed:
         plan_of(c.saga)
     handler = step.local
     if handler is None:
         raise TypeError(f"{step.name} is not a local step.")
-    outcomes = handler(calls(step, claimed, now=now, settling={}))
+    outcomes = handler(calls(step, claimed, now=way.now, settling={}))
     check_answers(step, len(claimed), outcomes)
-    changes: list[Change] = []
-    batch = record(list(zip(claimed, outcomes, strict=True)), now=now, changes=changes)
-    return _go_on(batch, changes, now=now, fuse=fuse)
+    plain, rest = way.sort(list(zip(claimed, outcomes, strict=True)))
+    moved = way.go(plain)
+    batch = Batch()
+    if rest:
+        way.write()  # the rules for these look at what is written
+        batch.add(record(rest, now=way.now))
+    return _go_on(batch, moved, way, fuse=fuse)
 
 
-def record(
-    answers: Sequence[tuple[Claimed, Outcome]], *, now: datetime, changes: list[Change] | None = None
-) -> Batch:
+def record(answers: Sequence[tuple[Claimed, Outcome]], *, now: datetime) -> Batch:
     """Decide and write answers to claims that are locked, in the caller's transaction."""
     cases = cases_for(answers, now=now)
     for case, (claimed, outcome) in zip(cases, answers, strict=True):
         case.answer(claimed.row, outcome)
-    made = [case.change() for case in cases]
-    if changes is not None:
-        changes.extend(made)
-    return commit(made, {c.saga.id: c.saga for c, _ in answers}, now=now)
+    return commit([case.change() for case in cases], {c.saga.id: c.saga for c, _ in answers}, now=now)
 
 
-def _go_on(batch: Batch, changes: Sequence[Change], *, now: datetime, fuse: frozenset[str]) -> Batch:
+def _go_on(batch: Batch, moved: Sequence[Change], way: Advance, *, fuse: frozenset[str]) -> Batch:
     """Run the next local steps of a small batch in the same commit: one commit, several facts."""
-    for name in sorted(n for n in batch.due if fuse and get_step(n).local and get_step(n).queue in fuse):
-        following = _following(name, changes, now)
+    names = {row.name for change in moved for row in change.created} if fuse else set()
+    for name in sorted(n for n in names if get_step(n).local and get_step(n).queue in fuse):
+        following = _following(name, moved, way.now)
         if following:
-            batch.due.discard(name)
-            batch.due |= _run_claimed(get_step(name), following, now=now, fuse=fuse).due
+            batch.add(_run_claimed(get_step(name), following, way, fuse=fuse))
     return batch
 
 
-def _following(name: str, changes: Sequence[Change], now: datetime) -> list[Claimed]:
-    if store.paused(name):
+def _following(name: str, moved: Sequence[Change], now: datetime) -> list[Claimed]:
+    ready = [(r, c.saga) for c in moved for r in c.created if r.name == name]
+    asked = store.gate(name, [saga.id for _, saga in ready])
+    if asked is None:
         return []
-    ready = [
-        (r, c.saga) for c in changes if c.saga.hold == NONE for r in c.created if r.name == name and r.wake_at
-    ]
-    asked = store.asked_of([saga.id for _, saga in ready])
     return take(((row, saga) for row, saga in ready if saga.id not in asked), now=now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from sagas import documents
 from sagas.bell import ring
 from sagas.definition import Plan, latest, plan
 from sagas.engine.part import PATIENCE
@@ -126,7 +126,7 @@ def _params(
         [s.label[:200] for s in starts],
         [s.amount_minor for s in starts],
         [s.currency for s in starts],
-        [json.dumps(dict(s.context), default=str) for s in starts],
+        [documents.encode(dict(s.context)) for s in starts],
         [s.correlation_id for s in starts],
         [deadline(s) for s in starts],
         [s.style for s in starts],

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sagas import documents
 from sagas.engine.rows import Change, SagaRow, StepRow
 from sagas.sql import execute, rows
 
@@ -118,12 +118,64 @@ _SAGA_UPDATED = (
 REVISIT = (
     "UPDATE sagas_intent SET state = 'new' WHERE state = 'deferred' AND saga_id = ANY(%s::uuid[]) RETURNING 1"
 )
-ASKED = "SELECT DISTINCT saga_id FROM sagas_intent WHERE state = 'new' AND saga_id = ANY(%s::uuid[])"
+GATE = """
+SELECT EXISTS (SELECT FROM sagas_pause WHERE scope = 'step' AND name = %s),
+       ARRAY(SELECT saga_id FROM sagas_intent WHERE state = 'new' AND saga_id = ANY(%s::uuid[]))
+"""
 
 _JSON = {"memo", "result", "history", "context"}
 _SAGA_AT = 1 + len(STEP_COLUMNS)
 _SAGA_JSON = [n for n, name in enumerate(SAGA_COLUMNS) if name in _JSON]
 _STEP_JSON = [n for n, name in enumerate(STEP_COLUMNS) if name in _JSON]
+
+
+# A step forward as it mostly goes. Whatever else a row holds stays as it is.
+_STEP = """
+INSERT INTO sagas_step (id, saga_id, position, direction, name, key, epoch, state, attempt, verdict, result, history,
+       wake_at, began_at, finished_at, tries, intent_number, code, detail, memo, worker)
+"""
+_FRESH_ROWS = """
+SELECT u.id, u.saga_id, u.position, 'do', u.name, u.key, u.epoch, 'due', 0, '', '{}', '[]', %(now)s, NULL, NULL,
+       0, 1, '', '', '{}', ''
+  FROM unnest(%(fresh_id)s::uuid[], %(fresh_saga_id)s::uuid[], %(fresh_position)s::smallint[],
+              %(fresh_name)s::text[], %(fresh_key)s::uuid[], %(fresh_epoch)s::int[])
+    AS u (id, saga_id, position, name, key, epoch)
+"""
+_RAN_ROWS = """
+SELECT u.id, u.saga_id, u.position, 'do', u.name, u.key, u.epoch, 'done', u.attempt, 'done', u.result, u.history,
+       NULL, %(now)s, %(now)s, 0, 1, '', '', '{}', ''
+  FROM unnest(%(ran_id)s::uuid[], %(ran_saga_id)s::uuid[], %(ran_position)s::smallint[], %(ran_name)s::text[],
+              %(ran_key)s::uuid[], %(ran_epoch)s::int[], %(ran_attempt)s::int[], %(ran_result)s::jsonb[],
+              %(ran_history)s::jsonb[])
+    AS u (id, saga_id, position, name, key, epoch, attempt, result, history)
+"""
+_MOVE_ON = """
+WITH ended AS (
+  UPDATE sagas_step t
+     SET state = 'done', verdict = 'done', code = '', detail = '', epoch = u.epoch, attempt = u.attempt,
+         result = u.result, history = u.history, wake_at = NULL, lease_until = NULL, worker = '',
+         began_at = coalesce(t.began_at, %(now)s), finished_at = %(now)s
+    FROM unnest(%(ended_id)s::uuid[], %(ended_epoch)s::int[], %(ended_attempt)s::int[], %(ended_result)s::jsonb[],
+                %(ended_history)s::jsonb[])
+      AS u (id, epoch, attempt, result, history)
+   WHERE t.id = u.id
+), moved AS (
+  UPDATE sagas_saga s
+     SET state = u.state, stage = u.stage, context = u.context, moved_at = %(now)s,
+         deadline_at = u.deadline_at, finished_at = u.finished_at
+    FROM unnest(%(saga_id)s::uuid[], %(saga_state)s::text[], %(saga_stage)s::smallint[], %(saga_context)s::jsonb[],
+                %(saga_deadline_at)s::timestamptz[], %(saga_finished_at)s::timestamptz[])
+      AS u (id, state, stage, context, deadline_at, finished_at)
+   WHERE s.id = u.id
+)
+"""
+ADVANCE = _MOVE_ON + _STEP + _FRESH_ROWS
+ADVANCE_FAR = _MOVE_ON + _STEP + _FRESH_ROWS + "UNION ALL" + _RAN_ROWS
+
+_ENDED = ("id", "epoch", "attempt", "result", "history")
+_MOVED = ("id", "state", "stage", "context", "deadline_at", "finished_at")
+_FRESH = ("id", "saga_id", "position", "name", "key", "epoch")
+_RAN = (*_FRESH, "attempt", "result", "history")
 
 
 def claim(
@@ -208,9 +260,31 @@ def save(changes: Sequence[Change]) -> None:
         execute(UPDATE_SAGAS, _columns(sagas, _SAGA_UPDATED))
 
 
-def paused(name: str) -> bool:
-    """Whether a person has stopped this step."""
-    return bool(rows("SELECT 1 FROM sagas_pause WHERE scope = 'step' AND name = %s", [name]))
+def advance(changes: Sequence[Change], *, now: datetime) -> None:
+    """Write plain steps forward: rows that ended, where their sagas stand, and the rows that follow. One statement.
+
+    Rows that follow may have run already; every row that ended here did so at `now` with the verdict done.
+    """
+    ended = [r for c in changes for r in c.updated]
+    fresh = [r for c in changes for r in c.created if r.open]
+    ran = [r for c in changes for r in c.created if not r.open]
+    sagas = [c.saga for c in changes]
+    params = {"now": now, **_named("ended", ended, _ENDED), **_named("saga", sagas, _MOVED)}
+    params |= _named("fresh", fresh, _FRESH)
+    if ran:
+        execute(ADVANCE_FAR, params | _named("ran", ran, _RAN))
+    else:
+        execute(ADVANCE, params)
+
+
+def _named(kind: str, items: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
+    return {f"{kind}_{n}": column for n, column in zip(names, _columns(items, names), strict=True)}
+
+
+def gate(name: str, saga_ids: Sequence[UUID]) -> set[UUID] | None:
+    """Which of these locked sagas have an intent nobody has looked at; None if a person has stopped the step."""
+    ((stopped, asked),) = rows(GATE, [name, list(saga_ids)])
+    return None if stopped else set(asked)
 
 
 def revisit_intents(saga_ids: Sequence[UUID]) -> bool:
@@ -218,14 +292,9 @@ def revisit_intents(saga_ids: Sequence[UUID]) -> bool:
     return bool(saga_ids) and bool(rows(REVISIT, [list(saga_ids)]))
 
 
-def asked_of(saga_ids: Sequence[UUID]) -> set[UUID]:
-    """Which of these sagas have an intent nobody has looked at."""
-    return {row[0] for row in rows(ASKED, [list(saga_ids)])} if saga_ids else set()
-
-
 def _columns(items: Sequence[Any], names: Sequence[str]) -> list[list[Any]]:
     return [
-        [json.dumps(getattr(i, n)) for i in items] if n in _JSON else [getattr(i, n) for i in items]
+        [documents.encode(getattr(i, n)) for i in items] if n in _JSON else [getattr(i, n) for i in items]
         for n in names
     ]
 
@@ -238,18 +307,9 @@ def _saga(row: Sequence[Any]) -> SagaRow:
     return SagaRow(*_values(row, _SAGA_JSON))
 
 
-def _values(row: Sequence[Any], documents: Sequence[int]) -> list[Any]:
+def _values(row: Sequence[Any], texts: Sequence[int]) -> list[Any]:
     """The row with its documents decoded: Django leaves jsonb as text on raw cursors."""
     values = list(row)
-    for n in documents:
-        values[n] = decoded(values[n])
+    for n in texts:
+        values[n] = documents.decode(values[n])
     return values
-
-
-def decoded(value: Any) -> Any:
-    """The Python value of a jsonb column. Most are empty, and are not worth a parser."""
-    if value == "{}":
-        return {}
-    if value == "[]":
-        return []
-    return json.loads(value) if isinstance(value, str) else value
