@@ -237,4 +237,3 @@ def _metadata(
 ) -> dict[str, Any]:
     parts = {"actor": actor, "reason": reason, "correlation_id": correlation_id, "causation_id": causation_id}
     return {key: value for key, value in parts.items() if value}
-

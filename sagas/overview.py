@@ -181,7 +181,9 @@ def finished(*, now: datetime, minutes: int = 60) -> list[Minute]:
     start = this - timedelta(minutes=minutes - 1)
     counts: dict[tuple[datetime, str], int] = {
         (at, state): count
-        for at, state, count in rows(FINISHED, [first_id(start - timedelta(days=1)), MOST_ROWS, start], prepare=False)
+        for at, state, count in rows(
+            FINISHED, [first_id(start - timedelta(days=1)), MOST_ROWS, start], prepare=False
+        )
     }
     each = [start + timedelta(minutes=n) for n in range(minutes)]
     return [Minute(at, counts.get((at, "completed"), 0), counts.get((at, "compensated"), 0)) for at in each]

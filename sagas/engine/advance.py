@@ -36,7 +36,9 @@ class Advance:
         plain: list[tuple[Claimed, Done]] = []
         rest: list[tuple[Claimed, Outcome]] = []
         for claimed, outcome in answers:
-            if isinstance(outcome, Done) and is_plain(plan_of(claimed.saga), claimed.saga, claimed.row, outcome):
+            if isinstance(outcome, Done) and is_plain(
+                plan_of(claimed.saga), claimed.saga, claimed.row, outcome
+            ):
                 plain.append((claimed, outcome))
             else:
                 rest.append((claimed, outcome))
