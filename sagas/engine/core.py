@@ -289,8 +289,12 @@ class Case(OpenCase):
             self.park("; ".join(stuck) or "nothing left that can run")
 
     def _is_for_good(self, row: StepRow) -> bool:
-        """Whether this step did, unseen until the saga had turned back, what has no undo: a person must decide."""
-        return row.direction == DO and row.state == DONE and self._kind(row) is not Kind.COMPENSATABLE
+        """Whether this step did, unseen until the saga had turned back, what has no undo: a person must decide.
+
+        Also if a person said that it did, instead of letting it be asked after.
+        """
+        known_done = row.direction == DO and row.state in (DONE, SKIPPED)
+        return known_done and self._kind(row) is not Kind.COMPENSATABLE
 
     def _undo_answered(self, row: StepRow, outcome: Answer) -> None:
         match outcome:
