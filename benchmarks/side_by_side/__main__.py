@@ -17,7 +17,7 @@ from types import FrameType
 
 from benchmarks import machine
 from benchmarks.side_by_side import charts, meters, report
-from benchmarks.side_by_side.contenders import named
+from benchmarks.side_by_side.contenders import Unknown, named
 from benchmarks.side_by_side.course import BooksBroken, Course, Plan
 from benchmarks.side_by_side.figures import Found
 from benchmarks.side_by_side.stage import Stage, own_stage
@@ -42,7 +42,6 @@ def main(given: Sequence[str] | None = None) -> int:
 
 def _measured(wanted: argparse.Namespace) -> Found:
     """Run the course. What is found is kept after each measurement."""
-    contenders = named(wanted.only)
     plan = Plan(wanted.repeats, wanted.scale, wanted.alone)
     signal.signal(signal.SIGTERM, _leave)
     meters.adopt_orphans()
@@ -50,7 +49,7 @@ def _measured(wanted: argparse.Namespace) -> Found:
         found = Found(datetime.now(UTC).isoformat(timespec="seconds"), vars(plan), _machine(stage))
         course = Course(stage, plan, found, say=_say, keep=lambda f: _keep(wanted.json, f))
         try:
-            course.run(contenders)
+            course.run(wanted.contenders)
             found.complete = True
         except BooksBroken as broken:
             found.broken = str(broken)
@@ -105,7 +104,12 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
         "--charts", type=Path, default=Path(".waybill/bench-charts"), help="a folder for the charts"
     )
     parser.add_argument("--render", type=Path, metavar="JSON", help="measure nothing; report a kept run anew")
-    return parser.parse_args(given)
+    wanted = parser.parse_args(given)
+    try:
+        wanted.contenders = named(wanted.only)
+    except Unknown as unknown:
+        parser.error(str(unknown))
+    return wanted
 
 
 if __name__ == "__main__":
