@@ -12,8 +12,11 @@ TESTS =
 ORDERS = 2000
 WORKERS = 2
 EVENTS = 1000000
+REPEATS = 3
+SCALE = 1
+ONLY =
 
-.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi events chaos e2e lock services-check compare-styles bench-rebuild bench-read
+.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi events chaos e2e lock services-check compare-styles bench bench-rebuild bench-read
 
 help: ## Show this list
 	@echo "Waybill: every order through payment, inventory and shipping, or everything given back."
@@ -67,6 +70,10 @@ events: dev ## Is docs/events what the contracts say, and can every version ever
 
 chaos: dev ## The longer runs that kill workers, broker and database
 	@$(python) -m pytest -q -m chaos $(TESTS)
+
+bench: ## Measure Waybill beside its peers and bare SQL in one run (REPEATS=n, SCALE=x, ONLY=names)
+	@sh scripts/setup.sh bench
+	@$(python) -m benchmarks.side_by_side --repeats $(REPEATS) --scale $(SCALE) --only $(ONLY)
 
 bench-read: dev ## Measure reads at ten thousand and at a million orders; fails if they grow
 	@$(python) -m benchmarks.read_side
