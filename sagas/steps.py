@@ -104,6 +104,7 @@ class Step:
     local: LocalHandler | None = None
     external: ExternalStep | None = None
     is_undo: bool = False
+    hot: bool = False  #: Holds rows that many orders want.
 
     @property
     def queue(self) -> str:
@@ -131,11 +132,16 @@ def local_step(
     gives: tuple[str, ...] = (),
     subject: bool = False,
     retry: RetryPolicy | None = None,
+    hot: bool = False,
 ) -> Callable[[LH], LH]:
-    """Register a step that runs inside the engine's transaction: exactly once."""
+    """Register a step that runs inside the engine's transaction: exactly once.
+
+    A `hot` step holds rows that many orders want at once: a full batch commits right after it.
+    """
 
     def register(handler: LH) -> LH:
-        _register(Step(name, undo, needs, gives, subject, "", retry or RetryPolicy(), local=handler))
+        policy = retry or RetryPolicy()
+        _register(Step(name, undo, needs, gives, subject, "", policy, local=handler, hot=hot))
         return handler
 
     return register

@@ -271,6 +271,11 @@ def in_halves(
     return first
 
 
+def told_apart(step: Step, size: int, error: Exception) -> None:
+    """Say that a batch failed as a whole: its rows are run again, in ever smaller parts."""
+    logger.warning("batch_divided", step=step.name, size=size, error=words_of(error))
+
+
 def report(error: BaseException, saga: SagaRow, row: StepRow) -> None:
     """Tell Sentry of a bug, with the saga it stopped."""
     with sentry_sdk.new_scope() as scope:

@@ -34,6 +34,7 @@ from sagas.engine.batch import (
     plan_of,
     report,
     take,
+    told_apart,
 )
 from sagas.engine.cases import open_case
 from sagas.engine.core import Outcome
@@ -69,25 +70,29 @@ def claim_limit(wanted: int) -> int:
     return max(1, min(wanted, w.external_claim_limit, rounds * w.call_concurrency))
 
 
-def run(step: Step, *, limit: int) -> Batch:
-    """Run one batch of an external step to the last recorded slice."""
+def run(step: Step, *, limit: int, fuse: frozenset[str] = frozenset()) -> Batch:
+    """Run one batch of an external step to the last recorded slice.
+
+    `fuse` names the queues whose next local steps may follow in the commit that records an answer.
+    """
     limit = claim_limit(limit)
     seen: list[UUID] = []
     try:
         batch, asked = _claim(step, limit=limit, ids=None, seen=seen)
-    except Exception:
+    except Exception as error:
         if not seen:
             raise
+        told_apart(step, len(seen), error)
         return _isolate_begin(step, seen)
     crash_point(f"{step.name}.after_claim")
-    batch.add(_call_and_record(step, asked))
+    batch.add(_call_and_record(step, asked, fuse))
     return batch
 
 
 def run_these(step: Step, ids: Sequence[UUID]) -> Batch:
     """Run exactly these rows, if they are due."""
     batch, asked = _claim(step, limit=len(ids), ids=ids, seen=[])
-    batch.add(_call_and_record(step, asked))
+    batch.add(_call_and_record(step, asked, frozenset()))
     return batch
 
 
@@ -144,14 +149,14 @@ def _take_leases(claimed: Sequence[Claimed], now: datetime) -> None:
     store.mark_running([c.saga.id for c in claimed if c.saga.state == PENDING], now=now)
 
 
-def _call_and_record(step: Step, asked: Sequence[Asked]) -> Batch:
+def _call_and_record(step: Step, asked: Sequence[Asked], fuse: frozenset[str]) -> Batch:
     """Make the calls side by side; record slices as they come; go on at once with those that continue."""
     batch = Batch()
     flying = {_submit(step, a): a for a in asked}
     while flying:
         answered = [_answered(future, flying.pop(future)) for future in _slice(flying)]
         crash_point(f"{step.name}.after_call_before_commit")
-        recorded, again = _record(step, answered)
+        recorded, again = _record(step, answered, fuse)
         crash_point(f"{step.name}.after_commit")
         batch.add(recorded)
         flying |= {_submit(step, a): a for a in again}
@@ -190,13 +195,22 @@ def _answered(future: Future[Outcome], asked: Asked) -> Answered:
     return Answered(asked, Unknown("bug", repr(error)[:200]), bug)
 
 
-def _record(step: Step, answered: Sequence[Answered]) -> tuple[Batch, list[Asked]]:
-    """Record a slice; one that raises is halved, and the one at fault is parked with its outcome unknown."""
+def _record(step: Step, answered: Sequence[Answered], fuse: frozenset[str]) -> tuple[Batch, list[Asked]]:
+    """Record a slice, and go straight on where that can be done in the same commit."""
+    try:
+        return _record_slice(step, answered, fuse)
+    except Exception as error:  # noqa: BLE001 - whatever it was, here or in a step that followed, is found alone
+        told_apart(step, len(answered), error)
+        return _record_alone(step, answered)
+
+
+def _record_alone(step: Step, answered: Sequence[Answered]) -> tuple[Batch, list[Asked]]:
+    """Record a slice and nothing else; one that raises is halved, and the one at fault is parked, outcome unknown."""
     again: list[Asked] = []
     by_id = {a.asked.claimed.row.id: a for a in answered}
 
     def these(ids: Sequence[UUID]) -> Batch:
-        batch, more = _record_slice(step, [by_id[i] for i in ids])
+        batch, more = _record_slice(step, [by_id[i] for i in ids], frozenset())
         again.extend(more)
         return batch
 
@@ -206,7 +220,9 @@ def _record(step: Step, answered: Sequence[Answered]) -> tuple[Batch, list[Asked
     return in_halves(list(by_id), these, park), again
 
 
-def _record_slice(step: Step, answered: Sequence[Answered]) -> tuple[Batch, list[Asked]]:
+def _record_slice(
+    step: Step, answered: Sequence[Answered], fuse: frozenset[str]
+) -> tuple[Batch, list[Asked]]:
     with transaction.atomic():
         now, sagas = store.lock_sagas(a.asked.claimed.saga.id for a in answered)
         if now is None:
@@ -214,21 +230,27 @@ def _record_slice(step: Step, answered: Sequence[Answered]) -> tuple[Batch, list
         mine = store.steps([a.asked.claimed.row.id for a in answered])
         slips = [_Slip(a, sagas[a.asked.claimed.saga.id], mine[a.asked.claimed.row.id]) for a in answered]
         pairs = list(zip(slips, _ask_app(step, slips, now), strict=True))
-        batch = _decide(pairs, sagas, now)
+        batch = _decide(pairs, sagas, now, fuse)
     again = [slip.again(o, now) for slip, o in pairs if isinstance(o, Continue) and slip.mine]
     return batch, again
 
 
-def _decide(pairs: Sequence[tuple[_Slip, Outcome]], sagas: Mapping[UUID, SagaRow], now: datetime) -> Batch:
+def _decide(
+    pairs: Sequence[tuple[_Slip, Outcome]],
+    sagas: Mapping[UUID, SagaRow],
+    now: datetime,
+    fuse: frozenset[str],
+) -> Batch:
     """Write what the answers of a slice decide: plain steps forward together, the others by the rules."""
     way = Advance(now)
     fit, others = way.sort([(slip.own, outcome) for slip, outcome in pairs if slip.in_time])
-    way.go(fit)
+    moved = way.go(fit)
     by_rule = {claimed.row.id for claimed, _ in others}
     rest = [(slip, o) for slip, o in pairs if not slip.in_time or slip.row.id in by_rule]
     known = store.steps_of(s.saga.id for s, o in rest if s.late or needs_all(s.own, o))
     changes = [slip.decide(outcome, known.get(slip.saga.id, ()), now) for slip, outcome in rest]
     due = commit(changes, sagas, now=now).due
+    due |= local.go_on(moved, way, fuse=fuse).due
     return Batch(len(pairs), due=due | way.write())
 
 

@@ -26,6 +26,7 @@ from sagas.engine.batch import (
     plan_of,
     report,
     take,
+    told_apart,
 )
 from sagas.engine.case import OPERATIONS
 from sagas.engine.cases import open_case
@@ -44,9 +45,10 @@ def run(step: Step, *, limit: int, fuse: frozenset[str]) -> Batch:
     seen: list[UUID] = []
     try:
         return _transaction(step, limit=limit, ids=None, fuse=fuse, seen=seen)
-    except Exception:
+    except Exception as error:
         if not seen:
             raise
+        told_apart(step, len(seen), error)
         return isolate(step, seen)
 
 
@@ -120,8 +122,7 @@ def _transaction(
         claimed = take(pairs, now=now)
         seen.extend(c.row.id for c in claimed)
         way = Advance(now)
-        small = len(claimed) <= settings.WAYBILL.small_claim
-        batch = _run_claimed(step, claimed, way, fuse=fuse if small else frozenset())
+        batch = _run_claimed(step, claimed, way, fuse=fuse)
         batch.due |= way.write()
         batch.claimed, batch.full = len(claimed), len(claimed) == limit
         crash_point(f"{step.name}.before_commit")
@@ -130,7 +131,10 @@ def _transaction(
 
 
 def _run_claimed(step: Step, claimed: Sequence[Claimed], way: Advance, *, fuse: frozenset[str]) -> Batch:
-    """Run the handler, and with `fuse` the next steps in the same commit. Plain steps forward are left in `way`."""
+    """Run the handler, and with `fuse` the next steps in the same commit. Plain steps forward are left in `way`.
+
+    Rows that many orders want are not held any longer by a large batch than until its step is done.
+    """
     for c in claimed:
         plan_of(c.saga)
     handler = step.local
@@ -144,7 +148,9 @@ def _run_claimed(step: Step, claimed: Sequence[Claimed], way: Advance, *, fuse: 
     if rest:
         way.write()  # the rules for these look at what is written
         batch.add(record(rest, now=way.now))
-    return _go_on(batch, moved, way, fuse=fuse)
+    if not step.hot or len(claimed) <= settings.WAYBILL.small_claim:
+        batch.add(go_on(moved, way, fuse=fuse))
+    return batch
 
 
 def record(answers: Sequence[tuple[Claimed, Outcome]], *, now: datetime) -> Batch:
@@ -155,8 +161,12 @@ def record(answers: Sequence[tuple[Claimed, Outcome]], *, now: datetime) -> Batc
     return commit([case.change() for case in cases], {c.saga.id: c.saga for c, _ in answers}, now=now)
 
 
-def _go_on(batch: Batch, moved: Sequence[Change], way: Advance, *, fuse: frozenset[str]) -> Batch:
-    """Run the next local steps of a small batch in the same commit: one commit, several facts."""
+def go_on(moved: Sequence[Change], way: Advance, *, fuse: frozenset[str]) -> Batch:
+    """Run the local steps that are next in the same commit: one commit, several facts, never half of one.
+
+    `fuse` names the queues this worker may run. Must be called in the transaction that has decided on `moved`.
+    """
+    batch = Batch()
     names = {row.name for change in moved for row in change.created} if fuse else set()
     for name in sorted(n for n in names if get_step(n).local and get_step(n).queue in fuse):
         following = _following(name, moved, way.now)

@@ -135,15 +135,15 @@ INSERT INTO sagas_step (id, saga_id, position, direction, name, key, epoch, stat
        wake_at, began_at, finished_at, tries, intent_number, code, detail, memo, worker)
 """
 _FRESH_ROWS = """
-SELECT u.id, u.saga_id, u.position, 'do', u.name, u.key, u.epoch, 'due', 0, '', '{}', '[]', %(now)s, NULL, NULL,
-       0, 1, '', '', '{}', ''
+SELECT u.id, u.saga_id, u.position, 'do', u.name, u.key, u.epoch, 'due', 0, '', '{}'::jsonb, '[]'::jsonb, %(now)s,
+       NULL::timestamptz, NULL::timestamptz, 0, 1, '', '', '{}'::jsonb, ''
   FROM unnest(%(fresh_id)s::uuid[], %(fresh_saga_id)s::uuid[], %(fresh_position)s::smallint[],
               %(fresh_name)s::text[], %(fresh_key)s::uuid[], %(fresh_epoch)s::int[])
     AS u (id, saga_id, position, name, key, epoch)
 """
 _RAN_ROWS = """
 SELECT u.id, u.saga_id, u.position, 'do', u.name, u.key, u.epoch, 'done', u.attempt, 'done', u.result, u.history,
-       NULL, %(now)s, %(now)s, 0, 1, '', '', '{}', ''
+       NULL, %(now)s, %(now)s, 0, 1, '', '', '{}'::jsonb, ''
   FROM unnest(%(ran_id)s::uuid[], %(ran_saga_id)s::uuid[], %(ran_position)s::smallint[], %(ran_name)s::text[],
               %(ran_key)s::uuid[], %(ran_epoch)s::int[], %(ran_attempt)s::int[], %(ran_result)s::jsonb[],
               %(ran_history)s::jsonb[])

@@ -108,7 +108,7 @@ def _run(step: Step, progress: turns.Progress, mine: frozenset[str]) -> Batch:
     if progress.cornered:
         return _run_alone(step, progress)
     if step.external is not None:
-        return external.run(step, limit=min(progress.cap, settings.WAYBILL.external_claim_limit))
+        return external.run(step, limit=min(progress.cap, settings.WAYBILL.external_claim_limit), fuse=mine)
     return local.run(step, limit=progress.cap, fuse=mine)
 
 

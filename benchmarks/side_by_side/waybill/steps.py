@@ -45,7 +45,7 @@ def void(calls: Sequence[StepCall]) -> Sequence[Answer]:
     return _tell(calls, contract.Voided)
 
 
-@local_step(contract.RESERVE, undo=contract.RELEASE)
+@local_step(contract.RESERVE, undo=contract.RELEASE, hot=True)
 def reserve(calls: Sequence[StepCall]) -> Sequence[Answer]:
     """Hold the goods. Rows of stock are locked by SKU first, and changed last."""
     asked = _wanted(calls)
