@@ -60,8 +60,9 @@ BOOKS = {
           LEFT JOIN shop_payment p ON p.order_id = o.id
           LEFT JOIN shop_reservation r ON r.order_id = o.id
           LEFT JOIN shop_shipment s ON s.order_id = o.id
-         WHERE (p.state, r.state, s.state) IS DISTINCT FROM CASE o.state
-               WHEN 'confirmed' THEN ('authorized', 'held', 'booked') ELSE ('voided', 'released', 'cancelled') END
+         WHERE ARRAY[p.state, r.state, s.state] IS DISTINCT FROM CASE o.state
+               WHEN 'confirmed' THEN ARRAY['authorized', 'held', 'booked']
+               ELSE ARRAY['voided', 'released', 'cancelled'] END
             OR p.amount_minor IS DISTINCT FROM o.total_minor""",
     "a SKU of which not exactly what confirmed orders hold is held": """
         SELECT s.sku FROM shop_stock s
