@@ -16,14 +16,14 @@ from benchmarks.side_by_side.workload import Wanted
 def place_one(order: Wanted) -> None:
     """Write the order; its chain is sent after the commit."""
     with transaction.atomic(), connection.cursor() as cursor:
-        single.place(cast(single.Cursor, cursor), order)
+        single.place(cast("single.Cursor", cursor), order)
     send(str(order.id))
 
 
 def place_many(orders: Sequence[Wanted]) -> None:
     """The same for many orders in one transaction."""
     with transaction.atomic(), connection.cursor() as cursor:
-        place_batch(cast(single.Cursor, cursor), orders)
+        place_batch(cast("single.Cursor", cursor), orders)
     for order in orders:
         send(str(order.id))
 

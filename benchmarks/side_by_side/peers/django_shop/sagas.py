@@ -19,7 +19,7 @@ def place_one(order: Wanted) -> None:
     """Write the order, its saga and its steps in one transaction; the first task is sent after it."""
     with transaction.atomic():
         with connection.cursor() as cursor:
-            single.place(cast(single.Cursor, cursor), order)
+            single.place(cast("single.Cursor", cursor), order)
         saga = Saga.objects.create(order_id=order.id)
         Step.objects.bulk_create(_steps(saga))
         take_step.delay_on_commit(saga.pk, 0)
@@ -29,7 +29,7 @@ def place_many(orders: Sequence[Wanted]) -> None:
     """The same for many orders in one transaction."""
     with transaction.atomic():
         with connection.cursor() as cursor:
-            place_batch(cast(single.Cursor, cursor), orders)
+            place_batch(cast("single.Cursor", cursor), orders)
         sagas = Saga.objects.bulk_create([Saga(order_id=order.id) for order in orders])
         Step.objects.bulk_create([step for saga in sagas for step in _steps(saga)])
         for saga in sagas:
