@@ -79,7 +79,7 @@ def create(connection: psycopg.Connection[Any]) -> None:
         connection.execute(TABLES)
         for statement in FILL.split(";\n"):
             if statement.strip():
-                connection.execute(statement, {"skus": SKUS, "old": OLD_ORDERS})  # type: ignore[arg-type]
+                connection.execute(statement, {"skus": SKUS, "old": OLD_ORDERS})
 
 
 def settle(connection: psycopg.Connection[Any]) -> None:
@@ -91,7 +91,7 @@ def breaches(connection: psycopg.Connection[Any], *, expected: int) -> list[str]
     """What the books find wrong, in words, with an example of each. `expected` orders were placed besides the old."""
     found = []
     for what, query in BOOKS.items():
-        row = connection.execute(query + " LIMIT 1").fetchone()  # type: ignore[arg-type]
+        row = connection.execute(query + " LIMIT 1").fetchone()
         if row:
             found.append(f"{what}: {row[0]}")
     count = connection.execute("SELECT count(*) FROM shop_order").fetchone()

@@ -105,7 +105,7 @@ def _workflow(shop: OwnTransactions) -> Callable[[str], None]:
         registered: Callable[[str], bool] = DBOS.step(name=act.__name__)(run)
         return registered
 
-    steps = {act: step(act) for pair in single.STEPS for act in pair if act}
+    steps: dict[Act, Callable[[str], bool]] = {act: step(act) for pair in single.STEPS for act in pair if act}
 
     def sell(order_id: str) -> None:
         forward_or_back(lambda act: steps[act](order_id))

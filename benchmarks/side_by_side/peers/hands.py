@@ -111,3 +111,12 @@ def serve_nothing() -> None:
     """In a worker that finds its work elsewhere: say that it is ready, and wait for the end."""
     print(READY, flush=True)
     sys.stdin.read()
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes a process has started."""
+    listing = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
+    ).stdout
+    pairs = (map(int, line.split()) for line in listing.splitlines())
+    return [child for child, parent in pairs if parent == pid]

@@ -18,7 +18,7 @@ import psycopg
 
 from benchmarks.side_by_side.contender import Contender, Place, Running, wait_for_all, wait_for_end
 from benchmarks.side_by_side.peers import django_shop
-from benchmarks.side_by_side.peers.hands import ROOT, Hand, hands
+from benchmarks.side_by_side.peers.hands import ROOT, Hand, children_of, hands
 from benchmarks.side_by_side.peers.intake import pack
 from benchmarks.side_by_side.workload import Wanted
 
@@ -44,7 +44,7 @@ class CeleryRunning(Running):
         self._front.wait()
 
     def workers(self) -> Sequence[int]:
-        return [self._worker, *_children(self._worker)]
+        return [self._worker, *children_of(self._worker)]
 
 
 class OnCelery(Contender):
@@ -137,12 +137,3 @@ def _command(queue: str) -> Iterator[str]:
     )
     yield from ("--queues", queue, "--pool", "prefork", "--concurrency", str(PROCESSES))
     yield from ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING")
-
-
-def _children(pid: int) -> list[int]:
-    """The processes a process has started."""
-    listing = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
-    ).stdout
-    pairs = (map(int, line.split()) for line in listing.splitlines())
-    return [child for child, parent in pairs if parent == pid]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from psycopg_pool import ConnectionPool
@@ -20,6 +20,18 @@ def forward_or_back(run: Callable[[Act], bool]) -> None:
         if not run(act):
             for give_back in reversed(undos):
                 run(give_back)
+            return
+        if undo:
+            undos.append(undo)
+
+
+async def forward_or_back_awaited(run: Callable[[Act], Awaitable[bool]]) -> None:
+    """The same for those whose steps are awaited."""
+    undos: list[Act] = []
+    for act, undo in STEPS:
+        if not await run(act):
+            for give_back in reversed(undos):
+                await run(give_back)
             return
         if undo:
             undos.append(undo)

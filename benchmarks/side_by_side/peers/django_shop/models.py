@@ -16,6 +16,8 @@ class Saga(models.Model):
         COMPLETED = "completed"
         COMPENSATED = "compensated"
 
+    objects: ClassVar[models.Manager[Saga]] = models.Manager()
+
     order_id = models.UUIDField(unique=True)
     state = models.CharField(max_length=20, choices=State.choices, default=State.RUNNING)
     started_at = models.DateTimeField(auto_now_add=True)
@@ -36,6 +38,8 @@ class Step(models.Model):
         DONE = "done"
         REFUSED = "refused"
         UNDONE = "undone"
+
+    objects: ClassVar[models.Manager[Step]] = models.Manager()
 
     saga = models.ForeignKey(Saga, on_delete=models.CASCADE, related_name="steps")
     position = models.SmallIntegerField()

@@ -73,7 +73,7 @@ def undo_step(saga_id: int, position: int) -> None:
 def _locked(saga_id: int, position: int) -> tuple[Saga, Step]:
     """The saga, locked until the commit, and one step of it."""
     saga = Saga.objects.select_for_update().get(pk=saga_id)
-    return saga, saga.steps.get(position=position)
+    return saga, Step.objects.get(saga=saga, position=position)
 
 
 def _act(act: Any, saga: Saga) -> None:
