@@ -7,7 +7,6 @@ a few tasks at a time and does them one by one; more processes, not threads, mak
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -123,7 +122,3 @@ def _accepted(cursor: psycopg.Cursor[Any], act: Act, order_id: str) -> bool:
     except OrderRefused:
         return False
     return True
-
-
-if __name__ == "__main__":
-    work(*sys.argv[1:])

@@ -7,7 +7,6 @@ a web application calls them. By its queue, with or without a short polling inte
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -118,7 +117,3 @@ def _url(conninfo: str) -> str:
     """The database as SQLAlchemy wants it."""
     parts = conninfo_to_dict(conninfo)
     return f"postgresql://{parts['user']}@/{parts['dbname']}?host={parts['host']}"
-
-
-if __name__ == "__main__":
-    work(*sys.argv[1:])

@@ -1,6 +1,6 @@
 """Worker processes at the end of a pipe: each gets a line of work at a time, and answers when it is done.
 
-What runs in one is `python -m MODULE CONNINFO NUMBER`; it calls `serve`, and ends when its standard input ends, so
+What runs in one is `work(conninfo, number)` of a module; it calls `serve`, and ends when its standard input ends, so
 that none outlives the driver. Its standard output belongs to the answers; what it has to say goes to standard error.
 """
 
@@ -35,7 +35,7 @@ class Hand:
     def __init__(self, module: str, place: Place, number: int, env: Mapping[str, str]) -> None:
         self._module = module
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, place.conninfo, str(number)],
+            [sys.executable, "-m", __package__, module, place.conninfo, str(number)],
             cwd=ROOT,
             env=os.environ | dict(env),
             stdin=subprocess.PIPE,

@@ -221,7 +221,3 @@ def _service(shop: OwnTransactions, number: int) -> Any:
 
     offered.handler()(sell)
     return offered
-
-
-if __name__ == "__main__":
-    work(*sys.argv[1:])

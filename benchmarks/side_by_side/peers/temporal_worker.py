@@ -1,4 +1,4 @@
-"""One of Temporal's workers: `python -m ...temporal_worker CONNINFO NUMBER`, the server's address in SHOP_TEMPORAL."""
+"""One of Temporal's workers. The server's address is in SHOP_TEMPORAL."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Sell:
         await forward_or_back_awaited(run)
 
 
-def main(conninfo: str, _number: str) -> None:
+def work(conninfo: str, _number: str) -> None:
     """Work until standard input ends."""
     with own_transactions(conninfo, THREADS) as shop, ThreadPoolExecutor(THREADS) as pool:
         asyncio.run(_serve(shop, pool))
@@ -73,7 +73,3 @@ def _activity(shop: OwnTransactions, act: Act) -> Callable[[str], Any]:
 
     defined: Callable[[str], Any] = activity.defn(name=act.__name__)(run)
     return defined
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""The process that takes orders in, as a web application would: `python -m ...front CONNINFO NUMBER`.
+"""The process that takes orders in, as a web application would.
 
 SHOP_STYLE says whose tasks it sends: `sagas` or `canvas`.
 """
@@ -14,7 +14,7 @@ from benchmarks.side_by_side.peers.intake import AT_ONCE, unpack
 from benchmarks.side_by_side.workload import in_batches
 
 
-def main() -> None:
+def work(_conninfo: str, _number: str) -> None:
     """Set Django and Celery up and serve."""
     import django
 
@@ -33,7 +33,3 @@ def main() -> None:
             style.place_many(batch)
 
     serve(take_in)
-
-
-if __name__ == "__main__":
-    main()
