@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make .venv and install a lock into it: `sh scripts/setup.sh [base|dev|e2e]`. Free when nothing has changed.
+# Make .venv and install a lock into it: `sh scripts/setup.sh [base|dev|e2e|bench]`. Free when nothing has changed.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -54,9 +54,9 @@ fi
 
 # A larger lock holds the smaller one, so having it is enough.
 case "$lock" in
-    */base.lock) enough="base dev e2e" ;;
-    */dev.lock) enough="dev e2e" ;;
-    *) enough="e2e" ;;
+    */base.lock) enough="base dev e2e bench" ;;
+    */dev.lock) enough="dev e2e bench" ;;
+    *) enough=$(basename "$lock" .lock) ;;
 esac
 for name in $enough; do
     stamp=".venv/.installed-$name"
