@@ -105,13 +105,19 @@ class Course:
                 entrant.place.connect() as connection,
                 entrant.contender.running(entrant.place) as running,
             ):
-                Turn(self, entrant, repeat, connection, running).run()
+                self._turn_of(entrant, repeat, connection, running).run()
         except BooksBroken:
             raise
         except Exception as error:  # noqa: BLE001 - as above
             self._give_up(entrant.name, error)
         else:
             self._check_books(entrant)
+
+    def _turn_of(
+        self, entrant: Entrant, repeat: int, connection: psycopg.Connection[Any], running: Running
+    ) -> Turn:
+        """What a turn consists of: other courses measure something else."""
+        return Turn(self, entrant, repeat, connection, running)
 
     def _give_up(self, name: str, error: Exception) -> None:
         self.found.failed[name] = f"{type(error).__name__}: {error}"
@@ -153,12 +159,12 @@ class Turn:
     def _load(self, what: str, size: int, failing: float) -> None:
         wanted = self._orders(what, size, failing)
         self.connection.execute("CHECKPOINT")
-        before, began = meters.read(self.connection), time.perf_counter()
+        others, before, began = self._others(), meters.read(self.connection), time.perf_counter()
         self.running.load(wanted)
         seconds = time.perf_counter() - began
         said_done = self._clock()
         time.sleep(REST_SECONDS)
-        gone = meters.read(self.connection).since(before)
+        gone, others_now = meters.read(self.connection).since(before), self._others()
         self._insist_on_end(wanted, said_done)
         self._note(
             what,
@@ -168,7 +174,12 @@ class Turn:
             commits=gone.commits / size,
             wal_kb=gone.wal_bytes / 1024 / size,
             peak_mb=meters.peak_mb(self.running.workers()),
+            **{name: (others_now[name] - value) / size for name, value in others.items()},
         )
+
+    def _others(self) -> dict[str, float]:
+        """More meters that only go up, for a course that wants them: by their names for an order."""
+        return {}
 
     def _alone(self, count: int) -> None:
         wanted, taken = self._orders(ALONE, count, 0.0), []

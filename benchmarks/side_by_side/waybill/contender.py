@@ -8,8 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import psycopg
 
@@ -23,6 +22,7 @@ SETTINGS = "benchmarks.side_by_side.waybill.settings"
 WORKER = "worker-1"
 PROCESSES = 2
 QUEUE = "shop"
+DRIVER = "benchmarks.side_by_side.waybill.driver"
 
 # The old orders have sagas, steps and events too, as in a shop that has been open for a while.
 OLD_SAGAS = """
@@ -58,6 +58,8 @@ class WaybillContender(Contender):
     title: ClassVar[str] = "Waybill"
     durable: ClassVar[bool] = True
     size: ClassVar[int] = 20_000
+    #: Of its one worker.
+    processes: ClassVar[int] = PROCESSES
 
     def check(self) -> str:
         """Always there."""
@@ -66,23 +68,28 @@ class WaybillContender(Contender):
     def install(self, place: Place) -> None:
         """Its migrations, and a history for the old orders."""
         subprocess.run(
-            [*MANAGE, "migrate", "--no-input", "--verbosity", "0"], cwd=BASE_DIR, env=_env(place), check=True
-        )
-        with place.connect() as connection, connection.transaction():
+            [*MANAGE, "migrate", "--no-input", "--verbosity", "0"], cwd=BASE_DIR, env=env_of(place), check=True
+        )  # fmt: skip
+        with place.connect() as connection:
+            self.remember(connection)
+
+    def remember(self, connection: psycopg.Connection[Any]) -> None:
+        """Give the old orders a history."""
+        with connection.transaction():
             for statement in (OLD_SAGAS, OLD_STEPS, OLD_EVENTS):
                 connection.execute(statement)
 
     @contextmanager
     def running(self, place: Place) -> Iterator[Running]:
-        """One worker of two processes and the loops."""
-        state = State(place.folder / self.name)
+        """One worker and the loops."""
+        state = state_of(place)
         state.prepare()
-        stack = Stack(state, purpose="benchmark", worker_processes=PROCESSES)
-        stack.env = _env(place)
+        stack = Stack(state, purpose="benchmark", worker_processes=self.processes)
+        stack.env = env_of(place)
         try:
             stack.supervisor.start(stack.worker(WORKER, queues=(*QUEUES, QUEUE)))
             stack.supervisor.start(stack.keep())
-            with place.connect() as connection, _driver(stack.env) as driver:
+            with place.connect() as connection, helper(stack.env, DRIVER) as driver:
                 yield _Waybill(connection, driver, stack.supervisor.pid(WORKER))
         finally:
             stack.supervisor.stop_all()
@@ -106,35 +113,46 @@ class _Waybill(Running):
         return family(self._worker)
 
     def _ask(self, work: str, orders: Sequence[Wanted]) -> None:
-        assert self._driver.stdin is not None
-        assert self._driver.stdout is not None
-        pickle.dump((work, list(orders)), self._driver.stdin)
-        self._driver.stdin.flush()
-        if wrong := pickle.load(self._driver.stdout):  # noqa: S301 - from our own child
+        if wrong := ask(self._driver, (work, list(orders))):
             raise RuntimeError(f"Taking orders in failed: {wrong}")
 
 
 @contextmanager
-def _driver(env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    driver = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.side_by_side.waybill.driver"],
+def helper(env: Mapping[str, str], module: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process with Django in it that answers requests over its pipes, up for the length of the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", module],
         cwd=BASE_DIR, env=os.environ | dict(env) | {"WAYBILL_ROLE": "manage"},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     try:
-        yield driver
+        yield process
     finally:
-        assert driver.stdin is not None
-        driver.stdin.close()
-        driver.wait(timeout=10)
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait(timeout=10)
 
 
-def _env(place: Place) -> dict[str, str]:
-    root = place.folder / WaybillContender.name
-    metrics: Path = State(root).metrics
+def ask(process: subprocess.Popen[bytes], request: object) -> Any:
+    """Send a helper one request and wait for its answer."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    pickle.dump(request, process.stdin)
+    process.stdin.flush()
+    return pickle.load(process.stdout)  # noqa: S301 - from our own child
+
+
+def state_of(place: Place) -> State:
+    """Where the workers and loops of a place keep their things."""
+    return State(place.folder / WaybillContender.name)
+
+
+def env_of(place: Place) -> dict[str, str]:
+    """What a process of Waybill's is told about a place."""
+    state = state_of(place)
     return os.environ | {
-        "WAYBILL_STATE": str(root),
-        "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+        "WAYBILL_STATE": str(state.root),
+        "PROMETHEUS_MULTIPROC_DIR": str(state.metrics),
         "WAYBILL_SECRET_KEY": "only-for-a-benchmark",
         "WAYBILL_LOG_LEVEL": "WARNING",
         "DATABASE_URL": place.database_url,

@@ -36,16 +36,18 @@ def sell(orders: Sequence[Wanted], *, now: datetime) -> None:
             [[i for i, _, _ in lines], [n for _, n, _ in lines], [x.sku for _, _, x in lines],
              [x.quantity for _, _, x in lines], [x.price_minor for _, _, x in lines]],
         )  # fmt: skip
-        publish([Append(o.id, 1, _sold(o)) for o in orders], now=now)
-        start_sagas([_saga(o) for o in orders], now=now)
+        publish([Append(o.id, 1, sold(o)) for o in orders], now=now)
+        start_sagas([saga_of(o) for o in orders], now=now)
 
 
-def _sold(order: Wanted) -> contract.Sold:
+def sold(order: Wanted) -> contract.Sold:
+    """The fact that an order begins with."""
     lines = tuple({"sku": x.sku, "quantity": x.quantity, "price_minor": x.price_minor} for x in order.lines)
     return contract.Sold(order_id=order.id, total_minor=order.total_minor, lines=lines)
 
 
-def _saga(order: Wanted) -> StartSaga:
+def saga_of(order: Wanted) -> StartSaga:
+    """What its saga is started with."""
     return StartSaga(
         definition=contract.SELL,
         reference=order.reference,
