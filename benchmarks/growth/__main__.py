@@ -22,6 +22,7 @@ from benchmarks import machine
 from benchmarks.growth import report
 from benchmarks.growth.bloat import wear
 from benchmarks.growth.entrants import grown
+from benchmarks.growth.flow import wear_flow
 from benchmarks.growth.history import History, NoRoom
 from benchmarks.growth.hot import Hot
 from benchmarks.growth.loads import GrowthCourse, compared
@@ -97,12 +98,10 @@ class Run:
 
     def flow(self) -> Iterator[str]:
         """Tables of the full flow. Django is set up in this process, so it comes last."""
-        from benchmarks.growth.flow import wear_flow
-
         wanted = self.wanted
-        facts = wear_flow(wanted.orders, style=wanted.style, settings=wanted.store, say=say)
-        self.values["flow"] = [asdict(one) for one in facts]
-        yield from report.flow(facts, wanted.orders, wanted.style)
+        found = wear_flow(wanted.orders, style=wanted.style, settings=wanted.store, say=say)
+        self.values["flow"] = asdict(found)
+        yield from report.flow(found)
 
     def _note_machine(self, stage: Stage) -> None:
         if "machine" not in self.values:

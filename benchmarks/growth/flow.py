@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import psycopg
 
 from benchmarks import stand
 from benchmarks.growth import rows
+from benchmarks.side_by_side import meters
 
 WARM_UP = 200
 #: Sent at a time; the next when all of it has come to rest.
 CHUNK = 1_000
 
 
+@dataclass(frozen=True)
+class WornFlow:
+    """The tables, and the log for an order, with all that an order sets off."""
+
+    orders: int
+    style: str
+    tables: list[rows.TableFacts]
+    wal_kb: float
+
+
 def wear_flow(
     orders: int, *, style: str, settings: Mapping[str, str], say: Callable[[str], None]
-) -> list[rows.TableFacts]:
+) -> WornFlow:
     """Send so many orders through payment, inventory and shipping, and look at the tables."""
     with stand.own_folder() as folder:
         state = stand.begin(folder)
@@ -31,8 +43,10 @@ def wear_flow(
             _send(shop.place, style, "warm", WARM_UP, say)
             stand.analyze()
             rows.begin(connection)
+            before = meters.read(connection)
             _send(shop.place, style, "worn", orders, say)
-            return rows.read(connection)
+            gone = meters.read(connection).since(before)
+            return WornFlow(orders, style, rows.read(connection), gone.wal_bytes / 1024 / orders)
 
 
 def _send(

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.growth.bloat import FLAT_MB, Worn
 from benchmarks.growth.figures import FLOOR_MS, MOST_GROWTH, Compared
+from benchmarks.growth.flow import WornFlow
 from benchmarks.growth.history import History
 from benchmarks.growth.rows import TableFacts
 from benchmarks.side_by_side.figures import Found
@@ -66,11 +67,14 @@ def worn(found: Worn) -> Iterator[str]:
     yield ""
 
 
-def flow(facts: Sequence[TableFacts], orders: int, style: str) -> Iterator[str]:
+def flow(found: WornFlow) -> Iterator[str]:
     """The tables after the full flow."""
-    yield f"## Tables after {orders:,} orders of the full flow ({style})"
+    yield f"## Tables after {found.orders:,} orders of the full flow ({found.style})"
     yield ""
-    yield from tables([one for one in facts if one.updates >= orders / 10 or one.rows >= orders / 10], orders)
+    least = found.orders / 10
+    yield from tables([t for t in found.tables if max(t.updates, t.rows) >= least], found.orders)
+    yield f"- {found.wal_kb:.1f} KB of log for each order."
+    yield ""
 
 
 def tables(facts: Iterable[TableFacts], orders: int) -> Iterator[str]:

@@ -91,6 +91,4 @@ def _rebuilt(connection: psycopg.Connection[Any], facts: TableFacts) -> TableFac
 def store(connection: psycopg.Connection[Any], settings: Mapping[str, str]) -> None:
     """Try other storage settings: by table what stands in `ALTER TABLE ... SET (...)`. Rows of before stay put."""
     for table, options in settings.items():
-        connection.execute(
-            sql.SQL("ALTER TABLE {} SET ({})").format(sql.Identifier(table), sql.SQL(options))
-        )
+        connection.execute(sql.SQL("ALTER TABLE {} SET ({})").format(sql.Identifier(table), sql.SQL(options)))
