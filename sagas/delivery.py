@@ -89,7 +89,7 @@ def deliver(task: str, *, now: Callable[[], datetime], seconds: float = 5.0) -> 
     execute(ENSURE, [sub.name, shard])
     bell.hold(task)
     try:
-        with turns.turn(task, full=FULL, now=now()) as progress:
+        with turns.turn(task, full=FULL) as progress:
             count = _deliver_until(sub, shard, progress, now, time.monotonic() + seconds)
     except Busy:
         return 0

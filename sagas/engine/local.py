@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import OperationalError, transaction
 
+from sagas import log
 from sagas.crash import crash_point
 from sagas.engine import store
 from sagas.engine.advance import Advance
@@ -122,8 +123,9 @@ def _transaction(
         claimed = take(pairs, now=now)
         seen.extend(c.row.id for c in claimed)
         way = Advance(now)
-        batch = _run_claimed(step, claimed, way, fuse=fuse)
-        batch.due |= way.write()
+        with log.gathered():
+            batch = _run_claimed(step, claimed, way, fuse=fuse)
+            batch.due |= way.write()
         batch.claimed, batch.full = len(claimed), len(claimed) == limit
         crash_point(f"{step.name}.before_commit")
     crash_point(f"{step.name}.after_commit")
