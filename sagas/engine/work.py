@@ -98,11 +98,13 @@ def _wake_others(due: set[str], mine: frozenset[str]) -> None:
 
 
 def _run(step: Step, progress: turns.Progress, mine: frozenset[str]) -> Batch:
+    """One batch. After a death here nothing else runs in its commit: whatever kills must be found at its own step."""
     if progress.cornered:
         return _run_alone(step, progress)
+    fuse = mine if progress.cap >= progress.full else frozenset()
     if step.external is not None:
-        return external.run(step, limit=min(progress.cap, settings.WAYBILL.external_claim_limit), fuse=mine)
-    return local.run(step, limit=progress.cap, fuse=mine)
+        return external.run(step, limit=min(progress.cap, settings.WAYBILL.external_claim_limit), fuse=fuse)
+    return local.run(step, limit=progress.cap, fuse=fuse)
 
 
 def _run_alone(step: Step, progress: turns.Progress) -> Batch:

@@ -92,7 +92,7 @@ def live() -> int:
 
 
 def build(**more: object) -> Outcome:
-    return rebuild(get_projection(NAME), **more)  # type: ignore[arg-type]
+    return rebuild(get_projection(NAME), clock=database_now, **more)  # type: ignore[arg-type]
 
 
 def tally(slot: int) -> list[tuple[object, ...]]:
