@@ -14,6 +14,7 @@ from sagas import log
 from sagas.crash import crash_point
 from sagas.engine import store
 from sagas.engine.advance import Advance
+from sagas.engine.backward import give_back_on
 from sagas.engine.batch import (
     RNG,
     Batch,
@@ -149,17 +150,24 @@ def _run_claimed(step: Step, claimed: Sequence[Claimed], way: Advance, *, fuse: 
     batch = Batch()
     if rest:
         way.write()  # the rules for these look at what is written
-        batch.add(record(rest, now=way.now))
+        batch.add(record(rest, now=way.now, fuse=fuse if step.is_undo else frozenset()))
     if not step.hot or len(claimed) <= settings.WAYBILL.small_claim:
         batch.add(go_on(moved, way, fuse=fuse))
     return batch
 
 
-def record(answers: Sequence[tuple[Claimed, Outcome]], *, now: datetime) -> Batch:
-    """Decide and write answers to claims that are locked, in the caller's transaction."""
+def record(
+    answers: Sequence[tuple[Claimed, Outcome]], *, now: datetime, fuse: frozenset[str] = frozenset()
+) -> Batch:
+    """Decide and write answers to claims that are locked, in the caller's transaction.
+
+    With `fuse` the local undos that are next on the way back run too, before anything is written.
+    """
     cases = cases_for(answers, now=now)
     for case, (claimed, outcome) in zip(cases, answers, strict=True):
         case.answer(claimed.row, outcome)
+    if fuse:
+        give_back_on(cases, now=now, fuse=fuse)
     return commit([case.change() for case in cases], {c.saga.id: c.saga for c, _ in answers}, now=now)
 
 
