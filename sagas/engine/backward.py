@@ -57,9 +57,9 @@ def _due_undo(case: Case, now: datetime) -> StepRow | None:
 
 def _run(step: Step, due: Sequence[Due], now: datetime) -> list[Case]:
     """Run one undo for many sagas. The cases that may go on after it."""
-    asked = store.gate(step.name, [case.saga.id for case, _ in due])
-    free = [] if asked is None else [(case, row) for case, row in due if case.saga.id not in asked]
-    if not free or step.local is None:
+    gate = store.gate([case.saga.id for case, _ in due])
+    free = [(case, row) for case, row in due if case.saga.id not in gate.asked]
+    if step.name in gate.stopped or not free or step.local is None:
         return []
     claimed = _take(free, now)
     outcomes = step.local(calls(step, claimed, now=now, settling={}))

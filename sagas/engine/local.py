@@ -179,15 +179,7 @@ def go_on(moved: Sequence[Change], way: Advance, *, fuse: frozenset[str]) -> Bat
     batch = Batch()
     names = {row.name for change in moved for row in change.created} if fuse else set()
     for name in sorted(n for n in names if get_step(n).local and get_step(n).queue in fuse):
-        following = _following(name, moved, way.now)
-        if following:
-            batch.add(_run_claimed(get_step(name), following, way, fuse=fuse))
+        ready = [(row, c.saga) for c in way.free(name, moved) for row in c.created if row.name == name]
+        if ready:
+            batch.add(_run_claimed(get_step(name), take(ready, now=way.now), way, fuse=fuse))
     return batch
-
-
-def _following(name: str, moved: Sequence[Change], now: datetime) -> list[Claimed]:
-    ready = [(r, c.saga) for c in moved for r in c.created if r.name == name]
-    asked = store.gate(name, [saga.id for _, saga in ready])
-    if asked is None:
-        return []
-    return take(((row, saga) for row, saga in ready if saga.id not in asked), now=now)
