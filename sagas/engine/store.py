@@ -24,7 +24,7 @@ STEP_COLUMNS = (
     "finished_at",
 )  # fmt: skip
 # Most documents are empty, and not worth being sent and read.
-EMPTY: dict[str, type[dict[Any, Any]] | type[list[Any]]] = {
+EMPTY: dict[str, type[dict[Any, Any] | list[Any]]] = {
     "context": dict,
     "memo": dict,
     "result": dict,
