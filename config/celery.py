@@ -20,18 +20,29 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("waybill")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-#: Apps besides Waybill's own have a queue each too, if the settings name them.
-QUEUES = (*STACK_QUEUES, *getattr(settings, "WAYBILL_APP_QUEUES", ()))
-app.conf.task_queues = [Queue(name) for name in QUEUES]
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
+
+
+def queue_names() -> tuple[str, ...]:
+    """Apps besides Waybill's own have a queue each too, if the settings name them.
+
+    Asked only when it is needed: whoever imports this package may not have set the environment yet.
+    """
+    return (*STACK_QUEUES, *getattr(settings, "WAYBILL_APP_QUEUES", ()))
+
+
+@app.on_after_configure.connect
+def declare_queues(sender: Any, **_: Any) -> None:
+    """Each of them, when the settings are read."""
+    sender.conf.task_queues = [Queue(name) for name in queue_names()]
 
 
 def route(name: str, *_arguments: Any, **_options: Any) -> dict[str, str]:
     """The queue of a task: what stands before the first dot of its name."""
     queue = name.partition(".")[0]
-    if queue not in QUEUES:
-        raise ValueError(f"Task {name!r} has no queue: its name must begin with one of {', '.join(QUEUES)}.")
+    if queue not in (names := queue_names()):
+        raise ValueError(f"Task {name!r} has no queue: its name must begin with one of {', '.join(names)}.")
     return {"queue": queue}
 
 
