@@ -36,7 +36,7 @@ class Stuck(Exception):
     """It did not come to rest. The message says what is left."""
 
 
-def begin(folder: Path) -> State:
+def begin(folder: Path, *, settings_module: str = "config.settings") -> State:
     """Point Django at a state folder. Before anything reads the settings."""
     for name in FOREIGN:
         os.environ.pop(name, None)
@@ -46,7 +46,7 @@ def begin(folder: Path) -> State:
         "WAYBILL_STATE": str(folder),
         "WAYBILL_SECRET_KEY": state.secret_key(),
         "WAYBILL_LOG_LEVEL": "WARNING",
-        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "DJANGO_SETTINGS_MODULE": settings_module,
     }
     import django
 
