@@ -117,14 +117,20 @@ def _messages() -> int:
     return int(found.get("cmdstat_lpush", {}).get("calls", 0))
 
 
-def wait_until(true: Callable[[], bool], *, look_seconds: float = 0.002, what: str = "it") -> float:
+def wait_until(
+    true: Callable[[], bool],
+    *,
+    look_seconds: float = 0.002,
+    what: str = "it",
+    within_seconds: float = STALL_SECONDS,
+) -> float:
     """Look until something holds. Returns the monotonic time of the look that saw it. Raises Stuck."""
-    end = time.monotonic() + STALL_SECONDS
+    end = time.monotonic() + within_seconds
     while time.monotonic() < end:
         if true():
             return time.monotonic()
         time.sleep(look_seconds)
-    raise Stuck(f"{what} did not come to be within {STALL_SECONDS:.0f} s")
+    raise Stuck(f"{what} did not come to be within {within_seconds:.0f} s")
 
 
 def wait_for_rest() -> None:

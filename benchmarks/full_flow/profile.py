@@ -58,7 +58,7 @@ class Profile:
             part.database_s += meters.cpu_of(self._backend) - began[1]
             part.wall_s += time.perf_counter() - began[2]
 
-    def watch(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001
+    def watch(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         """Time one statement, for Django's `execute_wrapper`."""
         began = time.perf_counter()
         try:

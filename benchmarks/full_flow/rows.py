@@ -1,4 +1,4 @@
-"""What the flow leaves behind, in words that do not depend on ids and clocks: whoever wrote the rows, they must be equal.
+"""What the flow leaves behind, in words that depend on no id and no clock: whoever wrote the rows, they must be equal.
 
 Every column of every row is compared. An id is replaced by what it is the id of ("the payment of 17"), a time by the
 word for one, a reference by the number of its order. Counters that all orders share are compared by what they changed.
@@ -99,13 +99,15 @@ class Counts:
         shared = {
             (what, row[0]): tuple(int(value) for value in row[1:])
             for what, query in SHARED.items()
-            for row in connection.execute(query)  # type: ignore[arg-type]
+            for row in connection.execute(query)
         }
         return cls(rows, shared)
 
     def since(self, before: Counts) -> dict[str, tuple[int, ...]]:
         """What has come to each table and counter. What has not changed is left out."""
-        grown = {f"rows of {n}": (count - before.rows.get(n, 0),) for n, count in self.rows.items()}
+        grown: dict[str, tuple[int, ...]] = {
+            f"rows of {name}": (count - before.rows.get(name, 0),) for name, count in self.rows.items()
+        }
         for (what, which), now in self.shared.items():
             was = before.shared.get((what, which), (0,) * len(now))
             grown[f"{what} of {which}"] = tuple(n - w for n, w in zip(now, was, strict=True))
@@ -123,7 +125,7 @@ def said(connection: Connection, references: Sequence[str]) -> Said:
     told: Said = Counter()
     for table, where in TABLES.items():
         query = f"SELECT to_jsonb(t) FROM {table} t WHERE {where}"  # noqa: S608 - constants
-        for (row,) in connection.execute(query, params):  # type: ignore[arg-type]
+        for (row,) in connection.execute(query, params):
             told[table, _told(row, names, ELSEWHERE.get(table, ()))] += 1
     return told
 
@@ -172,5 +174,5 @@ def _words(what: str, number: int | None) -> str:
 
 
 def _one(connection: Connection, query: str) -> int:
-    row = connection.execute(query).fetchone()  # type: ignore[arg-type]
+    row = connection.execute(query).fetchone()
     return int(row[0]) if row else 0

@@ -91,5 +91,3 @@ def test_both_leave_the_same_rows_and_change_the_same_counters(
     told = rows.said(plain, references_of("waybill"))
     assert told.total() > 30 * ORDERS
     assert rows.differences(told, rows.said(plain, references_of("bare"))) == []
-
-

@@ -128,7 +128,9 @@ INSERT INTO inventory_reservationline (reservation_id, sku, location_id, quantit
 SELECT u.line_reservation, u.line_sku, %(location)b, u.line_quantity, 0, 0
   FROM {_columns("line_reservation", "line_sku", "line_quantity")}
 """  # noqa: S608 - constants
-RESERVED = "'reservation_id', u.reservation, 'expires_at', now() + interval '7 days', 'lines', u.held_lines::jsonb"
+RESERVED = (
+    "'reservation_id', u.reservation, 'expires_at', now() + interval '7 days', 'lines', u.held_lines::jsonb"
+)
 # The database refuses to promise more than there is.
 HOLD = f"""
 UPDATE inventory_stock s SET held = s.held + u.taken
