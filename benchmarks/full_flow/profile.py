@@ -22,6 +22,7 @@ from benchmarks import stand
 from benchmarks.full_flow import meters
 from benchmarks.side_by_side import workload
 from config.embedded.stack import Stack
+from config.garbage import search_rarely
 
 TOP = 40
 
@@ -154,6 +155,7 @@ def main() -> int:
         state = stand.begin(folder, settings_module="benchmarks.full_flow.settings")
         with Stack(state, purpose="benchmark") as stack:
             stack.migrate()
+            search_rarely()  # as a worker's process does
             profile = run(wanted.orders, wanted.old, wanted.style, calls)
     sys.stdout.write("\n".join(table(profile, wanted.orders)) + "\n")
     if calls:
