@@ -30,9 +30,8 @@ from tests.waiting import eventually
 
 ORDERS = 7
 OTHER_PAYMENT = """
-UPDATE sagas_saga
-   SET context = context || jsonb_build_object('payment_id', (SELECT id FROM payments_payment WHERE reference = 'hand-5'))
- WHERE reference = 'hand-2'
+UPDATE sagas_saga s SET context = s.context || jsonb_build_object('payment_id', p.id)
+  FROM payments_payment p WHERE p.reference = 'hand-5' AND s.reference = 'hand-2'
 """
 #: A process that starts another one which computes, and does nothing itself.
 PARENT = """
