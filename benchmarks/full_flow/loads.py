@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from django.conf import settings
 
@@ -17,7 +18,6 @@ from benchmarks.full_flow.system import BY_HAND, System
 from benchmarks.side_by_side import workload
 from config.demo.run import lagging
 from config.embedded.state import DATABASE_NAME
-from sagas.clock import database_now
 from sagas.sql import rows
 
 #: Orders in one call of the command that places them, and in one batch of the bare script.
@@ -57,16 +57,16 @@ class NotConfirmed(Exception):
     """Orders ended otherwise than they should. The message says how many."""
 
 
-def waybill(system: System, style: str, name: str, orders: int) -> Load:
+def waybill(system: System, style: str, name: str, orders: int, placed_at: datetime) -> Load:
     """Orders placed in bulk by this process and led by Waybill's workers. Raises Stuck or NotConfirmed."""
-    return _counted(system, DATABASE_NAME, lambda: _waybill(system, style, name, orders))
+    return _counted(system, DATABASE_NAME, lambda: _waybill(system, style, name, orders, placed_at))
 
 
-def by_hand(system: System, name: str, orders: int) -> Load:
+def by_hand(system: System, name: str, orders: int, placed_at: datetime) -> Load:
     """The same rows, in the other database."""
     task = script.Task(
         conninfo=system.conninfo(BY_HAND), shop=system.shop, name=name, orders=orders,
-        placed_at=database_now(), batch=BATCH,
+        placed_at=placed_at, batch=BATCH,
     )  # fmt: skip
     return _counted(system, BY_HAND, lambda: _aside(system, ("postgres",), script.prepare, task, orders))
 
@@ -88,11 +88,11 @@ def _counted(system: System, database: str, load: Callable[[], Load]) -> Load:
         return replace(done, grown=Counts.read(plain).since(before))
 
 
-def _waybill(system: System, style: str, name: str, orders: int) -> Load:
+def _waybill(system: System, style: str, name: str, orders: int, placed_at: datetime) -> Load:
     wanted, patience = workload.orders(name, orders), 60 + orders / SLOWEST
     groups = system.groups("workers", "postgres", "valkey", "keep", *system.sandbox)
     before, began = Meters.read(groups), time.monotonic()
-    goods.place(system.shop, wanted, style=style, placed_at=database_now(), batch=BATCH)
+    goods.place(system.shop, wanted, style=style, placed_at=placed_at, batch=BATCH)
     confirmed = stand.wait_until(lambda: not rows(OPEN)[0][0], look_seconds=0.02, within_seconds=patience)
     rest = stand.wait_until(lambda: not lagging(), look_seconds=0.01, within_seconds=patience)
     costs = Meters.read(groups).since(before, orders)
