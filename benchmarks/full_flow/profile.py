@@ -84,7 +84,7 @@ def settle(profile: Profile) -> None:
         busy = 0
         for name, _ in due_steps():
             with profile.part(name):
-                busy += work(name, clock=database_now, queues=frozenset(), seconds=60)
+                busy += work(name, queues=frozenset(), seconds=60)
         for sub in subscriptions():
             with profile.part(sub.name):
                 busy += deliver(sub.task(), now=database_now, seconds=60)
