@@ -95,6 +95,8 @@ def _database(url: str, role: str, **limits: object) -> dict[str, Any]:
         "lock_timeout": LOCK_TIMEOUT[role],
         "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT[role],
     }
+    if role == "worker":
+        limits |= {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
     database["OPTIONS"] |= {
         "application_name": f"waybill-{role}",
         "connect_timeout": 10,
