@@ -103,9 +103,13 @@ class OrderIn(StrictSerializer):
         help_text="Who leads it; the installation's own style if it is not said.",
     )
 
-    def command(self, shop_id: UUID, *, now: datetime, style: str) -> PlaceOrder:
-        """The checked document as orders takes it. `style` leads an order that does not say who shall."""
-        data = self.validated_data
+    @classmethod
+    def command(cls, document: Any, shop_id: UUID, *, now: datetime, style: str) -> PlaceOrder:
+        """The document as orders takes it. `style` leads an order that does not say who shall.
+
+        Raises ValidationError for a document that is not as described.
+        """
+        data = cls.check(document)
         customer, ship_to = data["customer"], data["ship_to"]
         return PlaceOrder(
             shop_id=shop_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -61,14 +62,12 @@ class Orders(ApiView):
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         """Store an order and begin its saga in one commit. Safe to repeat under one Idempotency-Key."""
-        return once(request, lambda: self._place(request))
+        return once(request, lambda now: self._place(request, now))
 
-    def _place(self, request: Request) -> Response:
-        sent = OrderIn(data=request.data)
-        sent.is_valid(raise_exception=True)
-        now = self.now()
+    def _place(self, request: Request, now: datetime) -> Response:
+        style = settings.WAYBILL.fulfilment_style
         placed = commands.place_order(
-            sent.command(self.shop_id, now=now, style=settings.WAYBILL.fulfilment_style),
+            OrderIn.command(request.data, self.shop_id, now=now, style=style),
             now=now,
             correlation_id=self.correlation_id,
             actor=self.caller.actor,
@@ -162,17 +161,16 @@ class OrderCancel(ApiView):
 
         With If-Match only if it still stands as the client has seen it.
         """
-        return once(request, lambda: self._cancel(request, order_id))
+        return once(request, lambda now: self._cancel(request, order_id, now))
 
-    def _cancel(self, request: Request, order_id: UUID) -> Response:
-        sent = CancelIn(data=request.data)
-        sent.is_valid(raise_exception=True)
+    def _cancel(self, request: Request, order_id: UUID, now: datetime) -> Response:
+        sent = CancelIn.check(request.data)
         answer = commands.cancel_order(
             order_id,
             shop_id=self.shop_id,
             actor=self.caller.actor,
-            reason=sent.validated_data["reason"],
-            now=self.now(),
+            reason=sent["reason"],
+            now=now,
             correlation_id=self.correlation_id,
             seen=versions_matched(request),
         )

@@ -11,9 +11,17 @@ from django.db import DEFAULT_DB_ALIAS
 
 from orders import tokens
 from orders.contract import FULFIL_ORDER
-from orders.models import ApiToken, OrderLine, Shop
+from orders.models import OrderLine, Shop
 from sagas import log
 from sagas.models import Saga
+from sagas.sql import rows
+
+# Every request asks this first: the statement is written out, since to compose it takes five times as long.
+SHOP_OF = """
+SELECT t.digest, s.id, s.slug, s.name, s.made_at
+  FROM orders_apitoken t JOIN orders_shop s ON s.id = t.shop_id
+ WHERE t.prefix = %s AND t.revoked_at IS NULL
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +66,10 @@ def authenticate_token(text: str) -> Shop | None:
     token = tokens.parse(text)
     if token is None:
         return None
-    stored = ApiToken.objects.filter(prefix=token.prefix, revoked_at=None).select_related("shop").first()
-    return stored.shop if stored is not None and tokens.matches(token, stored.digest) else None
+    for digest, *shop in rows(SHOP_OF, [token.prefix]):
+        if tokens.matches(token, digest):
+            return Shop(*shop)
+    return None
 
 
 def shop_by_slug(slug: str) -> Shop | None:
