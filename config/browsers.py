@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable
 
-from django.contrib.auth import middleware as auth
-from django.contrib.messages import middleware as messages
-from django.contrib.sessions import middleware as sessions
-from django.http import HttpRequest, HttpResponseBase
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.deprecation import MiddlewareMixin
 
 API = "/api/v1/"
 
 
-class PagesOnly:
+class PagesOnly(MiddlewareMixin):
     """Steps aside for requests to the API."""
 
-    get_response: Callable[[HttpRequest], HttpResponseBase]
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path_info.startswith(API):
-            return self.get_response(request)
-        answer: HttpResponseBase = super().__call__(request)  # type: ignore[misc]  # of the middleware it is mixed into
-        return answer
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        return self.get_response(request) if request.path_info.startswith(API) else super().__call__(request)
 
 
-class Sessions(PagesOnly, sessions.SessionMiddleware):
+class Sessions(PagesOnly, SessionMiddleware):
     """Who has logged in."""
 
 
-class Users(PagesOnly, auth.AuthenticationMiddleware):
+class Users(PagesOnly, AuthenticationMiddleware):
     """Which of the staff it is."""
 
 
-class Messages(PagesOnly, messages.MessageMiddleware):
+class Messages(PagesOnly, MessageMiddleware):
     """What an act tells on the next page."""

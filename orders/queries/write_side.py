@@ -66,9 +66,9 @@ def authenticate_token(text: str) -> Shop | None:
     token = tokens.parse(text)
     if token is None:
         return None
-    for digest, *shop in rows(SHOP_OF, [token.prefix]):
+    for digest, shop_id, slug, name, made_at in rows(SHOP_OF, [token.prefix]):
         if tokens.matches(token, digest):
-            return Shop(*shop)
+            return Shop(id=shop_id, slug=slug, name=name, made_at=made_at)
     return None
 
 
