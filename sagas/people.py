@@ -12,7 +12,16 @@ from sagas.ids import uuid7
 from sagas.personal import Person
 from sagas.sql import rows
 
-__all__ = ["Person", "PersonData", "Use", "needed_by", "read_people", "remember_people", "uses_of"]
+__all__ = [
+    "Person",
+    "PersonData",
+    "Use",
+    "needed_by",
+    "read_people",
+    "references_of",
+    "remember_people",
+    "uses_of",
+]
 
 #: How the reference of a person begins who was erased: it tells nothing any more.
 ERASED = "erased/"
@@ -81,6 +90,12 @@ def read_people(ids: Iterable[UUID]) -> dict[UUID, PersonData]:
     """People by id. One who was erased comes back with empty fields."""
     found = Person.objects.filter(pk__in=set(ids))
     return {p.pk: PersonData(p.shop_id, p.reference, p.name, p.email, p.address) for p in found}
+
+
+def references_of(ids: Iterable[UUID]) -> dict[UUID, str]:
+    """How shops name people, by id. Who was erased, or is to be, has no name any more and is left out."""
+    found = Person.objects.filter(pk__in=set(ids)).values_list("pk", "reference")
+    return {person: reference for person, reference in found if not reference.startswith(ERASED)}
 
 
 @dataclass(frozen=True, slots=True)
