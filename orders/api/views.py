@@ -73,7 +73,8 @@ class Orders(ApiView):
             actor=self.caller.actor,
         )
         if placed.existing:
-            raise _duplicate(placed)
+            detail = f"Order {placed.external_reference} was placed before, under another key."
+            raise duplicate_reference(placed.order_id, detail)
         body = {
             "id": str(placed.order_id),
             "external_reference": placed.external_reference,
@@ -206,11 +207,7 @@ def _tag_of(body: dict[str, Any]) -> str:
     return f'"{body["version"]}-{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
 
 
-def _duplicate(placed: commands.Placed) -> Problem:
-    return Problem(
-        409,
-        "orders.duplicate_reference",
-        f"Order {placed.external_reference} was placed before, under another key.",
-        order_id=str(placed.order_id),
-        order=address_of(placed.order_id),
-    )
+def duplicate_reference(order_id: UUID, detail: str) -> Problem:
+    """An earlier order has the reference, and is named."""
+    where = address_of(order_id)
+    return Problem(409, "orders.duplicate_reference", detail, order_id=str(order_id), order=where)
