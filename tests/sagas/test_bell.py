@@ -80,7 +80,7 @@ def test_several_ring_in_one_round_trip_and_those_that_ring_already_do_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sent: list[str] = []
-    monkeypatch.setattr(bell.current_app, "send_task", lambda name, **_: sent.append(name))
+    monkeypatch.setattr("sagas.bell.current_app.send_task", lambda name, **_: sent.append(name))
     for name in ("orders.place_order", "orders.view"):
         bell.let_go(name)
 
