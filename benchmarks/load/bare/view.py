@@ -10,6 +10,8 @@ from typing import Any
 
 from django.db import connection, transaction
 from rest_framework import serializers
+from rest_framework.parsers import JSONParser
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -59,6 +61,12 @@ class OrderIn(serializers.Serializer[Any]):
 
 class BareOrders(APIView):
     """Takes an order."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    throttle_classes = ()
+    parser_classes = (JSONParser,)
+    renderer_classes = (JSONRenderer,)
 
     def post(self, request: Request) -> Response:
         """Store it: a statement for each table, in one transaction."""
