@@ -20,7 +20,7 @@ BULK = "/api/v1/orders/bulk"
 #: The web server ends a connection that has been idle for two seconds: ours goes first.
 IDLE_SECONDS = 1.0
 MOST_CONNECTIONS = 500
-PATIENCE = aiohttp.ClientTimeout(total=60)
+PATIENCE = aiohttp.ClientTimeout(total=120)
 
 
 class Unexpected(Exception):
