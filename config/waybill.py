@@ -43,6 +43,9 @@ class WaybillSettings:
     #: Requests a shop may send to the API: so many per second for long, so many at once.
     api_rate: float = 100
     api_burst: int = 500
+    #: Orders a shop may send in bulk, counted likewise. The burst holds the largest request several times over.
+    bulk_rate: float = 500
+    bulk_burst: int = 10_000
     #: How long a read with `after` waits for the read side.
     read_wait_seconds: float = 2.0
 
@@ -77,5 +80,7 @@ class WaybillSettings:
             call_concurrency=env.integer("WAYBILL_CALL_CONCURRENCY", 32, least=1),
             api_rate=env.integer("WAYBILL_API_RATE", 100, least=1),
             api_burst=env.integer("WAYBILL_API_BURST", 500, least=1),
+            bulk_rate=env.integer("WAYBILL_BULK_RATE", 500, least=1),
+            bulk_burst=env.integer("WAYBILL_BULK_BURST", 10_000, least=2_000),
             read_wait_seconds=env.seconds("WAYBILL_READ_WAIT_SECONDS", 2.0),
         )
