@@ -88,6 +88,11 @@ LOCK_TIMEOUT = {"web": 5_000, "worker": 30_000, "keep": 10_000, "manage": 30_000
 IDLE_IN_TRANSACTION_TIMEOUT = {"web": 15_000, "worker": 60_000, "keep": 60_000, "manage": 120_000}
 
 
+#: A worker finds every row by key or by a partial index. A plan that is kept must say so from the start: made while
+#: tables were nearly empty, it would read them whole until they are analyzed.
+BY_KEY = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+
+
 def _database(url: str, role: str, **limits: object) -> dict[str, Any]:
     """The web keeps a pool, since requests come and go; a worker keeps one connection for life."""
     database = database_settings(url)
@@ -97,7 +102,7 @@ def _database(url: str, role: str, **limits: object) -> dict[str, Any]:
         "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT[role],
     }
     if role == "worker":
-        limits |= {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+        limits |= BY_KEY
     database["OPTIONS"] |= {
         "application_name": f"waybill-{role}",
         "connect_timeout": 10,
