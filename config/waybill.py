@@ -27,9 +27,11 @@ class WaybillSettings:
     #: Who leads an order when nobody says: the engine (orchestration) or no one (choreography).
     fulfilment_style: str = "orchestration"
 
-    #: Most steps one claim takes; a claim of up to `small_claim` runs neighbouring local steps in one commit.
+    #: Most steps one claim takes; a claim of up to `small_claim` holds hot rows through a whole run of local steps.
     claim_limit: int = 250
     small_claim: int = 50
+    #: Whether neighbouring local steps share a commit. Without it every step has its own.
+    runs: bool = True
     #: A worker gives up the turn after this long and rings again.
     turn_seconds: float = 20.0
     #: A claim of external steps holds them this long; one call may take `call_timeout_seconds`.
@@ -74,6 +76,7 @@ class WaybillSettings:
             carrier=env.text("CARRIER", "sandbox"),
             fulfilment_style=env.choice("FULFILMENT_STYLE", STYLES[0], among=STYLES),
             claim_limit=env.integer("WAYBILL_CLAIM_LIMIT", 250, least=1),
+            runs=env.flag("WAYBILL_RUNS", default=True),
             lease_seconds=env.seconds("WAYBILL_LEASE_SECONDS", 60),
             external_claim_limit=env.integer("WAYBILL_EXTERNAL_CLAIM_LIMIT", 128, least=1),
             call_timeout_seconds=env.seconds("WAYBILL_CALL_TIMEOUT_SECONDS", 5),

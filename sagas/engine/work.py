@@ -101,7 +101,8 @@ def _run(step: Step, progress: turns.Progress, mine: frozenset[str]) -> Batch:
     """One batch. After a death here nothing else runs in its commit: whatever kills must be found at its own step."""
     if progress.cornered:
         return _run_alone(step, progress)
-    fuse = mine if progress.cap >= progress.full else frozenset()
+    may = settings.WAYBILL.runs and progress.cap >= progress.full
+    fuse = mine if may else frozenset()
     if step.external is not None:
         return external.run(step, limit=min(progress.cap, settings.WAYBILL.external_claim_limit), fuse=fuse)
     return local.run(step, limit=progress.cap, fuse=fuse)
