@@ -10,13 +10,16 @@ FRESH =
 WAYBILL_PORT = 8000
 TESTS =
 ORDERS = 2000
+FLOW_ORDERS = 5000
 WORKERS = 2
 EVENTS = 1000000
+MINUTES = 10
+RATE =
 REPEATS = 3
 SCALE = 1
 ONLY =
 
-.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi events chaos e2e lock services-check compare-styles bench bench-rebuild bench-read
+.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi events chaos e2e lock services-check compare-styles bench bench-flow bench-rebuild bench-read load
 
 help: ## Show this list
 	@echo "Waybill: every order through payment, inventory and shipping, or everything given back."
@@ -82,8 +85,14 @@ e2e: ## Drive the pages in a browser (needs Chromium)
 	@sh scripts/setup.sh e2e
 	@$(python) -m pytest -q -m e2e $(TESTS)
 
+load: setup ## Orders over HTTP at the highest rate that is held, for MINUTES (RATE=n holds that one)
+	@$(python) -m benchmarks.load --minutes $(MINUTES) $(if $(RATE),--rate $(RATE))
+
 compare-styles: setup ## Measure orchestration and choreography in one run, on services of its own (ORDERS=n)
 	@$(python) -m benchmarks.compare_styles --orders $(ORDERS)
+
+bench-flow: dev ## The full order flow beside the same rows and the same calls by hand: ratios (FLOW_ORDERS=n)
+	@$(python) -m benchmarks.full_flow --orders $(FLOW_ORDERS)
 
 lock: ## Write the locks anew from requirements/*.in (needs uv)
 	@sh scripts/lock.sh

@@ -36,7 +36,7 @@ class Stuck(Exception):
     """It did not come to rest. The message says what is left."""
 
 
-def begin(folder: Path) -> State:
+def begin(folder: Path, *, settings_module: str = "config.settings") -> State:
     """Point Django at a state folder. Before anything reads the settings."""
     for name in FOREIGN:
         os.environ.pop(name, None)
@@ -46,7 +46,7 @@ def begin(folder: Path) -> State:
         "WAYBILL_STATE": str(folder),
         "WAYBILL_SECRET_KEY": state.secret_key(),
         "WAYBILL_LOG_LEVEL": "WARNING",
-        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "DJANGO_SETTINGS_MODULE": settings_module,
     }
     import django
 
@@ -117,14 +117,20 @@ def _messages() -> int:
     return int(found.get("cmdstat_lpush", {}).get("calls", 0))
 
 
-def wait_until(true: Callable[[], bool], *, look_seconds: float = 0.002, what: str = "it") -> float:
+def wait_until(
+    true: Callable[[], bool],
+    *,
+    look_seconds: float = 0.002,
+    what: str = "it",
+    within_seconds: float = STALL_SECONDS,
+) -> float:
     """Look until something holds. Returns the monotonic time of the look that saw it. Raises Stuck."""
-    end = time.monotonic() + STALL_SECONDS
+    end = time.monotonic() + within_seconds
     while time.monotonic() < end:
         if true():
             return time.monotonic()
         time.sleep(look_seconds)
-    raise Stuck(f"{what} did not come to be within {STALL_SECONDS:.0f} s")
+    raise Stuck(f"{what} did not come to be within {within_seconds:.0f} s")
 
 
 def wait_for_rest() -> None:

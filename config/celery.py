@@ -7,13 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, task_prerun, worker_process_shutdown, worker_ready
+from celery.signals import (
+    setup_logging,
+    task_prerun,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+)
 from django.db import connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 from kombu.entity import Queue
 
 from config import env
 from config.embedded.stack import QUEUES as STACK_QUEUES
+from config.garbage import search_rarely
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -63,6 +70,12 @@ def answer_prometheus(**_: Any) -> None:
         from config.telemetry import serve_metrics
 
         serve_metrics(port)
+
+
+@worker_process_init.connect
+def spare_the_batches(**_: Any) -> None:
+    """Everything is loaded now; what comes from here on are batches."""
+    search_rarely()
 
 
 @worker_process_shutdown.connect

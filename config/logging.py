@@ -16,7 +16,11 @@ def configure_logging(*, style: str, level: str) -> None:
     """Send structlog's and the standard library's records through one chain. `style` is json or console."""
     logging.config.dictConfig(_standard_library(style, level))
     structlog.configure(
-        processors=[*shared_processors(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,  # first: what is not shown is not prepared either
+            *shared_processors(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,

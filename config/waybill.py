@@ -27,9 +27,11 @@ class WaybillSettings:
     #: Who leads an order when nobody says: the engine (orchestration) or no one (choreography).
     fulfilment_style: str = "orchestration"
 
-    #: Most steps one claim takes; a claim of up to `small_claim` runs neighbouring local steps in one commit.
+    #: Most steps one claim takes; a claim of up to `small_claim` holds hot rows through a whole run of local steps.
     claim_limit: int = 250
     small_claim: int = 50
+    #: Whether neighbouring local steps share a commit. Without it every step has its own.
+    runs: bool = True
     #: A worker gives up the turn after this long and rings again.
     turn_seconds: float = 20.0
     #: A claim of external steps holds them this long; one call may take `call_timeout_seconds`.
@@ -43,6 +45,9 @@ class WaybillSettings:
     #: Requests a shop may send to the API: so many per second for long, so many at once.
     api_rate: float = 100
     api_burst: int = 500
+    #: Orders a shop may send in bulk, counted likewise. The burst holds the largest request several times over.
+    bulk_rate: float = 500
+    bulk_burst: int = 10_000
     #: How long a read with `after` waits for the read side.
     read_wait_seconds: float = 2.0
 
@@ -71,11 +76,14 @@ class WaybillSettings:
             carrier=env.text("CARRIER", "sandbox"),
             fulfilment_style=env.choice("FULFILMENT_STYLE", STYLES[0], among=STYLES),
             claim_limit=env.integer("WAYBILL_CLAIM_LIMIT", 250, least=1),
+            runs=env.flag("WAYBILL_RUNS", default=True),
             lease_seconds=env.seconds("WAYBILL_LEASE_SECONDS", 60),
             external_claim_limit=env.integer("WAYBILL_EXTERNAL_CLAIM_LIMIT", 128, least=1),
             call_timeout_seconds=env.seconds("WAYBILL_CALL_TIMEOUT_SECONDS", 5),
             call_concurrency=env.integer("WAYBILL_CALL_CONCURRENCY", 32, least=1),
             api_rate=env.integer("WAYBILL_API_RATE", 100, least=1),
             api_burst=env.integer("WAYBILL_API_BURST", 500, least=1),
+            bulk_rate=env.integer("WAYBILL_BULK_RATE", 500, least=1),
+            bulk_burst=env.integer("WAYBILL_BULK_BURST", 10_000, least=2_000),
             read_wait_seconds=env.seconds("WAYBILL_READ_WAIT_SECONDS", 2.0),
         )

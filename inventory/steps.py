@@ -19,6 +19,7 @@ from sagas.verdicts import Answer
     undo=contract.RELEASE_RESERVATION,
     gives=("reservation_id", "location_id"),
     subject=True,
+    hot=True,
 )
 def reserve_stock(calls: Sequence[StepCall]) -> Sequence[Answer]:
     """Hold everything an order asks for. `location_id` is where it all lies, None when it is split."""
@@ -29,7 +30,7 @@ def reserve_stock(calls: Sequence[StepCall]) -> Sequence[Answer]:
     return commands.reserve_stock(requests, now=calls[0].now)
 
 
-@compensation(contract.RELEASE_RESERVATION)
+@compensation(contract.RELEASE_RESERVATION, hot=True)
 def release_reservation(calls: Sequence[StepCall]) -> Sequence[Answer]:
     """By key: the answer may have been lost, or the step may never have run."""
     requests = [
@@ -41,7 +42,7 @@ def release_reservation(calls: Sequence[StepCall]) -> Sequence[Answer]:
     return commands.release_reservations(requests, now=calls[0].now)
 
 
-@local_step(contract.WITHDRAW_ALLOCATION, needs=("order_id", "lines", "whole"))
+@local_step(contract.WITHDRAW_ALLOCATION, needs=("order_id", "lines", "whole"), hot=True)
 def withdraw_allocation(calls: Sequence[StepCall]) -> Sequence[Answer]:
     """Give back what an order will not ship after all."""
     requests = [
@@ -56,7 +57,7 @@ def withdraw_allocation(calls: Sequence[StepCall]) -> Sequence[Answer]:
     return commands.withdraw_allocations(requests, now=calls[0].now)
 
 
-@local_step(contract.RESTOCK_GOODS, needs=("order_id", "lines"))
+@local_step(contract.RESTOCK_GOODS, needs=("order_id", "lines"), hot=True)
 def restock_goods(calls: Sequence[StepCall]) -> Sequence[Answer]:
     """Put what came back on the shelf."""
     requests = [

@@ -17,7 +17,6 @@ from orders.contract import (
     CancellationRequested,
     OrderAccepted,
     OrderCancelled,
-    OrderConfirmed,
     OrderRejected,
 )
 from payments.contract import (
@@ -35,10 +34,11 @@ from sagas.contract import UndoSettled
 from sagas.log import Recorded
 from shipping.contract import ShipmentBooked, ShipmentCancelled, ShipmentRefused
 
-#: Not OrderPlaced: it carries every line, and OrderAccepted is told with it.
+#: Not OrderPlaced: it carries every line, and OrderAccepted is told with it. Nor OrderConfirmed: with that fact the
+#: saga ends, in one commit, and one that has ended remembers nothing more.
 FOLLOWED = (
     OrderAccepted, PaymentAuthorized, StockReserved, ShipmentBooked,
-    PaymentCaptured, OrderConfirmed,
+    PaymentCaptured,
     PaymentDeclined, StockRefused, ShipmentRefused, CaptureFailed, PaymentExpired, CancellationRequested,
     PaymentVoided, PaymentRefunded, StockReleased, ShipmentCancelled, UndoSettled, OrderRejected, OrderCancelled,
 )  # fmt: skip

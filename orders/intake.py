@@ -23,6 +23,9 @@ CLOCK_TOLERANCE = timedelta(days=1)
 
 MOST_ADDRESS_PARTS = 20
 
+#: What of a placed order tells it from another under the same reference.
+COMPARED = ("currency", "total_minor", "country", "payment_method", "lines", "charges")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceOrder:
@@ -82,6 +85,16 @@ class PlaceOrder:
             charges=tuple({"kind": c.kind, "amount_minor": c.amount_minor} for c in self.charges),
             fulfilment=self.fulfilment,
         )
+
+    def says_the_same(self, placed: OrderPlaced, person: str, *, now: datetime) -> bool:
+        """Whether the order that was `placed` for this person ("" if erased) is this one, sent again.
+
+        Goods, prices, charges, payment and where it goes count. When it was ordered and who leads it may be left
+        out and are then filled in, so they do not; nor does the customer's name, which may have been corrected.
+        """
+        again = self.placed(placed.order_id, placed.person_id, self.check(now=now))
+        same = all(getattr(again, name) == getattr(placed, name) for name in COMPARED)
+        return same and person in ("", self.person().reference)
 
 
 def _line(position: int, line: LineInput) -> dict[str, object]:

@@ -2,12 +2,17 @@
 
 A bell that rings already is not rung again: a key with a short life says that a message is on its way or a
 worker is at it. The worker holds the key while it works, lets go, and then looks once more.
+
+In a web process a thread rings, so that no request waits for the broker. It rings after the commit it was told of,
+so what it leaves out, because it was told the same again before it came to it, is of no use to anybody.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
+from collections.abc import Collection
 from functools import lru_cache
 
 import redis
@@ -56,18 +61,72 @@ def _key(name: str) -> str:
     return f"waybill:bell:{name}"
 
 
-def ring(name: str) -> bool:
-    """Tell the workers that there may be work for task `name`. False if the broker could not be told."""
-    if _quiet.is_on():
+def ring(*names: str) -> bool:
+    """Tell the workers that there may be work for these tasks. False if the broker could not be told."""
+    if settings.WAYBILL.role == "web":
+        _ringer(os.getpid()).tell(names)
+        return True
+    return ring_now(names)
+
+
+def ring_now(names: Collection[str]) -> bool:
+    """Ring those that do not ring already, in one round trip. False if the broker could not be told."""
+    if _quiet.is_on() or not names:
         return False
     try:
-        if _bells().set(_key(name), "rung", nx=True, px=HOLD_MS):
-            current_app.send_task(name, queue=queue_of(name), ignore_result=True)
+        for name, silent in zip(names, _take(names), strict=True):
+            if silent:
+                current_app.send_task(name, queue=queue_of(name), ignore_result=True)
     except BROKER_ERRORS as error:
         _quiet.begin()
-        logger.warning("bell_not_rung", bell=name, error=type(error).__name__)
+        logger.warning("bell_not_rung", bells=sorted(names), error=type(error).__name__)
         return False
     return True
+
+
+def _take(names: Collection[str]) -> list[bool | None]:
+    with _bells().pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.set(_key(name), "rung", nx=True, px=HOLD_MS)
+        taken: list[bool | None] = pipeline.execute()
+    return taken
+
+
+class Ringer(threading.Thread):
+    """Rings what it was told to, all that came while it was ringing at once."""
+
+    def __init__(self) -> None:
+        super().__init__(name="ringer", daemon=True)
+        self._told: set[str] = set()
+        self._news = threading.Condition()
+
+    def tell(self, names: Collection[str]) -> None:
+        """Have these rung soon. Never waits for the broker."""
+        with self._news:
+            self._told.update(names)
+            self._news.notify()
+
+    def run(self) -> None:
+        while True:
+            names = self._told_so_far()
+            try:
+                ring_now(names)
+            except Exception:  # a mistake of ours must not silence all bells to come
+                logger.exception("ringer_failed", bells=sorted(names))
+
+    def _told_so_far(self) -> set[str]:
+        with self._news:
+            self._news.wait_for(lambda: self._told)
+            names, self._told = self._told, set()
+        return names
+
+
+@lru_cache(maxsize=1)
+def _ringer(pid: int) -> Ringer:
+    del pid  # one per process: threads do not cross a fork
+    ringer = Ringer()
+    ringer.start()
+    return ringer
 
 
 def hold(name: str) -> None:

@@ -103,10 +103,8 @@ def subscriptions() -> list[Subscription]:
 
 def ring_readers(types: frozenset[str]) -> None:
     """Ring every prompt subscription that wants one of these types."""
-    for sub in subscriptions():
-        if sub.prompt and types.intersection(sub.types):
-            for shard in range(sub.shards):
-                ring(sub.task(shard))
+    wanted = [sub for sub in subscriptions() if sub.prompt and types.intersection(sub.types)]
+    ring(*(sub.task(shard) for sub in wanted for shard in range(sub.shards)))
 
 
 on_publish(ring_readers)

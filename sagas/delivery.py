@@ -70,6 +70,7 @@ class Batch:
     delivered: int
     after: Token
     more: bool
+    seen: Token | None = None  #: Nothing is left for this subscription before here.
 
 
 class Stopped(Exception):
@@ -89,15 +90,15 @@ def deliver(task: str, *, now: Callable[[], datetime], seconds: float = 5.0) -> 
     execute(ENSURE, [sub.name, shard])
     bell.hold(task)
     try:
-        with turns.turn(task, full=FULL, now=now()) as progress:
-            count = _deliver_until(sub, shard, progress, now, time.monotonic() + seconds)
+        with turns.turn(task, full=FULL) as progress:
+            count, seen = _deliver_until(sub, shard, progress, now, time.monotonic() + seconds)
     except Busy:
         return 0
     except BaseException:
         bell.let_go(task)
         raise
     bell.let_go(task)
-    if _left(sub, shard):
+    if _left(sub, shard, seen):
         bell.ring(task)
     return count
 
@@ -122,23 +123,24 @@ def _parse(task: str) -> tuple[Subscription, int]:
 
 def _deliver_until(
     sub: Subscription, shard: int, progress: turns.Progress, now: Callable[[], datetime], stop: float
-) -> int:
-    count, looks = 0, 0
+) -> tuple[int, Token | None]:
+    """How many events, and before which place none is left, if that was seen."""
+    count, looks, seen = 0, 0, None
     while time.monotonic() < stop and looks < LOOKS:
         try:
             batch = _deliver_or_park(sub, shard, progress, now())
         except Stopped:
             break
-        count += batch.delivered
+        count, seen = count + batch.delivered, batch.seen
         if batch.delivered or batch.more:
             looks = 0
             bell.hold(sub.task(shard))
-        elif feed.pending(batch.after, sub.types):
+        elif feed.pending(seen or batch.after, sub.types):
             looks += 1
             time.sleep(LOOK_SECONDS * looks)
         else:
             break
-    return count
+    return count, seen
 
 
 def _deliver_or_park(sub: Subscription, shard: int, progress: turns.Progress, now: datetime) -> Batch:
@@ -179,7 +181,8 @@ def _deliver_batch(
     if ready:
         crash_point(f"{sub.name}.after_commit")
     metrics.DELIVERED.labels(sub.name).inc(len(ready))
-    return Batch(len(page.events), after, len(page.events) == limit)
+    full = len(page.events) == limit
+    return Batch(len(page.events), after, full, None if full else max(after, page.horizon))
 
 
 def _alone(sub: Subscription, shard: int, progress: turns.Progress, now: datetime) -> Batch | None:
@@ -259,13 +262,14 @@ def stale(at: Token, horizon: Token) -> bool:
     return horizon > at and (horizon.era > at.era or horizon.xid - at.xid > STALE_XIDS)
 
 
-def _left(sub: Subscription, shard: int) -> bool:
-    """Whether settled or unsettled events wait: another look must follow, from here or from the sweep."""
+def _left(sub: Subscription, shard: int, seen: Token | None) -> bool:
+    """Whether settled events wait, those before `seen` aside: another look must follow, from here or from the sweep."""
     found = rows(
         "SELECT era, xid, position, state FROM sagas_checkpoint WHERE subscription = %s AND shard = %s",
         [sub.name, shard],
     )
     if not found or found[0][3] == "stopped":
         return False
-    waiting, _ = feed.first(Token(*found[0][:3]), sub.types, shards=sub.shards, shard=shard)
+    at = Token(*found[0][:3])
+    waiting, _ = feed.first(max(at, seen or at), sub.types, shards=sub.shards, shard=shard)
     return waiting is not None

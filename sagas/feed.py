@@ -37,6 +37,21 @@ SELECT era, xid, position, stream, version, type, schema_version, data, metadata
  ORDER BY era, xid, position LIMIT %s
 """
 
+# What there is for many readers at once: a stretch is looked through one time, however many of them wait before it.
+GLANCE = """
+WITH horizon AS MATERIALIZED (
+  SELECT (SELECT max(era) FROM sagas_era) AS era, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xid
+), seen AS MATERIALIZED (
+  SELECT era, xid, position, type FROM sagas_event
+   WHERE (era, xid, position) > (%s, %s, %s)
+     AND (era, xid, position) < ((SELECT era FROM horizon), (SELECT xid FROM horizon), 0)
+   ORDER BY era, xid, position LIMIT %s
+)
+SELECT h.era, h.xid, (SELECT count(*) FROM seen), (SELECT array_agg(DISTINCT type) FROM seen),
+       l.era, l.xid, l.position
+  FROM horizon h LEFT JOIN (SELECT era, xid, position FROM seen ORDER BY 1 DESC, 2 DESC, 3 DESC LIMIT 1) l ON true
+"""
+
 PENDING = """
 SELECT EXISTS (SELECT FROM sagas_event WHERE (era, xid, position) > (%s, %s, %s) AND type = ANY(%s))
 """
@@ -98,6 +113,23 @@ def place(after: Token, upto: Token, types: Sequence[str], *, subscription: str)
         STRETCH, [*after, *upto, list(types), subscription, 1]
     )[0]
     return Place(Token(era, xid, position), stream, version, at)
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What types of events there are after a place, up to `upto`. `whole` says that this is where the feed ends."""
+
+    types: frozenset[str]
+    count: int
+    upto: Token
+    whole: bool
+
+
+def glance(after: Token, *, limit: int) -> Glance:
+    """Look through the next settled events of all types, at most `limit`."""
+    h_era, h_xid, count, types, *last = rows(GLANCE, [*after, limit])[0]
+    whole = count < limit
+    return Glance(frozenset(types or ()), count, Token(h_era, h_xid, 0) if whole else Token(*last), whole)
 
 
 def pending(after: Token, types: Sequence[str]) -> bool:

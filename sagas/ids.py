@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from uuid import UUID, uuid5
+from uuid import UUID
 
+import uuid_utils
 from uuid_utils.compat import uuid7 as _uuid7
 
 #: Fixed for ever: changing it would change every idempotency key a provider has seen.
 KEY_NAMESPACE = UUID("3f1f9a5c-7f5e-5b64-9a3e-6d1c2b7f0a41")
+
+
+_NAMESPACE = uuid_utils.UUID(KEY_NAMESPACE.hex)
 
 
 def uuid7() -> UUID:
@@ -21,4 +25,4 @@ def operation_key(shop_id: UUID, reference: str, operation: str, intent: int = 1
     The same shop, reference, operation and intent number give the same key on every machine and after every
     restore, so that a repeat is recognised by the provider. Only a proven "not done" raises `intent`.
     """
-    return uuid5(KEY_NAMESPACE, f"{shop_id}|{reference}|{operation}|{intent}")
+    return UUID(int=uuid_utils.uuid5(_NAMESPACE, f"{shop_id}|{reference}|{operation}|{intent}").int)

@@ -7,10 +7,14 @@ position alone, a reader misses events of transactions that commit late; docs/ad
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -62,6 +66,11 @@ LARGEST = 2**63 - 1
 
 #: Called after a commit with the types of the events it published. The bus sets it; the log knows no bus.
 _listeners: list[Callable[[frozenset[str]], None]] = []
+
+#: What the present transaction has published and not yet written, if it gathers.
+_gathered: ContextVar[list[tuple[Append, dict[str, Any], datetime]] | None] = ContextVar(
+    "gathered", default=None
+)
 
 
 @dataclass(frozen=True)
@@ -132,14 +141,52 @@ def publish(
     """
     if not appends:
         return
-    append(appends, now=now, metadata=_metadata(actor, reason, correlation_id, causation_id))
-    types = frozenset(a.event.type for a in appends)
+    metadata = _metadata(actor, reason, correlation_id, causation_id)
+    if (waiting := _gathered.get()) is not None and all(a.version is not None for a in appends):
+        waiting.extend((a, metadata, now) for a in appends)
+        return
+    write_gathered()
+    append(appends, now=now, metadata=metadata)
+    _tell(a.event.type for a in appends)
+
+
+def _tell(names: Iterable[str]) -> None:
+    types = frozenset(names)
     for listener in _listeners:
         transaction.on_commit(partial(listener, types), robust=True)
 
 
+@contextmanager
+def gathered() -> Iterator[None]:
+    """Inside the block what is published with its version is written by one statement, at the end at the latest.
+
+    For several facts of one transaction. Whoever reads the log in between finds them there.
+    """
+    token = _gathered.set([])
+    try:
+        yield
+        write_gathered()
+    finally:
+        _gathered.reset(token)
+
+
+def write_gathered() -> None:
+    """Write what has been published and only gathered so far. Raises ConcurrencyConflict as `publish` does."""
+    if not (waiting := _gathered.get()):
+        return
+    due, waiting[:] = list(waiting), []
+    for now, some in groupby(due, key=itemgetter(2)):
+        _append([(item, metadata) for item, metadata, _ in some], now)
+    _tell(item.event.type for item, _, _ in due)
+
+
 def append(appends: Sequence[Append], *, now: datetime, metadata: dict[str, Any]) -> None:
     """Write events without ringing anybody. One statement, whatever the number."""
+    _append([(item, metadata) for item in appends], now)
+
+
+def _append(items: Sequence[tuple[Append, dict[str, Any]]], now: datetime) -> None:
+    appends = [item for item, _ in items]
     versions = _versions(appends)
     events = [a.event for a in appends]
     params = [
@@ -149,7 +196,7 @@ def append(appends: Sequence[Append], *, now: datetime, metadata: dict[str, Any]
         [e.type for e in events],
         [e.schema_version for e in events],
         BETWEEN.join([documents.encode(e.to_data()) for e in events]),
-        BETWEEN.join([documents.encode(metadata | _own(a)) for a in appends]),
+        BETWEEN.join([documents.encode(metadata | _own(a)) for a, metadata in items]),
     ]
     try:
         execute(APPEND, params)
@@ -161,11 +208,13 @@ def append(appends: Sequence[Append], *, now: datetime, metadata: dict[str, Any]
 
 def read(stream: UUID, after: int = 0, *, upto: int = NEWEST, limit: int | None = None) -> list[Recorded]:
     """One stream in version order, after version `after` and not beyond `upto`; at most `limit` events."""
+    write_gathered()
     return recorded_all(rows(READ, [stream, after, min(upto, NEWEST), limit]))
 
 
 def read_many(streams: Iterable[UUID]) -> dict[UUID, list[Recorded]]:
     """Many streams in one statement, each in version order. A stream without events is not in the answer."""
+    write_gathered()
     found: dict[UUID, list[Recorded]] = {}
     for event in recorded_all(rows(READ_MANY, [list(set(streams))])):
         found.setdefault(event.stream, []).append(event)
@@ -174,6 +223,7 @@ def read_many(streams: Iterable[UUID]) -> dict[UUID, list[Recorded]]:
 
 def read_ranges(ranges: Mapping[UUID, tuple[int, int]]) -> dict[UUID, list[Recorded]]:
     """Stretches of many streams in one statement: of each its versions after the first number, up to the second."""
+    write_gathered()
     params = [list(ranges), [after for after, _ in ranges.values()], [upto for _, upto in ranges.values()]]
     found: dict[UUID, list[Recorded]] = {}
     for event in recorded_all(rows(READ_RANGES, params)):
@@ -183,12 +233,14 @@ def read_ranges(ranges: Mapping[UUID, tuple[int, int]]) -> dict[UUID, list[Recor
 
 def last_published() -> Token | None:
     """The place of the last event of the present transaction, None if it has published nothing."""
+    write_gathered()
     found = rows(LAST)
     return Token(*found[0]) if found else None
 
 
 def first_data(streams: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
     """The data of the first event of each stream: what the stream is about."""
+    write_gathered()
     return {stream: documents.decode(data) for stream, data in rows(FIRST, [list(set(streams))])}
 
 

@@ -12,7 +12,16 @@ from sagas.ids import uuid7
 from sagas.personal import Person
 from sagas.sql import rows
 
-__all__ = ["Person", "PersonData", "Use", "needed_by", "read_people", "remember_people", "uses_of"]
+__all__ = [
+    "Person",
+    "PersonData",
+    "Use",
+    "needed_by",
+    "read_people",
+    "references_of",
+    "remember_people",
+    "uses_of",
+]
 
 #: How the reference of a person begins who was erased: it tells nothing any more.
 ERASED = "erased/"
@@ -26,8 +35,10 @@ SELECT u.*, %s::timestamptz
 ON CONFLICT (shop_id, reference) DO UPDATE
    SET name = excluded.name, email = excluded.email, address = excluded.address
  WHERE (p.name, p.email, p.address) IS DISTINCT FROM (excluded.name, excluded.email, excluded.address)
+RETURNING shop_id, reference, id
 """
 
+# Those that stood there as they were sent: nothing was written, so nothing was returned.
 FIND = """
 SELECT p.shop_id, p.reference, p.id
   FROM sagas_person p JOIN unnest(%s::uuid[], %s::text[]) AS w (shop_id, reference) USING (shop_id, reference)
@@ -67,8 +78,11 @@ def remember_people(people: Sequence[PersonData], *, now: datetime) -> list[UUID
         [p.email for p in keep],
         [json.dumps(p.address) for p in keep],
     ]
-    rows(REMEMBER + " RETURNING 1", with_ids)
-    found = {(s, r): i for s, r, i in rows(FIND, [[p.shop_id for p in keep], [p.reference for p in keep]])}
+    found = {(shop, reference): person for shop, reference, person in rows(REMEMBER, with_ids)}
+    same = [key for key in last if key not in found]
+    if same:
+        params = [[shop for shop, _ in same], [reference for _, reference in same]]
+        found |= {(shop, reference): person for shop, reference, person in rows(FIND, params)}
     return [found[p.shop_id, p.reference] for p in people]
 
 
@@ -76,6 +90,12 @@ def read_people(ids: Iterable[UUID]) -> dict[UUID, PersonData]:
     """People by id. One who was erased comes back with empty fields."""
     found = Person.objects.filter(pk__in=set(ids))
     return {p.pk: PersonData(p.shop_id, p.reference, p.name, p.email, p.address) for p in found}
+
+
+def references_of(ids: Iterable[UUID]) -> dict[UUID, str]:
+    """How shops name people, by id. Who was erased, or is to be, has no name any more and is left out."""
+    found = Person.objects.filter(pk__in=set(ids)).values_list("pk", "reference")
+    return {person: reference for person, reference in found if not reference.startswith(ERASED)}
 
 
 @dataclass(frozen=True, slots=True)

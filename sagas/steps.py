@@ -148,13 +148,21 @@ def local_step(
 
 
 def compensation(
-    name: str, *, needs: tuple[str, ...] = (), subject: bool = False, retry: RetryPolicy | None = None
+    name: str,
+    *,
+    needs: tuple[str, ...] = (),
+    subject: bool = False,
+    retry: RetryPolicy | None = None,
+    hot: bool = False,
 ) -> Callable[[LH], LH]:
-    """Register the local undo of a step. It must work when the step never ran (a tombstone), and twice."""
+    """Register the local undo of a step. It must work when the step never ran (a tombstone), and twice.
+
+    `hot` as for a step.
+    """
 
     def register(handler: LH) -> LH:
         policy = retry or RetryPolicy.for_undo()
-        _register(Step(name, None, needs, (), subject, "", policy, local=handler, is_undo=True))
+        _register(Step(name, None, needs, (), subject, "", policy, local=handler, is_undo=True, hot=hot))
         return handler
 
     return register

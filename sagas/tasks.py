@@ -27,7 +27,7 @@ logger = structlog.get_logger(__name__)
 
 def run_step(name: str) -> None:
     """A doorbell rang at a step. Never raises: what is left is found by the sweep."""
-    _quietly(name, partial(work, name, clock=database_now))
+    _quietly(name, partial(work, name))
 
 
 def run_delivery(name: str) -> None:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 from uuid import UUID, uuid5
+from weakref import WeakKeyDictionary
+
+from django.db import connection
 
 from sagas.ids import KEY_NAMESPACE, uuid7
 from sagas.log import Token
@@ -22,18 +26,26 @@ from sagas.sql import execute, rows
 #: Alone and dead so often: parked.
 DEATHS_ALONE = 3
 
-BEGIN = """
-INSERT INTO sagas_turn (id, name, cap, worker, backend_pid, backend_start, began_at)
-SELECT %s, %s, %s, %s, pid, backend_start, %s FROM pg_stat_activity WHERE pid = pg_backend_pid()
-"""
-
 # A turn lives exactly as long as the session that began it.
-BURY = """
-DELETE FROM sagas_turn t
- WHERE t.name = %s
-   AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = t.backend_pid AND a.backend_start = t.backend_start)
-RETURNING t.cap, t.suspect
+_DEAD = """
+  DELETE FROM sagas_turn t
+   WHERE t.name = %(name)s
+     AND NOT EXISTS (SELECT FROM pg_stat_activity a
+                      WHERE a.pid = t.backend_pid AND a.backend_start = t.backend_start)
+  RETURNING t.cap, t.suspect
 """
+BURY = f"WITH dead AS ({_DEAD}) SELECT cap, suspect, waybill_now() FROM dead"  # noqa: S608 - a constant
+# One statement, since each turn of an order alone pays for it.
+BEGIN = f"""
+WITH dead AS ({_DEAD}), mine AS (
+  INSERT INTO sagas_turn (id, name, cap, worker, backend_pid, backend_start, began_at)
+  SELECT %(id)s, %(name)s, least(%(full)s, coalesce((SELECT cap FROM sagas_death WHERE name = %(name)s), %(full)s)),
+         %(worker)s, pg_backend_pid(), %(since)s, waybill_now()
+  RETURNING cap
+)
+SELECT mine.cap, dead.cap, dead.suspect, waybill_now() FROM mine LEFT JOIN dead ON true
+"""  # noqa: S608 - a constant
+SINCE = "SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
 
 CORNER = """
 INSERT INTO sagas_death (name, cap, died_at) VALUES (%s, greatest(1, %s / 2), %s)
@@ -80,20 +92,36 @@ class Progress:
 
 
 @contextmanager
-def turn(name: str, *, full: int, now: datetime, patience: timedelta = timedelta(0)) -> Iterator[Progress]:
+def turn(name: str, *, full: int, patience: timedelta = timedelta(0)) -> Iterator[Progress]:
     """Work at `name` in batches of at most `full`, fewer after deaths. The trace goes when the block ends alive."""
-    bury(name, now=now)
-    mine = Progress(uuid7(), name, cap_of(name, full), full, patience)
-    execute(BEGIN, [mine.id, name, mine.cap, worker_name(), now])
+    mine = _begin(Progress(uuid7(), name, full, full, patience))
     try:
         yield mine
     finally:
         execute("DELETE FROM sagas_turn WHERE id = %s", [mine.id])
 
 
-def bury(name: str, *, now: datetime) -> int:
+def _begin(mine: Progress) -> Progress:
+    """Leave the trace. If others died here, their deaths count for this turn already."""
+    params = {"id": mine.id, "name": mine.name, "full": mine.full, "worker": worker_name(), "since": _since()}
+    found = rows(BEGIN, params)
+    mine.cap = found[0][0]
+    if dead := [(cap, suspect) for _, cap, suspect, _ in found if cap is not None]:
+        _note(mine.name, dead, found[0][3])
+        mine.cap = cap_of(mine.name, mine.full)
+        execute("UPDATE sagas_turn SET cap = %s WHERE id = %s", [mine.cap, mine.id])
+    return mine
+
+
+def bury(name: str) -> int:
     """Note the turns that died at `name`. How many."""
-    dead = rows(BURY, [name])
+    found = rows(BURY, {"name": name})
+    if found:
+        _note(name, [(cap, suspect) for cap, suspect, _ in found], found[0][2])
+    return len(found)
+
+
+def _note(name: str, dead: Sequence[tuple[int, UUID | None]], now: datetime) -> None:
     for cap, suspect in dead:
         execute(CORNER, [name, cap, now])
         if suspect is not None:
@@ -102,7 +130,18 @@ def bury(name: str, *, now: datetime) -> int:
                 "ON CONFLICT (row_id) DO UPDATE SET deaths = sagas_suspect.deaths + 1",
                 [suspect],
             )
-    return len(dead)
+
+
+_sessions: WeakKeyDictionary[Any, datetime] = WeakKeyDictionary()
+
+
+def _since() -> datetime:
+    """When this session began, as the server has it: asked for once, it is slow to tell."""
+    connection.ensure_connection()
+    session = connection.connection
+    if session not in _sessions:
+        _sessions[session] = rows(SINCE)[0][0]
+    return _sessions[session]
 
 
 def cap_of(name: str, full: int) -> int:

@@ -68,7 +68,8 @@ CATALOGUE: dict[str, Entry] = {
     "orders.duplicate_reference": Entry(
         409,
         "The reference belongs to an earlier order",
-        "`order_id` and `order` name it. If this is another order, give it a reference of its own.",
+        "`order_id` and `order` name it. If this is another order, give it a reference of its own. In bulk the same"
+        " order is no conflict, but answered with where it stands.",
     ),
     "orders.order_locked": Entry(
         409, "The order is being changed", "Its saga is at work. Look at the order, then ask again."
@@ -86,8 +87,11 @@ CATALOGUE: dict[str, Entry] = {
         "`version` and `state` are those of now, and nothing was done. Look at it, then ask again with its ETag.",
     ),
     "api.body_too_large": Entry(413, "The body is too large", "Split the request."),
+    "api.too_many_lines": Entry(413, "The body has too many lines", "Split the request. Nothing was stored."),
     "api.media_type_unsupported": Entry(
-        415, "Unsupported media type", "application/json; for stock movements application/x-ndjson."
+        415,
+        "Unsupported media type",
+        "application/json; for stock movements and for orders in bulk application/x-ndjson.",
     ),
     "api.invalid": Entry(
         422,

@@ -103,9 +103,13 @@ class OrderIn(StrictSerializer):
         help_text="Who leads it; the installation's own style if it is not said.",
     )
 
-    def command(self, shop_id: UUID, *, now: datetime, style: str) -> PlaceOrder:
-        """The checked document as orders takes it. `style` leads an order that does not say who shall."""
-        data = self.validated_data
+    @classmethod
+    def command(cls, document: Any, shop_id: UUID, *, now: datetime, style: str) -> PlaceOrder:
+        """The document as orders takes it. `style` leads an order that does not say who shall.
+
+        Raises ValidationError for a document that is not as described.
+        """
+        data = cls.check(document)
         customer, ship_to = data["customer"], data["ship_to"]
         return PlaceOrder(
             shop_id=shop_id,
@@ -123,6 +127,36 @@ class OrderIn(StrictSerializer):
             address={part: value for part, value in ship_to.items() if value},
             fulfilment=data.get("fulfilment", style),
         )
+
+
+class BulkOrderIn(OrderIn):
+    """One line of a bulk request: an order as POST /orders takes it. Only its reference can tell a repeat."""
+
+    external_reference = Text(max_length=100, help_text="The shop's own name of the order, once per shop.")
+
+
+class BulkAnswerOut(serializers.Serializer[Any]):
+    """The answer to one line: where the order stands, or the members of a problem document (RFC 9457).
+
+    202: stored, its saga has begun. 200: stored before, `existing` is true and `state` the one of now. 409: the
+    reference belongs to another order, which `order_id` names. Any other: nothing was stored.
+    """
+
+    line = serializers.IntegerField(help_text="From 1; empty lines are not counted.")
+    status = serializers.IntegerField()
+    external_reference = serializers.CharField(allow_null=True)
+    id = serializers.UUIDField(required=False)
+    state = serializers.ChoiceField(State.choices, required=False)
+    existing = serializers.BooleanField(required=False)
+    type = serializers.CharField(required=False)
+    title = serializers.CharField(required=False)
+    code = serializers.CharField(required=False)
+    detail = serializers.CharField(required=False)
+    errors = serializers.ListField(  # type: ignore[assignment]  # a field, not the property
+        required=False, child=serializers.DictField(child=serializers.CharField())
+    )
+    order_id = serializers.UUIDField(required=False)
+    order = serializers.CharField(required=False)
 
 
 class CancelIn(StrictSerializer):

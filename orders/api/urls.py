@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
+from orders.api.bulk import BulkOrders
 from orders.api.history import OrderEvents
 from orders.api.views import OrderCancel, OrderDetail, Orders, OrderSummary
 
 urlpatterns = [
     path("orders", Orders.as_view(), name="api-orders"),
+    path("orders/bulk", BulkOrders.as_view(), name="api-orders-bulk"),
     path("orders/summary", OrderSummary.as_view(), name="api-order-summary"),
     path("orders/<uuid:order_id>", OrderDetail.as_view(), name="api-order"),
     path("orders/<uuid:order_id>/events", OrderEvents.as_view(), name="api-order-events"),

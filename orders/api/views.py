@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -61,20 +62,19 @@ class Orders(ApiView):
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         """Store an order and begin its saga in one commit. Safe to repeat under one Idempotency-Key."""
-        return once(request, lambda: self._place(request))
+        return once(request, lambda now: self._place(request, now))
 
-    def _place(self, request: Request) -> Response:
-        sent = OrderIn(data=request.data)
-        sent.is_valid(raise_exception=True)
-        now = self.now()
+    def _place(self, request: Request, now: datetime) -> Response:
+        style = settings.WAYBILL.fulfilment_style
         placed = commands.place_order(
-            sent.command(self.shop_id, now=now, style=settings.WAYBILL.fulfilment_style),
+            OrderIn.command(request.data, self.shop_id, now=now, style=style),
             now=now,
             correlation_id=self.correlation_id,
             actor=self.caller.actor,
         )
         if placed.existing:
-            raise _duplicate(placed)
+            detail = f"Order {placed.external_reference} was placed before, under another key."
+            raise duplicate_reference(placed.order_id, detail)
         body = {
             "id": str(placed.order_id),
             "external_reference": placed.external_reference,
@@ -162,17 +162,16 @@ class OrderCancel(ApiView):
 
         With If-Match only if it still stands as the client has seen it.
         """
-        return once(request, lambda: self._cancel(request, order_id))
+        return once(request, lambda now: self._cancel(request, order_id, now))
 
-    def _cancel(self, request: Request, order_id: UUID) -> Response:
-        sent = CancelIn(data=request.data)
-        sent.is_valid(raise_exception=True)
+    def _cancel(self, request: Request, order_id: UUID, now: datetime) -> Response:
+        sent = CancelIn.check(request.data)
         answer = commands.cancel_order(
             order_id,
             shop_id=self.shop_id,
             actor=self.caller.actor,
-            reason=sent.validated_data["reason"],
-            now=self.now(),
+            reason=sent["reason"],
+            now=now,
             correlation_id=self.correlation_id,
             seen=versions_matched(request),
         )
@@ -208,11 +207,7 @@ def _tag_of(body: dict[str, Any]) -> str:
     return f'"{body["version"]}-{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
 
 
-def _duplicate(placed: commands.Placed) -> Problem:
-    return Problem(
-        409,
-        "orders.duplicate_reference",
-        f"Order {placed.external_reference} was placed before, under another key.",
-        order_id=str(placed.order_id),
-        order=address_of(placed.order_id),
-    )
+def duplicate_reference(order_id: UUID, detail: str) -> Problem:
+    """An earlier order has the reference, and is named."""
+    where = address_of(order_id)
+    return Problem(409, "orders.duplicate_reference", detail, order_id=str(order_id), order=where)

@@ -14,12 +14,14 @@ from orders.commands.fulfil import accept_orders, confirm_orders, give_back_orde
 from orders.commands.parcels import ParcelNews, flag_orders, note_parcels
 from orders.commands.place import Placed, place_order, place_orders
 from orders.commands.shops import create_shop, create_token, revoke_token
+from orders.commands.take import ReferenceTaken, take_orders
 
 __all__ = [
     "CancelAnswer",
     "OrderNotFound",
     "ParcelNews",
     "Placed",
+    "ReferenceTaken",
     "VersionMoved",
     "accept_orders",
     "begin_late_cancellations",
@@ -35,4 +37,5 @@ __all__ = [
     "place_order",
     "place_orders",
     "revoke_token",
+    "take_orders",
 ]

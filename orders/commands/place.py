@@ -54,7 +54,10 @@ def place_orders(
     pending at once (OrderAccepted): these two events are all that its other apps go by.
     """
     checked = [_check(order, now) for order in batch]
-    wanted = {o.key: (o, t) for o, t in zip(batch, checked, strict=True) if isinstance(t, Totals)}
+    wanted: dict[Key, tuple[PlaceOrder, Totals]] = {}
+    for order, totals in zip(batch, checked, strict=True):
+        if isinstance(totals, Totals):
+            wanted.setdefault(order.key, (order, totals))  # of two under one reference the first is placed
     with transaction.atomic(savepoint=False):
         known = repository.find(list(wanted)) if wanted else {}
         fresh = [pair for key, pair in wanted.items() if key not in known]

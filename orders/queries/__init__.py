@@ -10,10 +10,12 @@ from orders.queries.lists import OrderFilters, OrderPage, list_orders, orders_of
 from orders.queries.seen import PROJECTION, Customer, OrderSeen, get_order
 from orders.queries.summary import SummaryFilters, SummaryLine, order_summary
 from orders.queries.write_side import (
+    PlacedBefore,
     StoryPart,
     authenticate_token,
     fulfilment_saga,
     lines_of,
+    placed_before,
     shop_by_slug,
     story_of,
 )
@@ -24,6 +26,7 @@ __all__ = [
     "OrderFilters",
     "OrderPage",
     "OrderSeen",
+    "PlacedBefore",
     "StoryPart",
     "SummaryFilters",
     "SummaryLine",
@@ -34,6 +37,7 @@ __all__ = [
     "list_orders",
     "order_summary",
     "orders_of_customer",
+    "placed_before",
     "shop_by_slug",
     "story_of",
 ]

@@ -1,4 +1,4 @@
-"""Folding a mixed batch of events into rows: one locked read, Python, one statement for each table.
+"""Folding a mixed batch of events into rows: one read, Python, one statement for each table.
 
 What a row says is decided by the last version taken in of each of its streams, and by nothing else: not by the
 clock, by other tables, by where batches ended or by how the streams interleave. The feed is in the order of
@@ -18,7 +18,7 @@ from inventory import contract as inventory
 from orders import contract as orders
 from orders.read_side import store
 from orders.read_side.appliers import APPLIERS
-from orders.read_side.row import Cell, OrderRow, Sums
+from orders.read_side.row import CHANGING, Cell, OrderRow, Sums
 from payments import contract as payments
 from sagas import log
 from sagas.events import Event
@@ -29,24 +29,32 @@ TYPES: tuple[type[Event], ...] = (*APPLIERS, inventory.StockRefused)
 
 
 class Part(NamedTuple):
-    """What a row keeps of one other stream: where its id and version stand, and what it starts from."""
+    """What a row keeps of one stream: where its id and version stand, what it starts from, and all it may change."""
 
     stream: str
     version: str
     blank: dict[str, object]
+    columns: frozenset[str]
 
 
-ORDER = Part("order_id", "version", {})
-PAYMENT = Part(
+def _beside(stream: str, version: str, blank: dict[str, object]) -> Part:
+    """The part of a stream that is not the order's own."""
+    return Part(stream, version, blank, frozenset({stream, version, *blank}))
+
+
+PAYMENT = _beside(
     "payment_id",
     "payment_version",
     {"payment_state": "", "authorized_minor": 0, "captured_minor": 0, "refunded_minor": 0},
 )
-STOCK = Part("reservation_id", "stock_version", {"stock_state": ""})
-SHIPMENT = Part(
+STOCK = _beside("reservation_id", "stock_version", {"stock_state": ""})
+SHIPMENT = _beside(
     "shipment_id",
     "shipment_version",
     {"shipment_state": "", "tracking": "", "handed_over_at": None, "delivered_at": None},
+)
+ORDER = Part(
+    "order_id", "version", {}, frozenset(CHANGING) - PAYMENT.columns - STOCK.columns - SHIPMENT.columns
 )
 
 
@@ -58,7 +66,7 @@ def _part(kind: type[Event]) -> Part:
     return STOCK if kind.__module__ == inventory.__name__ else SHIPMENT
 
 
-PARTS = {kind: _part(kind) for kind in APPLIERS}
+PARTS = {kind: _part(kind) for kind in TYPES}
 
 
 def fold(events: Sequence[Recorded], *, slot: int) -> None:
@@ -72,9 +80,16 @@ def fold(events: Sequence[Recorded], *, slot: int) -> None:
         row.progress = row.standing_steps()
     first = (rows.keys() - known.keys()) | {event.order_id for event in placed}
     store.begin([rows[order_id] for order_id in first], slot=slot)
-    store.change([row for order_id, row in known.items() if order_id not in first], slot=slot)
+    changed = [row for order_id, row in known.items() if order_id not in first]
+    store.change(changed, _columns_of(events), slot=slot)
     store.save_skus(placed, slot=slot)
     store.add_to_summary(_deltas(before, rows), slot=slot)
+
+
+def _columns_of(events: Sequence[Recorded]) -> set[str]:
+    """What these events may change. Most batches are of one or two kinds: that is a third of the row."""
+    kinds = {type(recorded.event) for recorded in events}
+    return set().union(*(PARTS[kind].columns for kind in kinds))
 
 
 class Stretch(NamedTuple):

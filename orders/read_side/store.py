@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
 from operator import attrgetter
 from uuid import UUID
 
@@ -10,6 +11,8 @@ from orders.contract import GOODS, OrderPlaced
 from orders.read_side.row import CHANGING, COLUMNS, COUNTED_BY, FROZEN, LOADED, TIMES, Cell, OrderRow
 from sagas.sql import execute, rows
 
+#: The key, and what follows from all that a row says.
+ALWAYS = ("order_id", "progress")
 #: Read and written as text, and kept as this.
 CASTS = {"skus": "text[]", "charges": "jsonb"}
 
@@ -18,11 +21,11 @@ def _arrays(columns: Mapping[str, str]) -> str:
     return ", ".join(f"%s::{kind}[]" for kind in columns.values())
 
 
-def _changes(new: str) -> str:
+def _changes(new: str, columns: Iterable[str]) -> str:
     """What a row becomes. A fold does not read times: one it has not set stays, unless the shipment is another."""
-    values = {name: f"{new}.{name}" for name in CHANGING if name != "order_id"}
-    values |= {name: f"coalesce({new}.{name}, v.{name})" for name in TIMES}
-    for name in ("handed_over_at", "delivered_at"):
+    values = {name: f"{new}.{name}" for name in columns if name != "order_id"}
+    values |= {name: f"coalesce({new}.{name}, v.{name})" for name in TIMES if name in values}
+    for name in values.keys() & {"handed_over_at", "delivered_at"}:
         same = f"v.shipment_id IS NOT DISTINCT FROM {new}.shipment_id"
         values[name] = f"CASE WHEN {same} THEN {values[name]} ELSE {new}.{name} END"
     return ", ".join(f"{name} = {value}" for name, value in values.items())
@@ -33,21 +36,19 @@ _FIRST = ", ".join(f"{name} = excluded.{name}" for name in (*FROZEN, *sorted(COU
 
 LOAD = f"""
 SELECT {", ".join(LOADED)} FROM orders_orderview WHERE slot = %s AND order_id = ANY(%s::uuid[])
- ORDER BY order_id FOR NO KEY UPDATE
 """  # noqa: S608 - names of columns only
 #: A row seen for the first time, or for the first time with its OrderPlaced.
 BEGIN = f"""
 INSERT INTO orders_orderview AS v (slot, {", ".join(COLUMNS)})
 SELECT %s, {_CASTED} FROM unnest({_arrays(COLUMNS)}) AS u ({", ".join(COLUMNS)})
-ON CONFLICT (slot, order_id) DO UPDATE SET {_FIRST}, {_changes("excluded")}
+ON CONFLICT (slot, order_id) DO UPDATE SET {_FIRST}, {_changes("excluded", CHANGING)}
 """  # noqa: S608 - names of columns only
-CHANGE = f"""
-UPDATE orders_orderview v SET {_changes("u")}
-  FROM unnest({_arrays(CHANGING)}) AS u ({", ".join(CHANGING)}) WHERE v.slot = %s AND v.order_id = u.order_id
-"""  # noqa: S608 - names of columns only
+CHANGE = """
+UPDATE orders_orderview v SET {changes} FROM unnest({arrays}) AS u ({columns})
+ WHERE v.slot = %s AND v.order_id = u.order_id
+"""
 
 _whole = attrgetter(*COLUMNS)
-_changing = attrgetter(*CHANGING)
 
 SAVE_SKUS = """
 INSERT INTO orders_orderviewsku (slot, shop_id, sku, order_id)
@@ -71,7 +72,10 @@ USING unnest(%s::uuid[], %s::date[], %s::text[], %s::text[], %s::text[], %s::int
 
 
 def load(order_ids: Collection[UUID], *, slot: int) -> dict[UUID, OrderRow]:
-    """Lock these orders' rows, in id order: of each what a fold has to know. Those without a row are left out."""
+    """Of each of these orders' rows what a fold has to know. Those without a row are left out.
+
+    They need no lock: whoever folds into a slot does so alone, by the lock of its checkpoint or of its build.
+    """
     return {row[0]: OrderRow(*row) for row in rows(LOAD, [slot, list(order_ids)])}
 
 
@@ -82,11 +86,18 @@ def begin(new: Iterable[OrderRow], *, slot: int) -> None:
         execute(BEGIN, [slot, *map(list, zip(*table, strict=True))])
 
 
-def change(known: Iterable[OrderRow], *, slot: int) -> None:
-    """Write what events after the first have changed, on rows that are there."""
-    table = [_changing(row) for row in known]
+def change(known: Iterable[OrderRow], columns: Collection[str], *, slot: int) -> None:
+    """Write what events after the first have changed, in these columns, on rows that are there."""
+    names = tuple(name for name in CHANGING if name in columns or name in ALWAYS)
+    table = [attrgetter(*names)(row) for row in known]
     if table:
-        execute(CHANGE, [*map(list, zip(*table, strict=True)), slot])
+        execute(_change(names), [*map(list, zip(*table, strict=True)), slot])
+
+
+@cache
+def _change(names: tuple[str, ...]) -> str:
+    arrays = _arrays({name: CHANGING[name] for name in names})
+    return CHANGE.format(changes=_changes("u", names), arrays=arrays, columns=", ".join(names))
 
 
 def _id(row: OrderRow) -> int:

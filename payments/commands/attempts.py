@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from payments import contract
 from payments.commands import ledger
@@ -40,13 +39,17 @@ RETURNING saga_id
 """
 
 
-def open_payments(calls: Sequence[StepCall], state: State) -> set[UUID]:
-    """Make a row for each saga that has none, to be authorized or as a tombstone. Returns those sagas."""
+def open_payments(calls: Sequence[StepCall], state: State) -> list[PaymentRow]:
+    """Make a row for each saga that has none, to be authorized or as a tombstone. Returns the rows that are new.
+
+    Nobody else can see them before the commit, so they need no lock.
+    """
     table = sorted(
         (uuid7(), c.saga_id, c.subject_id, c.shop_id, c.reference, c.currency, c.amount_minor) for c in calls
     )
     now = calls[0].now
-    return {saga for (saga,) in rows(OPEN, [state, now, now, *ledger.columns(table)])}
+    made = {saga for (saga,) in rows(OPEN, [state, now, now, *ledger.columns(table)])}
+    return [PaymentRow(*row, state=state) for row in table if row[1] in made]
 
 
 def begin_authorizations(calls: Sequence[StepCall]) -> list[PaymentRow | Answer]:
@@ -54,8 +57,9 @@ def begin_authorizations(calls: Sequence[StepCall]) -> list[PaymentRow | Answer]
 
     Answers the payment when the provider has to be asked, else what is known already: a tombstone refuses.
     """
-    open_payments(calls, State.CREATED)
-    sheet = Sheet.of_sagas([c.saga_id for c in calls], now=calls[0].now)
+    now = calls[0].now
+    new = {payment.saga_id: payment for payment in open_payments(calls, State.CREATED)}
+    sheet = Sheet.of_sagas([c.saga_id for c in calls if c.saga_id not in new], now=now, besides=new.values())
     begun = [_begin(sheet, call) for call in calls]
     sheet.save()
     return begun

@@ -6,7 +6,7 @@ Payment rows are always locked in the order of their ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -37,16 +37,16 @@ class PaymentRow:
     amount_minor: int
 
     state: str
-    unknown_of: str
-    mismatch: str
-    provider_id: str
-    authorized_minor: int
-    captured_minor: int
-    refunding_minor: int
-    refunded_minor: int
-    code: str
-    released_at: datetime | None
-    version: int
+    unknown_of: str = ""
+    mismatch: str = ""
+    provider_id: str = ""
+    authorized_minor: int = 0
+    captured_minor: int = 0
+    refunding_minor: int = 0
+    refunded_minor: int = 0
+    code: str = ""
+    released_at: datetime | None = None
+    version: int = 0
 
     @property
     def refundable_minor(self) -> int:
@@ -87,9 +87,10 @@ class Sheet:
         self._owed: list[Owed] = []
 
     @classmethod
-    def of_sagas(cls, ids: Iterable[UUID], *, now: datetime) -> Sheet:
-        """Lock and read the payments made by these sagas."""
-        return cls._of(OF_SAGAS, ids, now)
+    def of_sagas(cls, ids: Collection[UUID], *, now: datetime, besides: Iterable[PaymentRow] = ()) -> Sheet:
+        """Lock and read the payments made by these sagas, and take others along that are in hand already."""
+        found = (PaymentRow(*row) for row in rows(OF_SAGAS, [list(ids)])) if ids else ()
+        return cls((*besides, *found), now=now)
 
     @classmethod
     def of_orders(cls, ids: Iterable[UUID], *, now: datetime) -> Sheet:

@@ -30,7 +30,7 @@ def begin_voids(calls: Sequence[StepCall]) -> list[PaymentRow | RefundRow | Answ
     A payment the provider has never heard of is voided here alone: its row is the tombstone at which a late
     authorization stops. Answers the payment or its refund where the provider has to be asked.
     """
-    fresh = open_payments(calls, State.VOIDED)
+    fresh = {payment.saga_id for payment in open_payments(calls, State.VOIDED)}
     sheet = Sheet.of_sagas([c.saga_id for c in calls], now=calls[0].now)
     voidable = [p for p in sheet.by_saga.values() if p.state in VOIDABLE and p.provider_id]
     sheet.move_all(voidable, State.VOIDING)

@@ -28,6 +28,7 @@ class Advance:
         self._changes: dict[UUID, Change] = {}
         self._before: dict[UUID, SagaRow] = {}
         self._made: list[StepRow] = []
+        self._gate: store.Gate | None = None
 
     def sort(
         self, answers: Sequence[tuple[Claimed, Outcome]]
@@ -59,11 +60,22 @@ class Advance:
             earlier.saga, earlier.created = change.saga, [*earlier.created, *change.created]
         return change
 
+    def free(self, name: str, moved: Sequence[Change]) -> list[Change]:
+        """Those of these sagas that may go on to step `name` in this transaction.
+
+        Looked up once: what somebody asks from now on comes after this commit.
+        """
+        if self._gate is None:
+            self._gate = store.gate([change.saga.id for change in moved])
+        if name in self._gate.stopped:
+            return []
+        return [change for change in moved if change.saga.id not in self._gate.asked]
+
     def write(self) -> set[str]:
         """Write what has been decided, in the caller's transaction. The names of steps that are due because of it."""
         changes = list(self._changes.values())
         if changes:
             store.advance(changes, now=self.now)
-            follow_up(changes, self._before)
+            follow_up(changes, self._before, deferred=self._gate is None or self._gate.deferred)
             self._changes, self._before = {}, {}
         return {row.name for row in self._made if row.open}

@@ -182,9 +182,13 @@ def commit(changes: Sequence[Change], before: Mapping[UUID, SagaRow], *, now: da
     return Batch(len(changes), due=names)
 
 
-def follow_up(changes: Sequence[Change], before: Mapping[UUID, SagaRow]) -> None:
-    """What follows every change that was written: intents that waited for it, and the counters after the commit."""
-    _look_again_at_intents(changes, before)
+def follow_up(changes: Sequence[Change], before: Mapping[UUID, SagaRow], *, deferred: bool = True) -> None:
+    """What follows every change that was written: intents that waited for it, and the counters after the commit.
+
+    `deferred=False` says that it is known that no intent waits.
+    """
+    if deferred:
+        _look_again_at_intents(changes, before)
     # Counting can fail like anything else; it must not take the orders with it.
     tally = metrics.tally_of(changes, before)
     transaction.on_commit(partial(metrics.count, tally), robust=True)

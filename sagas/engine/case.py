@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from random import Random
 from uuid import UUID
 
@@ -23,6 +24,12 @@ from sagas.ids import operation_key, uuid7
 from sagas.verdicts import Answer, Unavailable, Unknown, Waiting
 
 OPERATIONS = "operations"  #: The queue of people who look after what is parked.
+
+
+@lru_cache(maxsize=64)
+def written(now: datetime) -> str:
+    """A moment as a history tells it. A batch has one moment for hundreds of rows."""
+    return now.isoformat(timespec="milliseconds")
 
 
 class OpenCase:
@@ -123,5 +130,5 @@ class OpenCase:
         self._remember(row, f"late {outcome.word}" if late else outcome.word)
 
     def _remember(self, row: StepRow, word: str) -> None:
-        entry = [self.now.isoformat(timespec="milliseconds"), row.attempt, word, row.code, row.worker]
+        entry = [written(self.now), row.attempt, word, row.code, row.worker]
         row.history = [*row.history, entry][-HISTORY:]

@@ -19,6 +19,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import OperationalError, transaction
 
+from sagas import log
 from sagas.crash import crash_point
 from sagas.engine import local, store
 from sagas.engine.advance import Advance
@@ -223,7 +224,7 @@ def _record_alone(step: Step, answered: Sequence[Answered]) -> tuple[Batch, list
 def _record_slice(
     step: Step, answered: Sequence[Answered], fuse: frozenset[str]
 ) -> tuple[Batch, list[Asked]]:
-    with transaction.atomic():
+    with transaction.atomic(), log.gathered():
         now, sagas = store.lock_sagas(a.asked.claimed.saga.id for a in answered)
         if now is None:
             return Batch(), []

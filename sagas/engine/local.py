@@ -10,9 +10,11 @@ from uuid import UUID
 from django.conf import settings
 from django.db import OperationalError, transaction
 
+from sagas import log
 from sagas.crash import crash_point
 from sagas.engine import store
 from sagas.engine.advance import Advance
+from sagas.engine.backward import give_back_on
 from sagas.engine.batch import (
     RNG,
     Batch,
@@ -122,8 +124,9 @@ def _transaction(
         claimed = take(pairs, now=now)
         seen.extend(c.row.id for c in claimed)
         way = Advance(now)
-        batch = _run_claimed(step, claimed, way, fuse=fuse)
-        batch.due |= way.write()
+        with log.gathered():
+            batch = _run_claimed(step, claimed, way, fuse=fuse)
+            batch.due |= way.write()
         batch.claimed, batch.full = len(claimed), len(claimed) == limit
         crash_point(f"{step.name}.before_commit")
     crash_point(f"{step.name}.after_commit")
@@ -147,17 +150,24 @@ def _run_claimed(step: Step, claimed: Sequence[Claimed], way: Advance, *, fuse: 
     batch = Batch()
     if rest:
         way.write()  # the rules for these look at what is written
-        batch.add(record(rest, now=way.now))
+        batch.add(record(rest, now=way.now, fuse=fuse if step.is_undo else frozenset()))
     if not step.hot or len(claimed) <= settings.WAYBILL.small_claim:
         batch.add(go_on(moved, way, fuse=fuse))
     return batch
 
 
-def record(answers: Sequence[tuple[Claimed, Outcome]], *, now: datetime) -> Batch:
-    """Decide and write answers to claims that are locked, in the caller's transaction."""
+def record(
+    answers: Sequence[tuple[Claimed, Outcome]], *, now: datetime, fuse: frozenset[str] = frozenset()
+) -> Batch:
+    """Decide and write answers to claims that are locked, in the caller's transaction.
+
+    With `fuse` the local undos that are next on the way back run too, before anything is written.
+    """
     cases = cases_for(answers, now=now)
     for case, (claimed, outcome) in zip(cases, answers, strict=True):
         case.answer(claimed.row, outcome)
+    if fuse:
+        give_back_on(cases, now=now, fuse=fuse)
     return commit([case.change() for case in cases], {c.saga.id: c.saga for c, _ in answers}, now=now)
 
 
@@ -169,15 +179,7 @@ def go_on(moved: Sequence[Change], way: Advance, *, fuse: frozenset[str]) -> Bat
     batch = Batch()
     names = {row.name for change in moved for row in change.created} if fuse else set()
     for name in sorted(n for n in names if get_step(n).local and get_step(n).queue in fuse):
-        following = _following(name, moved, way.now)
-        if following:
-            batch.add(_run_claimed(get_step(name), following, way, fuse=fuse))
+        ready = [(row, c.saga) for c in way.free(name, moved) for row in c.created if row.name == name]
+        if ready:
+            batch.add(_run_claimed(get_step(name), take(ready, now=way.now), way, fuse=fuse))
     return batch
-
-
-def _following(name: str, moved: Sequence[Change], now: datetime) -> list[Claimed]:
-    ready = [(r, c.saga) for c in moved for r in c.created if r.name == name]
-    asked = store.gate(name, [saga.id for _, saga in ready])
-    if asked is None:
-        return []
-    return take(((row, saga) for row, saga in ready if saga.id not in asked), now=now)

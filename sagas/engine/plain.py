@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sagas.definition import Plan
+from sagas.engine.case import written
 from sagas.engine.rows import (
     COMPLETED,
     DO,
@@ -49,7 +50,7 @@ def forward(plan: Plan, saga: SagaRow, row: StepRow, outcome: Done, *, now: date
 
 
 def _finish(row: StepRow, outcome: Done, now: datetime) -> None:
-    entry = [now.isoformat(timespec="milliseconds"), row.attempt, Done.word, "", row.worker]
+    entry = [written(now), row.attempt, Done.word, "", row.worker]
     row.history = [*row.history, entry][-HISTORY:]
     row.state, row.verdict, row.code, row.detail = DONE, Done.word, "", ""
     row.wake_at, row.lease_until, row.worker, row.finished_at = None, None, "", now

@@ -17,36 +17,43 @@ from sagas.definition import Plan, latest, plan
 from sagas.engine.part import PATIENCE
 from sagas.engine.rows import CHOREOGRAPHY, DO, DONE, ORCHESTRATION, PENDING, RUNNING, SagaRow, StepRow
 from sagas.ids import operation_key, uuid7
-from sagas.sql import execute, rows
+from sagas.sql import rows
 
-# A saga that exists already keeps what it is: the same reference starts it once.
+# A saga that exists already keeps what it is: the same reference starts it once. Its first steps go with it.
 START = """
-INSERT INTO sagas_saga (id, definition, version, shop_id, subject_id, reference, search_key, label, amount_minor,
-       currency, context, correlation_id, deadline_at, style, state, stage, started_at, moved_at,
-       hold, hold_reason, hold_owner, epoch, cause, cause_code, cause_step)
-SELECT u.id, u.definition, u.version, u.shop_id, u.subject_id, u.reference, u.search_key, u.label, u.amount_minor,
-       u.currency, u.context, u.correlation_id, waybill_now() + u.deadline, u.style, u.state, u.stage, %s, %s,
-       'none', '', '', 0, '', '', ''
-  FROM unnest(%s::uuid[], %s::text[], %s::smallint[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[],
-              %s::bigint[], %s::text[], %s::jsonb[], %s::text[], %s::interval[], %s::text[], %s::text[],
-              %s::smallint[])
-    AS u (id, definition, version, shop_id, subject_id, reference, search_key, label, amount_minor, currency,
-          context, correlation_id, deadline, style, state, stage)
-ON CONFLICT (shop_id, definition, reference) DO NOTHING
-RETURNING id
+WITH new AS (
+  INSERT INTO sagas_saga (id, definition, version, shop_id, subject_id, reference, search_key, label, amount_minor,
+         currency, context, correlation_id, deadline_at, style, state, stage, started_at, moved_at,
+         hold, hold_reason, hold_owner, epoch, cause, cause_code, cause_step)
+  SELECT u.id, u.definition, u.version, u.shop_id, u.subject_id, u.reference, u.search_key, u.label,
+         u.amount_minor, u.currency, u.context, u.correlation_id, waybill_now() + u.deadline, u.style, u.state,
+         u.stage, %(now)s, %(now)s, 'none', '', '', 0, '', '', ''
+    FROM unnest(%(id)s::uuid[], %(definition)s::text[], %(version)s::smallint[], %(shop_id)s::uuid[],
+                %(subject_id)s::uuid[], %(reference)s::text[], %(search_key)s::text[], %(label)s::text[],
+                %(amount_minor)s::bigint[], %(currency)s::text[], %(context)s::jsonb[],
+                %(correlation_id)s::text[], %(deadline)s::interval[], %(style)s::text[], %(state)s::text[],
+                %(stage)s::smallint[])
+      AS u (id, definition, version, shop_id, subject_id, reference, search_key, label, amount_minor, currency,
+            context, correlation_id, deadline, style, state, stage)
+  ON CONFLICT (shop_id, definition, reference) DO NOTHING
+  RETURNING id
+), first_steps AS (
+  INSERT INTO sagas_step (id, saga_id, position, direction, name, state, epoch, attempt, tries, intent_number, key,
+         verdict, code, detail, memo, result, history, wake_at, began_at, finished_at, worker)
+  SELECT u.id, u.saga_id, u.position, 'do', u.name, u.state, 0, 0, 0, 1, u.key, '', '', '', '{}'::jsonb,
+         '{}'::jsonb, '[]'::jsonb, CASE u.state WHEN 'due' THEN waybill_now() END, u.done_at, u.done_at, ''
+    FROM unnest(%(step_id)s::uuid[], %(step_saga_id)s::uuid[], %(step_position)s::smallint[],
+                %(step_name)s::text[], %(step_key)s::uuid[], %(step_state)s::text[],
+                %(step_finished_at)s::timestamptz[])
+      AS u (id, saga_id, position, name, key, state, done_at)
+   WHERE u.saga_id IN (SELECT id FROM new)
+)
+SELECT id FROM new
 """
 FIND = """
 SELECT s.shop_id, s.definition, s.reference, s.id
   FROM sagas_saga s JOIN unnest(%s::uuid[], %s::text[], %s::text[]) AS w (shop_id, definition, reference)
     USING (shop_id, definition, reference)
-"""
-FIRST_STEPS = """
-INSERT INTO sagas_step (id, saga_id, position, direction, name, state, epoch, attempt, tries, intent_number, key,
-       verdict, code, detail, memo, result, history, wake_at, began_at, finished_at, worker)
-SELECT u.id, u.saga_id, u.position, 'do', u.name, u.state, 0, 0, 0, 1, u.key, '', '', '', '{}', '{}', '[]',
-       CASE u.state WHEN 'due' THEN waybill_now() END, u.done_at, u.done_at, ''
-  FROM unnest(%s::uuid[], %s::uuid[], %s::smallint[], %s::text[], %s::uuid[], %s::text[], %s::timestamptz[])
-    AS u (id, saga_id, position, name, key, state, done_at)
 """
 
 
@@ -85,12 +92,11 @@ def start_sagas(starts: Sequence[StartSaga], *, now: datetime) -> list[UUID]:
     plans = {s.definition: _latest_plan(s.definition) for s in starts}
     for start in starts:
         _check_context(start, plans[start.definition])
-    ids = [s.id for s in starts]
-    new = {row[0] for row in rows(START, _params(starts, plans, ids, now))}
-    if new:
-        begun = [(s, i) for s, i in zip(starts, ids, strict=True) if i in new]
-        _insert_first_steps(begun, plans, now)
-    return ids if len(new) == len(ids) else _all_ids(starts)
+    first = [row for start in starts for row in _first_steps(start, plans[start.definition], now)]
+    new = {row[0] for row in rows(START, _params(starts, plans, now) | _steps(first))}
+    for name in sorted({row.name for row in first if row.open and row.saga_id in new}):
+        transaction.on_commit(partial(ring, name), robust=True)
+    return [s.id for s in starts] if len(new) == len(starts) else _all_ids(starts)
 
 
 def _latest_plan(name: str) -> Plan:
@@ -107,32 +113,28 @@ def _check_context(start: StartSaga, planned: Plan) -> None:
         raise ValueError(f"{start.definition} must be started with {sorted(missing)}.")
 
 
-def _params(
-    starts: Sequence[StartSaga], plans: Mapping[str, Plan], ids: Sequence[UUID], now: datetime
-) -> list[Any]:
+def _params(starts: Sequence[StartSaga], plans: Mapping[str, Plan], now: datetime) -> dict[str, Any]:
     def deadline(start: StartSaga) -> timedelta | None:
         return PATIENCE if start.choreographed else plans[start.definition].definition.deadline
 
-    return [
-        now,
-        now,
-        list(ids),
-        [s.definition for s in starts],
-        [plans[s.definition].definition.version for s in starts],
-        [s.shop_id for s in starts],
-        [s.subject_id for s in starts],
-        [s.reference for s in starts],
-        [s.search_key or s.reference for s in starts],
-        [s.label[:200] for s in starts],
-        [s.amount_minor for s in starts],
-        [s.currency for s in starts],
-        [documents.encode(dict(s.context)) for s in starts],
-        [s.correlation_id for s in starts],
-        [deadline(s) for s in starts],
-        [s.style for s in starts],
-        [RUNNING if s.choreographed else PENDING for s in starts],
-        [1 if s.choreographed else 0 for s in starts],
-    ]
+    same = ("id", "definition", "shop_id", "subject_id", "reference", "amount_minor", "currency",
+            "correlation_id", "style")  # fmt: skip
+    return {
+        "now": now,
+        **{name: [getattr(s, name) for s in starts] for name in same},
+        "version": [plans[s.definition].definition.version for s in starts],
+        "search_key": [s.search_key or s.reference for s in starts],
+        "label": [s.label[:200] for s in starts],
+        "context": [documents.encode(dict(s.context)) for s in starts],
+        "deadline": [deadline(s) for s in starts],
+        "state": [RUNNING if s.choreographed else PENDING for s in starts],
+        "stage": [1 if s.choreographed else 0 for s in starts],
+    }
+
+
+def _steps(steps: Sequence[StepRow]) -> dict[str, Any]:
+    names = ("id", "saga_id", "position", "name", "key", "state", "finished_at")
+    return {f"step_{name}": [getattr(row, name) for row in steps] for name in names}
 
 
 def first_rows(plan: Plan, saga: SagaRow, *, now: datetime) -> list[StepRow]:
@@ -151,21 +153,12 @@ def first_rows(plan: Plan, saga: SagaRow, *, now: datetime) -> list[StepRow]:
     ]
 
 
-def _insert_first_steps(
-    begun: Sequence[tuple[StartSaga, UUID]], plans: Mapping[str, Plan], now: datetime
-) -> None:
-    steps: list[StepRow] = []
-    for start, saga_id in begun:
-        planned = plans[start.definition]
-        saga = SagaRow(
-            saga_id, start.definition, planned.definition.version, start.shop_id, start.subject_id, start.reference,
-            "", 0, "", {}, "",
-        )  # fmt: skip
-        steps += [_first(row, start, now) for row in first_rows(planned, saga, now=now)]
-    names = ("id", "saga_id", "position", "name", "key", "state", "finished_at")
-    execute(FIRST_STEPS, [[getattr(r, c) for r in steps] for c in names])
-    for name in sorted({r.name for r in steps if r.open}):
-        transaction.on_commit(partial(ring, name), robust=True)
+def _first_steps(start: StartSaga, planned: Plan, now: datetime) -> list[StepRow]:
+    saga = SagaRow(
+        start.id, start.definition, planned.definition.version, start.shop_id, start.subject_id, start.reference,
+        "", 0, "", {}, "",
+    )  # fmt: skip
+    return [_first(row, start, now) for row in first_rows(planned, saga, now=now)]
 
 
 def _first(row: StepRow, start: StartSaga, now: datetime) -> StepRow:

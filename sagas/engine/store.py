@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,8 +23,24 @@ STEP_COLUMNS = (
     "verdict", "code", "detail", "memo", "result", "history", "wake_at", "lease_until", "worker", "began_at",
     "finished_at",
 )  # fmt: skip
-_S = ", ".join(f"s.{c}" for c in SAGA_COLUMNS)
-_T = ", ".join(f"t.{c}" for c in STEP_COLUMNS)
+# Most documents are empty, and not worth being sent and read.
+EMPTY: dict[str, type[dict[Any, Any] | list[Any]]] = {
+    "context": dict,
+    "memo": dict,
+    "result": dict,
+    "history": list,
+}
+_WRITTEN: dict[Any, str] = {dict: "{}", list: "[]"}
+
+
+def _selected(table: str, columns: Sequence[str]) -> str:
+    return ", ".join(
+        f"nullif({table}.{c}, '{_WRITTEN[EMPTY[c]]}')" if c in EMPTY else f"{table}.{c}" for c in columns
+    )
+
+
+_S = _selected("s", SAGA_COLUMNS)
+_T = _selected("t", STEP_COLUMNS)
 
 # A saga with an intent nobody has looked at yet is not claimed: the intent goes first.
 CLAIM = f"""
@@ -34,12 +51,12 @@ SELECT waybill_now(), {_T}, {_S}
    AND NOT EXISTS (SELECT FROM sagas_intent i WHERE i.saga_id = s.id AND i.state = 'new')
    AND NOT EXISTS (SELECT FROM sagas_pause p
                     WHERE (p.scope, p.name) IN (('step', %(name)s), ('provider', %(provider)s)))
-   {{only}}
+   /* only */
  ORDER BY t.wake_at LIMIT %(limit)s
    FOR NO KEY UPDATE OF t, s SKIP LOCKED
 """
-CLAIM_ANY = CLAIM.format(only="")
-CLAIM_THESE = CLAIM.format(only="AND t.id = ANY(%(ids)s::uuid[])")
+CLAIM_ANY = CLAIM.replace("/* only */", "")
+CLAIM_THESE = CLAIM.replace("/* only */", "AND t.id = ANY(%(ids)s::uuid[])")
 
 LOCK_SAGAS = f"""
 SELECT waybill_now(), {_S} FROM sagas_saga s WHERE s.id = ANY(%s::uuid[]) ORDER BY s.id FOR NO KEY UPDATE
@@ -119,14 +136,14 @@ REVISIT = (
     "UPDATE sagas_intent SET state = 'new' WHERE state = 'deferred' AND saga_id = ANY(%s::uuid[]) RETURNING 1"
 )
 GATE = """
-SELECT EXISTS (SELECT FROM sagas_pause WHERE scope = 'step' AND name = %s),
-       ARRAY(SELECT saga_id FROM sagas_intent WHERE state = 'new' AND saga_id = ANY(%s::uuid[]))
+SELECT ARRAY(SELECT name FROM sagas_pause WHERE scope = 'step'),
+       ARRAY(SELECT saga_id FROM sagas_intent WHERE state = 'new' AND saga_id = ANY(%(sagas)s::uuid[])),
+       EXISTS (SELECT FROM sagas_intent WHERE state = 'deferred' AND saga_id = ANY(%(sagas)s::uuid[]))
 """
 
-_JSON = {"memo", "result", "history", "context"}
 _SAGA_AT = 1 + len(STEP_COLUMNS)
-_SAGA_JSON = [n for n, name in enumerate(SAGA_COLUMNS) if name in _JSON]
-_STEP_JSON = [n for n, name in enumerate(STEP_COLUMNS) if name in _JSON]
+_SAGA_JSON = [(n, EMPTY[name]) for n, name in enumerate(SAGA_COLUMNS) if name in EMPTY]
+_STEP_JSON = [(n, EMPTY[name]) for n, name in enumerate(STEP_COLUMNS) if name in EMPTY]
 
 
 # A step forward as it mostly goes. Whatever else a row holds stays as it is.
@@ -281,10 +298,19 @@ def _named(kind: str, items: Sequence[Any], names: Sequence[str]) -> dict[str, A
     return {f"{kind}_{n}": column for n, column in zip(names, _columns(items, names), strict=True)}
 
 
-def gate(name: str, saga_ids: Sequence[UUID]) -> set[UUID] | None:
-    """Which of these locked sagas have an intent nobody has looked at; None if a person has stopped the step."""
-    ((stopped, asked),) = rows(GATE, [name, list(saga_ids)])
-    return None if stopped else set(asked)
+@dataclass(frozen=True)
+class Gate:
+    """What keeps locked sagas from going on: steps that a person has stopped, and intents not yet looked at."""
+
+    stopped: frozenset[str]
+    asked: frozenset[UUID]
+    deferred: bool  #: Whether an intent waits for what they come to. None can join while they are locked.
+
+
+def gate(saga_ids: Sequence[UUID]) -> Gate:
+    """Look at what keeps these locked sagas from going on."""
+    ((stopped, asked, deferred),) = rows(GATE, {"sagas": list(saga_ids)})
+    return Gate(frozenset(stopped), frozenset(asked), deferred)
 
 
 def revisit_intents(saga_ids: Sequence[UUID]) -> bool:
@@ -294,7 +320,7 @@ def revisit_intents(saga_ids: Sequence[UUID]) -> bool:
 
 def _columns(items: Sequence[Any], names: Sequence[str]) -> list[list[Any]]:
     return [
-        [documents.encode(getattr(i, n)) for i in items] if n in _JSON else [getattr(i, n) for i in items]
+        [documents.encode(getattr(i, n)) for i in items] if n in EMPTY else [getattr(i, n) for i in items]
         for n in names
     ]
 
@@ -307,9 +333,10 @@ def _saga(row: Sequence[Any]) -> SagaRow:
     return SagaRow(*_values(row, _SAGA_JSON))
 
 
-def _values(row: Sequence[Any], texts: Sequence[int]) -> list[Any]:
+def _values(row: Sequence[Any], texts: Sequence[tuple[int, type]]) -> list[Any]:
     """The row with its documents decoded: Django leaves jsonb as text on raw cursors."""
     values = list(row)
-    for n in texts:
-        values[n] = documents.decode(values[n])
+    for n, empty in texts:
+        text = values[n]
+        values[n] = empty() if text is None else documents.decode(text)
     return values

@@ -7,8 +7,7 @@ worker is called only when a claim comes back full.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 
 import structlog
@@ -23,12 +22,8 @@ from sagas.steps import Step, get_step
 
 logger = structlog.get_logger(__name__)
 
-Clock = Callable[[], datetime]
 
-
-def work(
-    name: str, *, clock: Clock, queues: frozenset[str] | None = None, seconds: float | None = None
-) -> int:
+def work(name: str, *, queues: frozenset[str] | None = None, seconds: float | None = None) -> int:
     """Run what is due at step `name`, then the steps that became due, as far as `queues` allows.
 
     Returns how many steps were run. Safe at any time and any number of times at once.
@@ -37,7 +32,7 @@ def work(
     stop = time.monotonic() + (settings.WAYBILL.turn_seconds if seconds is None else seconds)
     todo, count = [name], 0
     while todo:
-        done = _at_step(todo.pop(), clock, mine, stop)
+        done = _at_step(todo.pop(), mine, stop)
         count += done.claimed
         todo.extend(_next(done.due, mine, todo, over=time.monotonic() >= stop))
     return count
@@ -53,14 +48,12 @@ def _next(due: set[str], mine: frozenset[str], todo: list[str], *, over: bool) -
     return sorted(ours - set(todo))
 
 
-def _at_step(name: str, clock: Clock, mine: frozenset[str], stop: float) -> Batch:
+def _at_step(name: str, mine: frozenset[str], stop: float) -> Batch:
     """Batches at one step until nothing is due; the bell is held meanwhile, let go, and then one more look taken."""
     step, total = get_step(name), Batch()
     bell.hold(name)
     try:
-        with turns.turn(
-            name, full=settings.WAYBILL.claim_limit, now=clock(), patience=_patience(step)
-        ) as progress:
+        with turns.turn(name, full=settings.WAYBILL.claim_limit, patience=_patience(step)) as progress:
             _batches(step, progress, mine, stop, total)
             bell.let_go(name)
             while _batches(step, progress, mine, stop, total) and time.monotonic() < stop:
@@ -105,11 +98,14 @@ def _wake_others(due: set[str], mine: frozenset[str]) -> None:
 
 
 def _run(step: Step, progress: turns.Progress, mine: frozenset[str]) -> Batch:
+    """One batch. After a death here nothing else runs in its commit: whatever kills must be found at its own step."""
     if progress.cornered:
         return _run_alone(step, progress)
+    may = settings.WAYBILL.runs and progress.cap >= progress.full
+    fuse = mine if may else frozenset()
     if step.external is not None:
-        return external.run(step, limit=min(progress.cap, settings.WAYBILL.external_claim_limit), fuse=mine)
-    return local.run(step, limit=progress.cap, fuse=mine)
+        return external.run(step, limit=min(progress.cap, settings.WAYBILL.external_claim_limit), fuse=fuse)
+    return local.run(step, limit=progress.cap, fuse=fuse)
 
 
 def _run_alone(step: Step, progress: turns.Progress) -> Batch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
@@ -11,25 +12,66 @@ from sagas.clock import database_now
 from sagas.delivery import deliver, stale
 from sagas.log import Token
 from sagas.loops import keeper, one_of_many
-from sagas.sql import rows
+from sagas.sql import execute, rows
 
 #: Events waiting so long are delivered here.
 OVERDUE_SECONDS = 10.0
 
+#: So many events are looked through for all readers at once.
+LOOKED_THROUGH = 10_000
+#: Readers with nothing to read pass by once so many events of others lie behind them.
+PASS_BY_AFTER = 1_000
+
 POSITIONS = "SELECT subscription, shard, era, xid, position, state FROM sagas_checkpoint"
+# Only from where they were seen, and never while somebody delivers, or has the subscription stand still.
+MOVE_IDLE = """
+UPDATE sagas_checkpoint c SET era = %(era)s, xid = %(xid)s, position = %(position)s, moved_at = waybill_now()
+  FROM (SELECT k.subscription, k.shard FROM sagas_checkpoint k
+          JOIN unnest(%(names)s::text[], %(shards)s::int[], %(eras)s::int[], %(xids)s::bigint[],
+                      %(positions)s::bigint[]) AS w (subscription, shard, era, xid, position)
+         USING (subscription, shard, era, xid, position)
+         WHERE k.state = 'running'
+           AND pg_try_advisory_xact_lock_shared(hashtextextended('waybill.delivery|' || k.subscription, 0))
+         ORDER BY k.subscription, k.shard FOR UPDATE OF k SKIP LOCKED) free
+ WHERE c.subscription = free.subscription AND c.shard = free.shard
+"""
+
+Reader = tuple[Subscription, int, Token]
 
 
 @keeper("sagas.relay", every=0.5)
 def relay(*, now: datetime) -> int:
     """Ring for every subscription with undelivered events; deliver overdue ones in this process."""
     at = {(name, shard): (Token(e, x, p), state) for name, shard, e, x, p, state in rows(POSITIONS)}
+    each = [(sub, shard) for sub in subscriptions() for shard in range(sub.shards)]
+    new = [(sub, shard, Token(0, 0, 0)) for sub, shard in each if (sub.name, shard) not in at]
+    known = [(sub, shard, *at[sub.name, shard]) for sub, shard in each if (sub.name, shard) in at]
+    running = [(sub, shard, token) for sub, shard, token, state in known if state == "running"]
     count = 0
-    for sub in subscriptions():
-        for shard in range(sub.shards):
-            token, state = at.get((sub.name, shard), (Token(0, 0, 0), "running"))
-            if state == "running":
-                count += one_of_many(sub.task(shard), partial(_relay, sub, shard, token, now))
+    for sub, shard, token in [*new, *_wanted(running)]:
+        count += one_of_many(sub.task(shard), partial(_relay, sub, shard, token, now))
     return count
+
+
+def _wanted(readers: Sequence[Reader]) -> list[Reader]:
+    """Those for whom there may be something. The others pass by, so that nobody looks through the same again."""
+    if not readers:
+        return []
+    seen = feed.glance(min(token for _, _, token in readers), limit=LOOKED_THROUGH)
+    idle = [r for r in readers if r[2] < seen.upto and not seen.types.intersection(r[0].types)]
+    if seen.count >= PASS_BY_AFTER or any(stale(token, seen.upto) for _, _, token in idle):
+        _pass_by(idle, seen.upto)
+    done = {(sub.name, shard) for sub, shard, token in readers if seen.whole and token >= seen.upto}
+    done |= {(sub.name, shard) for sub, shard, _ in idle}
+    return [r for r in readers if (r[0].name, r[1]) not in done]
+
+
+def _pass_by(readers: Sequence[Reader], upto: Token) -> None:
+    if readers:
+        tokens = [token for _, _, token in readers]
+        params = {"names": [sub.name for sub, _, _ in readers], "shards": [shard for _, shard, _ in readers]}
+        params |= {"eras": [t.era for t in tokens], "xids": [t.xid for t in tokens]}
+        execute(MOVE_IDLE, params | {"positions": [t.position for t in tokens]} | upto._asdict())
 
 
 def _relay(sub: Subscription, shard: int, token: Token, now: datetime) -> int:

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from sagas import bell
-from sagas.clock import database_now
 from sagas.engine.work import work
 from sagas.loops import keeper, one_of_many
 from sagas.sql import rows
@@ -39,9 +38,7 @@ def sweep(*, now: datetime) -> int:
     for name, overdue in due_steps():
         rung = bell.ring(name)
         if not rung or overdue.total_seconds() > OVERDUE_SECONDS:
-            count += one_of_many(
-                name, partial(work, name, clock=database_now, queues=every_queue(), seconds=2.0)
-            )
+            count += one_of_many(name, partial(work, name, queues=every_queue(), seconds=2.0))
     return count
 
 

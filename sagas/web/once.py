@@ -11,31 +11,43 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from sagas.clock import database_now
 from sagas.crash import crash_point
-from sagas.log import last_published
+from sagas.log import LAST
 from sagas.sql import rows
 from sagas.web.caller import caller_of
-from sagas.web.kept import KeptAnswer
 from sagas.web.problems import Problem
 from sagas.web.reading import POSITION
 
 LONGEST_KEY = 255
 #: Printable ASCII without blanks, commas (two headers arrive joined by one) and quotes.
 KEY = re.compile(rf"[!#-+\--~]{{1,{LONGEST_KEY}}}")
-#: What belongs to the answer beside its body.
-KEPT_HEADERS = ("Location", POSITION)
+#: What belongs to the answer beside its body and its place in the feed.
+KEPT_HEADERS = ("Location",)
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
+# A statement of its own, after the lock: it must see what a twin has committed before it let go.
+LOOK = """
+SELECT waybill_now(), k.fingerprint, k.status, k.headers, k.body
+  FROM (VALUES (%s::uuid, %s)) AS asked (client_id, key) LEFT JOIN sagas_keptanswer k USING (client_id, key)
+"""
+# With where in the feed stands what was done, if an event tells of it.
+KEEP = f"""
+INSERT INTO sagas_keptanswer (client_id, key, fingerprint, status, headers, body, made_at)
+SELECT %s, %s, %s, %s, %s::jsonb || coalesce(
+         (SELECT jsonb_build_object('{POSITION}', concat_ws('.', era, xid, position)) FROM ({LAST}) AS last), '{{}}'),
+       %s, %s
+RETURNING headers ->> '{POSITION}'
+"""  # noqa: S608 - constants
 
 
-def once(request: Request, act: Callable[[], Response]) -> Response:
-    """The answer of `act`, or the one it gave when this client first sent this key with this request.
+def once(request: Request, act: Callable[[datetime], Response]) -> Response:
+    """The answer of `act(now)`, or the one it gave when this client first sent this key with this request.
 
     Safe to repeat. Raises Problem: 400 without a well-formed Idempotency-Key, 409 while a twin is at work,
     422 when the key was used for another request. Opens the transaction in which `act` must do all it does.
@@ -43,12 +55,11 @@ def once(request: Request, act: Callable[[], Response]) -> Response:
     client_id, key, asked = caller_of(request).shop_id, idempotency_key(request), fingerprint(request)
     with transaction.atomic(durable=True):
         _lock(client_id, key)
-        kept = KeptAnswer.objects.filter(client_id=client_id, key=key).first()
-        if kept is not None:
-            return _again(kept, asked)
-        response = act()
-        _place(response)
-        _keep(client_id, key, asked, response)
+        now, *kept = rows(LOOK, [client_id, key])[0]
+        if kept[0] is not None:
+            return _again(asked, *kept)
+        response = act(now)
+        _keep(client_id, key, asked, response, now)
         crash_point("api.before_commit")
     crash_point("api.after_commit")
     return response
@@ -83,28 +94,17 @@ def _lock(client_id: UUID, key: str) -> None:
         raise Problem(409, "api.request_in_progress", detail, retry_after_seconds=1)
 
 
-def _again(kept: KeptAnswer, asked: str) -> Response:
-    if kept.fingerprint != asked:
+def _again(asked: str, fingerprint: str, status: int, headers: str, body: str) -> Response:
+    if fingerprint != asked:
         raise Problem(422, "api.idempotency_key_reused", "This key was used for another request.")
-    headers = {**kept.headers, "Idempotency-Replayed": "true"}
-    return Response(kept.body, status=kept.status, headers=headers)
+    told = {**json.loads(headers), "Idempotency-Replayed": "true"}
+    return Response(json.loads(body), status=status, headers=told)
 
 
-def _place(response: Response) -> None:
-    """Say where in the feed stands what was done, if an event tells of it."""
-    token = last_published()
-    if token is not None:
-        response[POSITION] = str(token)
-
-
-def _keep(client_id: UUID, key: str, asked: str, response: Response) -> None:
+def _keep(client_id: UUID, key: str, asked: str, response: Response, now: datetime) -> None:
+    """Keep the answer, and say in it where in the feed stands what was done."""
     headers = {name: response[name] for name in KEPT_HEADERS if response.has_header(name)}
-    KeptAnswer.objects.create(
-        client_id=client_id,
-        key=key,
-        fingerprint=asked,
-        status=response.status_code,
-        headers=headers,
-        body=response.data,
-        made_at=database_now(),
-    )
+    answer = [response.status_code, json.dumps(headers), json.dumps(response.data), now]
+    ((place,),) = rows(KEEP, [client_id, key, asked, *answer])
+    if place is not None:
+        response[POSITION] = place

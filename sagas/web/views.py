@@ -31,6 +31,13 @@ class ApiView(APIView):
     content_negotiation_class = OneFormat
     #: Whether the description asks for an Idempotency-Key: set where `once` is used.
     idempotent = False
+    #: What a shop's requests are counted as, each kind by itself and `weight` at a time.
+    counted = "requests"
+
+    def weight(self, request: Request) -> int:
+        """As how many a request counts. May read its body: who asks is known by then."""
+        del request
+        return 1
 
     @property
     def caller(self) -> Caller:
@@ -50,3 +57,11 @@ class ApiView(APIView):
     def now(self) -> datetime:
         """The one clock's time."""
         return database_now()
+
+    def explain(self, error: Exception) -> dict[str, Any]:
+        """The problem document of an error that is the answer to a part of a request only."""
+        told = self.get_exception_handler()(error, self.get_exception_handler_context())
+        if told is None:
+            raise error
+        document: dict[str, Any] = told.data
+        return document

@@ -153,7 +153,8 @@ def _begin_again(shipment: LockedShipment, request: BookParcel) -> Parcel | Answ
         case _ if request.settling:
             return parcel_of(shipment)
         case State.LABEL_PENDING | State.UNKNOWN:
-            _take_key(shipment, request)
+            # A new attempt after the carrier was proven to have done nothing comes with a new key.
+            shipment.take_key(request.key)
             return parcel_of(shipment)
         case State.LABEL_FAILED:
             return Refused(shipment.code)
@@ -161,13 +162,6 @@ def _begin_again(shipment: LockedShipment, request: BookParcel) -> Parcel | Answ
             return AlreadyCancelled()
         case _:
             return Done({"shipment_id": str(shipment.id)})
-
-
-def _take_key(shipment: LockedShipment, request: BookParcel) -> None:
-    """A new attempt after the carrier was proven to have done nothing comes with a new key."""
-    if shipment.key != request.key:
-        shipment.key, shipment.changed = request.key, True
-        shipment.keys.append(request.key)
 
 
 def _take_in(shipment: LockedShipment, heard: Heard) -> tuple[Answer, Append | None]:
@@ -185,11 +179,10 @@ def _take_in(shipment: LockedShipment, heard: Heard) -> tuple[Answer, Append | N
 
 
 def _bought(shipment: LockedShipment, labels: Labels) -> Append | None:
-    extra = [*labels.surplus]
-    if shipment.carrier_id and shipment.carrier_id != labels.label.id:
-        extra.append(labels.label.id)
-    _note_surplus(shipment, extra)
+    for label_id in labels.surplus:
+        shipment.note_surplus(label_id)
     if shipment.carrier_id:
+        shipment.note_surplus(labels.label.id)
         return None
     label = labels.label
     shipment.carrier_id, shipment.tracking = label.id, label.tracking_number
@@ -197,13 +190,6 @@ def _bought(shipment: LockedShipment, labels: Labels) -> Append | None:
     if shipment.state != State.VOID_PENDING:
         shipment.go(State.LABEL_BOUGHT)
     return shipment.tell(ShipmentBooked, tracking=shipment.tracking, lines=shipment.contents())
-
-
-def _note_surplus(shipment: LockedShipment, ids: Sequence[str]) -> None:
-    for label_id in ids:
-        if label_id != shipment.carrier_id and label_id not in shipment.surplus:
-            shipment.surplus.append(label_id)
-            shipment.changed = True
 
 
 def _refused(shipment: LockedShipment, outcome: Refused) -> Append | None:

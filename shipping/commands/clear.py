@@ -7,9 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sagas.sql import execute
 from shipping.commands.parcels import lock_by_order, save_all
+from shipping.models import NOT_LIVE
 
 STOCK_SHORT = "inventory.stock_short"
+
+# The same shipment that `lock_by_order` chooses: the live one, else the last.
+CLEAR = """
+WITH locked AS (
+  SELECT id, order_id, ready_at, state <> ALL(%s::text[]) AS live
+    FROM shipping_shipment WHERE order_id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+), chosen AS (
+  SELECT DISTINCT ON (order_id) id, ready_at FROM locked ORDER BY order_id, live DESC, id DESC
+)
+UPDATE shipping_shipment s SET ready_at = %s FROM chosen c WHERE s.id = c.id AND c.ready_at IS NULL
+"""
 
 
 @dataclass(frozen=True)
@@ -24,8 +37,12 @@ class StockNews:
 def clear_shipments(confirmed: Sequence[UUID], stock: Sequence[StockNews], *, now: datetime) -> None:
     """Let parcels of confirmed orders leave, and stop those whose goods are gone until they are there again.
 
-    Safe to repeat and to hear in any order.
+    Safe to repeat and to hear in any order. Where nothing but confirmations is heard, as nearly always, one
+    statement does it.
     """
+    if not stock:
+        _clear(confirmed, now)
+        return
     found = lock_by_order([*confirmed, *(news.order_id for news in stock)])
     for order_id in confirmed:
         shipment = found.get(order_id)
@@ -37,3 +54,8 @@ def clear_shipments(confirmed: Sequence[UUID], stock: Sequence[StockNews], *, no
             shipment.stop_reason = STOCK_SHORT if news.short else ""
             shipment.stop_version, shipment.changed = news.version, True
     save_all(found.values(), at=now)
+
+
+def _clear(confirmed: Sequence[UUID], now: datetime) -> None:
+    if confirmed:
+        execute(CLEAR, [list(NOT_LIVE), list(confirmed), now])

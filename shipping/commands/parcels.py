@@ -38,15 +38,24 @@ UPDATE shipping_shipmentline l SET withdrawn = u.withdrawn
 """
 WRITE = """
 UPDATE shipping_shipment s
-   SET key = u.key, keys = u.keys::uuid[], state = u.state, code = u.code, carrier_id = u.carrier_id,
-       tracking = u.tracking, price_minor = u.price_minor,
-       surplus = ARRAY(SELECT jsonb_array_elements_text(u.surplus)), applied = u.applied::uuid[],
+   SET state = u.state, code = u.code, carrier_id = u.carrier_id, tracking = u.tracking, price_minor = u.price_minor,
        ready_at = u.ready_at, stop_reason = u.stop_reason, stop_version = u.stop_version, version = u.version,
        moved_at = CASE WHEN s.state <> u.state THEN %s ELSE s.moved_at END
-  FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-              %s::bigint[], %s::jsonb[], %s::text[], %s::timestamptz[], %s::text[], %s::int[], %s::int[])
-       AS u (id, key, keys, state, code, carrier_id, tracking, price_minor,
-             surplus, applied, ready_at, stop_reason, stop_version, version)
+  FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::text[],
+              %s::int[], %s::int[])
+       AS u (id, state, code, carrier_id, tracking, price_minor, ready_at, stop_reason, stop_version, version)
+ WHERE s.id = u.id
+"""
+WRITTEN = (
+    "id", "state", "code", "carrier_id", "tracking", "price_minor", "ready_at", "stop_reason", "stop_version",
+    "version",
+)  # fmt: skip
+# What hardly ever changes, and is dear to write.
+WRITE_LISTS = """
+UPDATE shipping_shipment s
+   SET key = u.key, keys = u.keys::uuid[], surplus = ARRAY(SELECT jsonb_array_elements_text(u.surplus)),
+       applied = u.applied::uuid[]
+  FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::jsonb[], %s::text[]) AS u (id, key, keys, surplus, applied)
  WHERE s.id = u.id
 """
 
@@ -68,7 +77,7 @@ class Line:
 
 @dataclass(slots=True)
 class LockedShipment:
-    """One locked shipment. `save_all` writes it if `changed`."""
+    """One locked shipment. `save_all` writes it if `changed`, and its key and lists if they have `grown`."""
 
     id: UUID
     key: UUID
@@ -89,6 +98,7 @@ class LockedShipment:
     version: int
     lines: list[Line] = field(default_factory=list)
     changed: bool = False
+    grown: bool = False
 
     @property
     def is_live(self) -> bool:
@@ -112,6 +122,23 @@ class LockedShipment:
         ids = {"shipment_id": self.id, "order_id": self.order_id, "shop_id": self.shop_id}
         return Append(self.id, self.version, event(**ids, **more))
 
+    def take_key(self, key: UUID) -> None:
+        """Go by another key from now on. The carrier may have been asked under any of them."""
+        if self.key != key:
+            self.key, self.grown = key, True
+            self.keys.append(key)
+
+    def note_surplus(self, label_id: str) -> None:
+        """Remember a label that is one too many, once."""
+        if label_id != self.carrier_id and label_id not in self.surplus:
+            self.surplus.append(label_id)
+            self.grown = True
+
+    def note_withdrawal(self, key: UUID) -> None:
+        """Remember an act that was taken in."""
+        self.applied.append(key)
+        self.grown = True
+
     def contents(self) -> list[dict[str, Any]]:
         """What is in it, as events carry it."""
         return [{"sku": line.sku, "quantity": line.open} for line in self.lines if line.open]
@@ -133,12 +160,13 @@ def lock_by_id(ids: Iterable[UUID]) -> dict[UUID, LockedShipment]:
 
 
 def save_all(shipments: Iterable[LockedShipment], *, at: datetime) -> None:
-    """Write shipments and lines that changed: two statements at most."""
+    """Write shipments and lines that changed: two statements at most, a third where lists have grown."""
     unique = {shipment.id: shipment for shipment in shipments}.values()
     _save_lines([(s.id, line) for s in unique for line in s.lines if line.changed])
-    changed = [s for s in unique if s.changed]
-    if changed:
-        execute(WRITE, [at, *_columns(changed)])
+    if changed := [s for s in unique if s.changed]:
+        execute(WRITE, [at, *([getattr(s, name) for s in changed] for name in WRITTEN)])
+    if grown := [s for s in unique if s.grown]:
+        execute(WRITE_LISTS, _lists(grown))
 
 
 def uuids(values: Sequence[UUID]) -> str:
@@ -146,22 +174,13 @@ def uuids(values: Sequence[UUID]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 
-def _columns(changed: Sequence[LockedShipment]) -> list[list[Any]]:
+def _lists(grown: Sequence[LockedShipment]) -> list[list[Any]]:
     return [
-        [s.id for s in changed],
-        [s.key for s in changed],
-        [uuids(s.keys) for s in changed],
-        [s.state for s in changed],
-        [s.code for s in changed],
-        [s.carrier_id for s in changed],
-        [s.tracking for s in changed],
-        [s.price_minor for s in changed],
-        [json.dumps(s.surplus) for s in changed],
-        [uuids(s.applied) for s in changed],
-        [s.ready_at for s in changed],
-        [s.stop_reason for s in changed],
-        [s.stop_version for s in changed],
-        [s.version for s in changed],
+        [s.id for s in grown],
+        [s.key for s in grown],
+        [uuids(s.keys) for s in grown],
+        [json.dumps(s.surplus) for s in grown],
+        [uuids(s.applied) for s in grown],
     ]
 
 

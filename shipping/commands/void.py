@@ -135,7 +135,7 @@ def _withdraw(shipment: LockedShipment, request: WithdrawParcel, events: list[Ap
         return _begin(shipment)
     if all(line.open <= request.wanted.get(line.sku, 0) for line in shipment.lines):
         return _begin(shipment)
-    shipment.applied.append(request.key)
+    shipment.note_withdrawal(request.key)
     taken = [part for line in shipment.lines if (part := _take_out(line, request.wanted.get(line.sku, 0)))]
     events.append(shipment.tell(ShipmentWithdrawn, lines=taken))
     return Done()

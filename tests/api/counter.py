@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,10 +17,12 @@ from tests.orders.read_side.taking_in import take_in_everything
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 ORDERS = "/api/v1/orders"
+BULK = "/api/v1/orders/bulk"
 STOCK = "/api/v1/stock"
 MOVEMENTS = "/api/v1/stock/movements"
 SAGAS = "/api/v1/sagas"
 PROBLEM = "application/problem+json"
+NDJSON = "application/x-ndjson"
 
 
 def an_order(**changes: Any) -> dict[str, Any]:
@@ -74,17 +77,31 @@ class Counter:
 
     def move(self, *lines: Any) -> list[dict[str, Any]]:
         """Send stock movements; the answer to each line."""
-        sent = b"\n".join(m if isinstance(m, bytes) else json.dumps(m).encode() for m in lines)
-        response = self.move_raw(sent)
+        response = self.move_raw(ndjson(lines))
         assert response.status_code == 200, response.content
         return [json.loads(line) for line in response.content.splitlines()]
 
     def move_raw(self, sent: bytes) -> Any:
         """Send a body of stock movements as it is."""
-        return Client().post(MOVEMENTS, sent, content_type="application/x-ndjson", headers=self._headers({}))
+        return self.send_lines(MOVEMENTS, sent)
+
+    def bulk(self, *orders: Any) -> list[dict[str, Any]]:
+        """Send orders in bulk; the answer to each line."""
+        response = self.send_lines(BULK, ndjson(orders))
+        assert (response.status_code, response["Content-Type"]) == (200, NDJSON), response.content
+        return [json.loads(line) for line in response.content.splitlines()]
+
+    def send_lines(self, path: str, sent: bytes, **headers: str) -> Any:
+        """Send a body of lines as it is."""
+        return Client().post(path, sent, content_type=NDJSON, headers=self._headers(headers))
 
     def _headers(self, more: dict[str, str]) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"} | more
+
+
+def ndjson(documents: Iterable[Any]) -> bytes:
+    """A document on each line; bytes go as they are."""
+    return b"\n".join(d if isinstance(d, bytes) else json.dumps(d).encode() for d in documents)
 
 
 def problem(response: Any) -> tuple[int, str]:

@@ -15,10 +15,11 @@ from config.embedded.programs import Program, answers_http, free_port
 from config.embedded.stack import web_command
 from config.embedded.state import BASE_DIR
 from config.embedded.supervisor import Supervisor
+from orders.api.bulk import BATCH
 from orders.models import Order
 from sagas.models import Saga
 from sagas.web.kept import KeptAnswer
-from tests.api.counter import ORDERS, Counter, an_order
+from tests.api.counter import BULK, NDJSON, ORDERS, Counter, an_order, ndjson
 from tests.waiting import eventually
 
 
@@ -30,17 +31,16 @@ class Server:
     marker: Path
 
     def send(self, counter: Counter, document: Any, key: str) -> Any:
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+        return self._post(counter, ORDERS, json.dumps(document).encode(), headers)
+
+    def send_bulk(self, counter: Counter, documents: list[Any]) -> Any:
+        return self._post(counter, BULK, ndjson(documents), {"Content-Type": NDJSON})
+
+    def _post(self, counter: Counter, path: str, body: bytes, headers: dict[str, str]) -> Any:
+        headers["Authorization"] = f"Bearer {counter.token}"
         return urllib3.request(
-            "POST",
-            f"{self.url}{ORDERS}",
-            body=json.dumps(document),
-            headers={
-                "Authorization": f"Bearer {counter.token}",
-                "Content-Type": "application/json",
-                "Idempotency-Key": key,
-            },
-            retries=False,
-            timeout=20,
+            "POST", f"{self.url}{path}", body=body, headers=headers, retries=False, timeout=20
         )
 
     def is_back(self) -> bool:
@@ -91,3 +91,24 @@ def test_a_server_that_dies_around_the_commit_leaves_no_key_in_progress(
     assert ("Idempotency-Replayed" in answer.headers) is was_done
     assert answer.json()["id"] == str(Order.objects.get().pk)
     assert (Saga.objects.count(), KeptAnswer.objects.count()) == (1, 1)
+
+
+def test_a_server_that_dies_amid_orders_in_bulk_loses_and_doubles_none_of_them(
+    transactional_db: None, server: Callable[[str], Server]
+) -> None:
+    counter = Counter.open("Unlucky Shop")
+    documents = [an_order(external_reference=f"B-{n}") for n in range(BATCH + 50)]
+    running = server("api.after_batch")
+
+    with pytest.raises(urllib3.exceptions.HTTPError):
+        running.send_bulk(counter, documents)
+    assert running.marker.exists()
+    before = dict(Order.objects.values_list("external_reference", "pk"))
+    assert eventually(running.is_back, within=30)
+    answers = [json.loads(line) for line in running.send_bulk(counter, documents).data.splitlines()]
+
+    assert len(before) == BATCH
+    assert [answer["external_reference"] for answer in answers] == [f"B-{n}" for n in range(BATCH + 50)]
+    assert [answer["existing"] for answer in answers] == [True] * BATCH + [False] * 50
+    assert all(answer["id"] == str(before[answer["external_reference"]]) for answer in answers[:BATCH])
+    assert (Order.objects.count(), Saga.objects.count()) == (BATCH + 50, BATCH + 50)

@@ -41,6 +41,7 @@ def test_every_operation_is_described(description: Any) -> None:
 
     assert set(operations) == {
         "POST /api/v1/orders",
+        "POST /api/v1/orders/bulk",
         "GET /api/v1/orders",
         "GET /api/v1/orders/summary",
         "GET /api/v1/orders/{order_id}",
@@ -61,6 +62,7 @@ def test_every_operation_is_described(description: Any) -> None:
     ("path", "needed"),
     [
         ("/api/v1/orders", True),
+        ("/api/v1/orders/bulk", False),
         ("/api/v1/orders/{order_id}/cancel", True),
         ("/api/v1/stock/movements", False),
     ],
@@ -82,7 +84,8 @@ def test_a_cancellation_may_say_which_version_was_seen(description: Any) -> None
 
 
 @pytest.mark.parametrize(
-    "name", ["OrderIn", "LineIn", "ChargeIn", "CustomerIn", "ShipToIn", "CancelIn", "MovementIn"]
+    "name",
+    ["OrderIn", "BulkOrderIn", "LineIn", "ChargeIn", "CustomerIn", "ShipToIn", "CancelIn", "MovementIn"],
 )
 def test_what_is_sent_has_no_other_fields(description: Any, name: str) -> None:
     assert description["components"]["schemas"][name]["additionalProperties"] is False

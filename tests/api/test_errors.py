@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import redis
@@ -152,11 +153,11 @@ def test_an_order_turned_away_for_haste_was_not_placed(narrow: None, counter: Co
 def test_without_redis_nobody_is_turned_away(
     narrow: None, counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(key: str) -> float:
-        asked.append(key)
+    def gone(shop_id: UUID, *_: Any) -> float:
+        asked.append(shop_id)
         raise redis.ConnectionError("gone")
 
-    asked: list[str] = []
+    asked: list[UUID] = []
     monkeypatch.setattr(throttling, "seconds_to_wait", gone)
 
     answers = [counter.get(ORDERS).status_code for _ in range(5)]

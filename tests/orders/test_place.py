@@ -132,6 +132,18 @@ def test_a_batch_answers_each_order_in_its_place(shop: Shop) -> None:
     assert set(Order.objects.values_list("external_reference", flat=True)) == {"known", "new"}
 
 
+def test_of_two_orders_under_one_reference_in_a_batch_the_first_is_placed(shop: Shop) -> None:
+    one = an_order(shop_id=shop.pk, external_reference="R", payment_method="pm_first")
+    other = dataclasses.replace(one, payment_method="pm_second")
+
+    first, second = commands.place_orders([one, other], now=NOW)
+
+    order = Order.objects.get()
+    assert first == Placed(order.pk, "R", existing=False)
+    assert second == Placed(order.pk, "R", existing=True)
+    assert order.payment_method == "pm_first"
+
+
 def test_f06_one_minor_unit_off_stores_nothing(shop: Shop) -> None:
     with pytest.raises(TotalMismatch):
         commands.place_order(an_order(shop_id=shop.pk, expected_total_minor=2301), now=NOW)

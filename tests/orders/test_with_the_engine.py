@@ -23,7 +23,7 @@ def placed() -> Order:
 
 
 def work_at(step: str) -> None:
-    work(step, clock=database_now, queues=ORDERS_ONLY)
+    work(step, queues=ORDERS_ONLY)
 
 
 def cancel(order: Order) -> None:

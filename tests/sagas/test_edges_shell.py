@@ -173,13 +173,11 @@ def test_after_a_death_batches_grow_again_only_when_what_was_lost_has_come_back(
     Turn.objects.create(
         name="sagas.hold_money", cap=250, worker="dead:1", backend_pid=1, backend_start=now, began_at=now
     )
-    with turns.turn("sagas.hold_money", full=250, now=now, patience=timedelta(seconds=60)) as first:
+    with turns.turn("sagas.hold_money", full=250, patience=timedelta(seconds=60)) as first:
         first.survived()
         kept = Death.objects.get().cap
     travel(61)
-    with turns.turn(
-        "sagas.hold_money", full=250, now=database_now(), patience=timedelta(seconds=60)
-    ) as second:
+    with turns.turn("sagas.hold_money", full=250, patience=timedelta(seconds=60)) as second:
         second.survived()
 
     assert (first.cap, kept) == (125, 125)

@@ -165,7 +165,7 @@ def start_many(references: Sequence[str], definition: str = "sagas.toy", **more:
 
 def run(name: str) -> int:
     """Work at one step and go on from there, as a worker that listens to every queue."""
-    return work(f"sagas.{name}", clock=database_now, queues=EVERYTHING, seconds=10)
+    return work(f"sagas.{name}", queues=EVERYTHING, seconds=10)
 
 
 #: How far a settling test travels ahead for retries; beyond it somebody must come.
@@ -183,7 +183,7 @@ def settle(rounds: int = 600) -> None:
         take_up_intents()
         due = due_steps()
         for name, _ in due:
-            work(name, clock=database_now, queues=EVERYTHING, seconds=10)
+            work(name, queues=EVERYTHING, seconds=10)
         if not due and not _travel_to_next():
             return
 

@@ -70,7 +70,7 @@ class House:
         for _ in range(500):
             busy = take_up_intents()
             for name, _ in due_steps():
-                busy += work(name, clock=database_now, queues=QUEUES, seconds=10)
+                busy += work(name, queues=QUEUES, seconds=10)
             busy += sum(deliver(sub.task(), now=database_now) for sub in subscriptions())
             if not busy and not _travel_to_next():
                 return

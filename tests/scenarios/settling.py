@@ -47,7 +47,7 @@ def settle_until(true: Callable[[], bool], *, without: Collection[str] = ()) -> 
         for name in [n for n, _ in due_steps() if n not in without]:
             if true():
                 return
-            work(name, clock=database_now, queues=frozenset(), seconds=10)
+            work(name, queues=frozenset(), seconds=10)
         if true() or not (_round(set(without), frozenset()) or _travel_to_next(without, HORIZON)):
             break
     assert true(), "it never came to be"
@@ -56,7 +56,7 @@ def settle_until(true: Callable[[], bool], *, without: Collection[str] = ()) -> 
 def _round(without: set[str], queues: frozenset[str]) -> int:
     busy = take_up_intents()
     for name in [n for n, _ in due_steps() if n not in without]:
-        busy += work(name, clock=database_now, queues=queues, seconds=10)
+        busy += work(name, queues=queues, seconds=10)
     busy += sum(deliver(task, now=database_now) for task in lagging())
     return busy + sum(loop.body(now=database_now()) for loop in all_loops() if _belongs(loop.name))
 

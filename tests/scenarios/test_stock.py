@@ -8,7 +8,6 @@ from collections import Counter
 import pytest
 from django.db import connection
 
-from sagas.clock import database_now
 from sagas.engine.work import work
 from sagas.models import SagaStep
 from sagas.sql import rows
@@ -83,7 +82,7 @@ def test_f38_orders_for_the_same_goods_in_opposite_order_never_deadlock(fulfilme
     def reserve() -> None:
         ready.wait()
         for _ in range(10):
-            work(RESERVE, clock=database_now, queues=frozenset({"inventory"}), seconds=10)
+            work(RESERVE, queues=frozenset({"inventory"}), seconds=10)
         connection.close()
 
     workers = [threading.Thread(target=reserve) for _ in range(4)]

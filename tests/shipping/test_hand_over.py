@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from inventory.contract import StockAllocated, StockShort
+from orders.contract import OrderConfirmed
 from sagas.ids import uuid7
 from sagas.verdicts import Done, Refused, Unknown
 from shipping import commands
@@ -178,6 +179,22 @@ def test_confirmed_twice_is_ready_since_the_first_time(dock: Dock) -> None:
     assert dock.shipment("A-1").ready_at == since
 
 
+def test_of_two_parcels_the_live_one_may_leave_whatever_else_is_heard(dock: Dock) -> None:
+    for order in ("A-1", "A-2"):
+        dock.book(order)
+        younger_and_voided(dock, order)
+
+    dock.confirm("A-1")
+    confirmed = OrderConfirmed(order_id=dock.id("A-2"), shop_id=dock.shop_id)
+    dock.tell(confirmed, short(dock, "A-1"), version=3)
+
+    ready = Shipment.objects.exclude(ready_at=None)
+    assert [(s.order_id, s.state) for s in ready.order_by("id")] == [
+        (dock.id("A-1"), State.LABEL_BOUGHT),
+        (dock.id("A-2"), State.LABEL_BOUGHT),
+    ]
+
+
 def test_the_commands_move_everything_in_batches(dock: Dock) -> None:
     ready(dock, *(f"A-{n}" for n in range(5)))
 
@@ -202,6 +219,13 @@ def test_the_commands_are_patient_with_the_carrier_and_say_when_they_give_up(
         run("deliver")
     with pytest.raises(CommandError, match="1 to 500"):
         run("deliver", "--limit", "0")
+
+
+def younger_and_voided(dock: Dock, order: str) -> None:
+    """Another parcel of an order, which came later and came to nothing."""
+    other = dock.shipment(order)
+    other.id, other.key, other.state, other.carrier_id = uuid7(), uuid7(), State.VOIDED, ""
+    other.save(force_insert=True)
 
 
 def run(name: str, *arguments: str) -> str:

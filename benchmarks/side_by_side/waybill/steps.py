@@ -58,7 +58,7 @@ def reserve(calls: Sequence[StepCall]) -> Sequence[Answer]:
     return answers
 
 
-@compensation(contract.RELEASE)
+@compensation(contract.RELEASE, hot=True)
 def release(calls: Sequence[StepCall]) -> Sequence[Answer]:
     """Give the goods back."""
     asked = _wanted(calls)

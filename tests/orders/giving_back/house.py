@@ -96,9 +96,7 @@ class House:
     def settle(self) -> None:
         """Steps, intents, reactions and waiting notes, until nothing moves any more."""
         for _ in range(30):
-            moved = sum(
-                work(name, clock=database_now, queues=every_queue(), seconds=5) for name, _ in due_steps()
-            )
+            moved = sum(work(name, queues=every_queue(), seconds=5) for name, _ in due_steps())
             moved += take_up().claimed
             moved += sum(deliver(s.task(), now=database_now, seconds=1) for s in subscriptions())
             moved += apply_credit_notes(now=database_now())

@@ -1,0 +1,1 @@
+"""Orders over HTTP into the whole running system, at a held rate (`make load`)."""
