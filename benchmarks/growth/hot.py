@@ -41,7 +41,8 @@ class Hot:
         """Time everything on both, one small round after the other."""
         with ExitStack() as stack:
             probes = {
-                size: stack.enter_context(helper(env_of(place), PROBE)) for size, place in places.items()
+                size: stack.enter_context(helper(env_of(place), PROBE, role="worker"))
+                for size, place in places.items()
             }
             self._settle(places, probes)
             return [self._compared(name, probes, say) for name in probe.TIMED]

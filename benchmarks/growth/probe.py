@@ -1,6 +1,6 @@
-"""A process of Waybill's that times three of its statements on request: the claim, the intake, a page of the feed.
+"""A worker's process that times three of the engine's statements on request: the claim, the intake, a page of the feed.
 
-It runs the engine's own functions on a database whose size it does not know. Each tells how many milliseconds it took.
+It calls the functions themselves on a database whose size it does not know. Each tells how many milliseconds it took.
 """
 
 from __future__ import annotations

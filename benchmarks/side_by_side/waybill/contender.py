@@ -120,11 +120,11 @@ class _Waybill(Running):
 
 
 @contextmanager
-def helper(env: Mapping[str, str], module: str) -> Iterator[subprocess.Popen[bytes]]:
+def helper(env: Mapping[str, str], module: str, *, role: str = "manage") -> Iterator[subprocess.Popen[bytes]]:
     """A process with Django in it that answers requests over its pipes, up for the length of the block."""
     process = subprocess.Popen(
         [sys.executable, "-m", module],
-        cwd=BASE_DIR, env=os.environ | dict(env) | {"WAYBILL_ROLE": "manage"},
+        cwd=BASE_DIR, env=os.environ | dict(env) | {"WAYBILL_ROLE": role},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     try:
