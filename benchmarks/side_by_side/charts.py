@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from benchmarks.side_by_side.figures import ALONE, FAILING, HAPPY, WAYBILL, Entry, Found
+from benchmarks.side_by_side.figures import ALONE, FAILING, HAPPY, Entry, Found, ours
 from benchmarks.side_by_side.report import in_order
 
 WIDTH, LEFT, RIGHT = 860, 310, 96
@@ -193,7 +193,7 @@ def _bars(found: Found, thick: tuple[str, str], thin: tuple[str, str] | None = N
 
 
 def _kind(entry: Entry) -> str:
-    if entry.name == WAYBILL:
+    if ours(entry):
         return "ours"
     if entry.limit:
         return "limit"

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from benchmarks.side_by_side.contender import Contender
 from benchmarks.side_by_side.limits import LIMITS
 from benchmarks.side_by_side.peers import PEERS
-from benchmarks.side_by_side.waybill.contender import WaybillContender
+from benchmarks.side_by_side.waybill.contender import StepByStep, WaybillContender
 
-ALL: tuple[type[Contender], ...] = (WaybillContender, *PEERS, *LIMITS)
+ALL: tuple[type[Contender], ...] = (WaybillContender, StepByStep, *PEERS, *LIMITS)
 
 
 class Unknown(Exception):

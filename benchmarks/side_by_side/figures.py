@@ -74,7 +74,7 @@ class Found:
     @property
     def durable_peers(self) -> list[Entry]:
         """What Waybill is compared with."""
-        return [e for e in self.present if e.durable and not e.limit and e.name != WAYBILL]
+        return [e for e in self.present if e.durable and not e.limit and not ours(e)]
 
     def spread(self, name: str, what: str, value: str) -> Spread | None:
         """A value of a contender over all repeats. None when it was not measured."""
@@ -102,6 +102,11 @@ class Found:
 
 #: The names that the targets speak of.
 WAYBILL, DBOS, YARDSTICK = "waybill", "dbos", "set-based-100"
+
+
+def ours(entry: Entry) -> bool:
+    """Whether this is Waybill, as users run it or in another way."""
+    return entry.name.startswith(WAYBILL)
 
 
 def percentiles(values: Sequence[float], *points: int) -> list[float]:

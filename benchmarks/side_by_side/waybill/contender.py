@@ -62,6 +62,8 @@ class WaybillContender(Contender):
     size: ClassVar[int] = 20_000
     #: Of its one worker.
     processes: ClassVar[int] = PROCESSES
+    #: Settings that differ from how users run it.
+    variables: ClassVar[Mapping[str, str]] = {}
 
     def check(self) -> str:
         """Always there."""
@@ -87,7 +89,7 @@ class WaybillContender(Contender):
         state = state_of(place)
         state.prepare()
         stack = Stack(state, purpose="benchmark", worker_processes=self.processes)
-        stack.env = env_of(place)
+        stack.env = env_of(place) | dict(self.variables)
         try:
             stack.supervisor.start(stack.worker(WORKER, queues=(*QUEUES, QUEUE)))
             stack.supervisor.start(stack.keep())
@@ -95,6 +97,15 @@ class WaybillContender(Contender):
                 yield _Waybill(connection, driver, stack.supervisor.pid(WORKER))
         finally:
             stack.supervisor.stop_all()
+            state.remove()
+
+
+class StepByStep(WaybillContender):
+    """The same engine with a transaction for every step, as peers and limits have it."""
+
+    name: ClassVar[str] = "waybill-steps"
+    title: ClassVar[str] = "Waybill, a commit for each step"
+    variables: ClassVar[Mapping[str, str]] = {"WAYBILL_RUNS": "off"}
 
 
 class _Waybill(Running):
