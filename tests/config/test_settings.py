@@ -50,8 +50,17 @@ def test_every_role_has_its_limits_so_that_no_transaction_lingers(role: str) -> 
     options = json.loads(settings_as(WAYBILL_ROLE=role).stdout)["OPTIONS"]["options"]
 
     limits = dict(word.split("=") for word in options.split() if "=" in word)
-    assert set(limits) == {"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"}
+    assert {"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"} <= set(limits)
     assert int(limits["idle_in_transaction_session_timeout"]) > 0
+
+
+@pytest.mark.parametrize(("role", "expected"), [("worker", "off"), ("web", None), ("keep", None)])
+def test_workers_alone_go_by_keys(role: str, expected: str | None) -> None:
+    options = json.loads(settings_as(WAYBILL_ROLE=role).stdout)["OPTIONS"]["options"]
+
+    told = dict(word.split("=") for word in options.split() if "=" in word)
+    for way in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin"):
+        assert told.get(way) == expected
 
 
 def test_without_a_replica_there_is_none() -> None:
