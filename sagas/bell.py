@@ -92,6 +92,21 @@ def _take(names: Collection[str]) -> list[bool | None]:
     return taken
 
 
+def take(name: str) -> bool:
+    """Whether bell `name` was silent; it counts as rung from now on, so the caller must send a message that answers it.
+
+    False as well if the broker cannot be reached.
+    """
+    if _quiet.is_on():
+        return False
+    try:
+        return bool(_take([name])[0])
+    except BROKER_ERRORS as error:
+        _quiet.begin()
+        logger.warning("bell_not_rung", bells=[name], error=type(error).__name__)
+        return False
+
+
 class Ringer(threading.Thread):
     """Rings what it was told to, all that came while it was ringing at once."""
 

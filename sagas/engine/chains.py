@@ -1,7 +1,8 @@
 """Compensations run as Celery chains, built from the rows: one per path a batch turned back over.
 
 A link is the undo's own task: it re-reads its rows, undoes every saga due there, and never raises. A chain that
-is lost is rebuilt by the sweep; one that is doubled finds nothing to do.
+is lost is rebuilt by the sweep; one that is doubled finds nothing to do. While one is on its way, or somebody is at
+its first undo, no other is sent: whoever is there takes what has come meanwhile, and calls for the undos behind it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 from celery import chain, current_app
 
+from sagas import bell
 from sagas.bell import BROKER_ERRORS, queue_of
 from sagas.engine.rows import UNDO, Change
 
@@ -32,6 +34,8 @@ def paths(changes: Iterable[Change]) -> set[Path]:
 def send(ways: Iterable[Path]) -> None:
     """Send one chain per path. A broker that cannot be reached costs only time: the sweep finds the rows."""
     for path in sorted(ways):
+        if not bell.take(path[0]):
+            continue
         try:
             build(path).apply_async(ignore_result=True)
         except BROKER_ERRORS as error:

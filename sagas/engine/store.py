@@ -58,6 +58,10 @@ SELECT waybill_now(), {_T}, {_S}
 CLAIM_ANY = CLAIM.replace("/* only */", "")
 CLAIM_THESE = CLAIM.replace("/* only */", "AND t.id = ANY(%(ids)s::uuid[])")
 
+WAITS = """
+SELECT 1 FROM sagas_step WHERE finished_at IS NULL AND name = %s AND wake_at <= waybill_now() LIMIT 1
+"""
+
 LOCK_SAGAS = f"""
 SELECT waybill_now(), {_S} FROM sagas_saga s WHERE s.id = ANY(%s::uuid[]) ORDER BY s.id FOR NO KEY UPDATE
 """
@@ -208,6 +212,11 @@ def claim(
     found = rows(CLAIM_ANY if ids is None else CLAIM_THESE, params)
     pairs = [(_step(row[1:_SAGA_AT]), _saga(row[_SAGA_AT:])) for row in found]
     return (found[0][0] if found else None), pairs
+
+
+def waits(name: str) -> bool:
+    """Whether anything is due at a step, whoever may hold it."""
+    return bool(rows(WAITS, [name]))
 
 
 def lock_sagas(
