@@ -52,13 +52,8 @@ def _at_step(name: str, mine: frozenset[str], stop: float) -> Batch:
     """Batches at one step until nothing is due; the bell is held meanwhile, let go, and then one more look taken."""
     step, total = get_step(name), Batch()
     bell.hold(name)
-    if step.is_undo and not store.waits(
-        name
-    ):  # a later link of a chain, whose undos have followed the first ones
-        bell.let_go(name)
-        if not store.waits(name):
-            return total
-        bell.hold(name)
+    if step.is_undo and _nothing_waits(name):
+        return total
     try:
         with turns.turn(name, full=settings.WAYBILL.claim_limit, patience=_patience(step)) as progress:
             _batches(step, progress, mine, stop, total)
@@ -70,6 +65,17 @@ def _at_step(name: str, mine: frozenset[str], stop: float) -> Batch:
     if total.full and time.monotonic() >= stop:
         bell.ring(name)
     return total
+
+
+def _nothing_waits(name: str) -> bool:
+    """A later link of a chain finds that its undos have followed the first ones: that is not worth a turn."""
+    if store.waits(name):
+        return False
+    bell.let_go(name)
+    if not store.waits(name):
+        return True
+    bell.hold(name)
+    return False
 
 
 def _patience(step: Step) -> timedelta:
