@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from sagas.clock import database_now
+from sagas.engine import chains
 from sagas.engine.work import work
 from sagas.ids import uuid7
 from sagas.models import Intent, Pause, Saga, SagaStep
@@ -313,3 +314,38 @@ def test_a_bug_in_a_step_that_follows_an_answer_leaves_the_answer_recorded(toy: 
     assert toys.saga("A-1").hold_reason == "sagas.keep_goods: bug"
     assert states() == {"completed": 2, "running": 1}
     assert transaction.get_connection().in_atomic_block is False
+
+
+def test_chains_of_one_way_back_are_sent_one_at_a_time(toy: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[str, ...]] = []
+    monkeypatch.setattr(chains, "build", lambda path: Recorder(lambda: sent.append(tuple(path))))
+    toy.always["pay"] = Refused("shop.closed")
+
+    for prefix in ("A", "B", "C"):
+        begin(1, prefix)
+        toys.run("write_list")
+    way = ("sagas.empty_bag", "sagas.tear_list")
+
+    assert sent == [way]
+    toys.run("empty_bag")
+    assert states() == {"compensated": 3}
+    begin(1, "D")
+    toys.run("write_list")
+    assert sent == [way, way]
+
+
+class Recorder:
+    """A chain that is only noted."""
+
+    def __init__(self, note: Callable[[], None]) -> None:
+        self._note = note
+
+    def apply_async(self, **_: Any) -> None:
+        self._note()
+
+
+def test_a_later_link_with_nothing_to_undo_begins_no_turn(toy: Script) -> None:
+    with commits() as count:
+        toys.run("tear_list")
+
+    assert count == [0]
