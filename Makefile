@@ -13,13 +13,15 @@ ORDERS = 2000
 FLOW_ORDERS = 5000
 WORKERS = 2
 EVENTS = 1000000
+SAGAS = 200000
+PARTS =
 MINUTES = 10
 RATE =
 REPEATS = 3
 SCALE = 1
 ONLY =
 
-.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi events chaos e2e lock services-check compare-styles bench bench-flow bench-rebuild bench-read load
+.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi events chaos e2e lock services-check compare-styles bench bench-flow bench-growth bench-rebuild bench-read bench-scale load
 
 help: ## Show this list
 	@echo "Waybill: every order through payment, inventory and shipping, or everything given back."
@@ -93,6 +95,12 @@ compare-styles: setup ## Measure orchestration and choreography in one run, on s
 
 bench-flow: dev ## The full order flow beside the same rows and the same calls by hand: ratios (FLOW_ORDERS=n)
 	@$(python) -m benchmarks.full_flow --orders $(FLOW_ORDERS)
+
+bench-growth: dev ## Does anything slow down or swell with what is in the tables? (REPEATS, SCALE, SAGAS=n, PARTS=names)
+	@$(python) -m benchmarks.growth --repeats $(REPEATS) --scale $(SCALE) --sagas $(SAGAS) --parts $(PARTS)
+
+bench-scale: dev ## More worker processes, a worker for each app, and a model of more machines (REPEATS, SCALE, PARTS=names)
+	@$(python) -m benchmarks.scale_out --repeats $(REPEATS) --scale $(SCALE) --parts $(PARTS)
 
 lock: ## Write the locks anew from requirements/*.in (needs uv)
 	@sh scripts/lock.sh

@@ -84,7 +84,7 @@ class Run:
         hot = Hot(small, large)
         with own_stage() as stage:
             self._note_machine(stage)
-            found = hot.measure(hot.prepare(stage), say)
+            found = hot.measure(hot.prepare(stage, say), say)
         self.values["hot"] = [asdict(one) for one in found]
         yield from report.hot(found, small, large)
 

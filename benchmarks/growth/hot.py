@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -31,11 +32,15 @@ class Hot:
     rounds: int = 10
     calls: int = 10
 
-    def prepare(self, stage: Stage) -> dict[int, Place]:
-        """Fill both databases."""
+    def prepare(self, stage: Stage, say: Callable[[str], None]) -> dict[int, Place]:
+        """Fill both databases. Raises NoRoom."""
+        places = {}
         for history in (self.small, self.large):
             history.insist_on_room(stage.cluster.data)
-        return {h.orders: stage.prepare(grown(h)()) for h in (self.small, self.large)}
+            began = time.monotonic()
+            places[history.orders] = stage.prepare(grown(history)())
+            say(f"{history.orders:,} finished sagas written in {time.monotonic() - began:.0f} s")
+        return places
 
     def measure(self, places: Mapping[int, Place], say: Callable[[str], None]) -> list[Compared]:
         """Time everything on both, one small round after the other."""
