@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.apps import apps
+
 from sagas.events import Event, event_classes
 
 Schema = dict[str, Any]
@@ -29,9 +31,14 @@ class Unspeakable(TypeError):
     """An event has a field that has no place in a schema."""
 
 
+def _is_promised(cls: type[Event]) -> bool:
+    """Whether it stands in the contract of an app that is installed; others may be loaded beside."""
+    return cls.__module__.endswith(".contract") and apps.get_containing_app_config(cls.__module__) is not None
+
+
 def published() -> dict[str, type[Event]]:
     """The events of the contracts, by name."""
-    found = {name: cls for name, cls in event_classes().items() if cls.__module__.endswith(".contract")}
+    found = {name: cls for name, cls in event_classes().items() if _is_promised(cls)}
     return dict(sorted(found.items()))
 
 
