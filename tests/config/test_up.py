@@ -28,6 +28,11 @@ pytestmark = pytest.mark.timeout(300)
 EXPECTED = ["keep", "postgres", "sandbox", "valkey", "web", "worker-1"]
 
 
+def _mind_ctrl_c() -> None:
+    """Whoever runs these tests in the background has it ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Up:
     """`manage.py up` in a process of its own, on a state of its own."""
 
@@ -48,6 +53,7 @@ class Up:
                 env=self.env,
                 stdout=out,
                 stderr=subprocess.STDOUT,
+                preexec_fn=_mind_ctrl_c,  # noqa: PLW1509 - no thread of ours holds a lock here
             )
         assert eventually(lambda: "Ctrl-C" in self.said() or self.process.poll() is not None, within=90)
         assert self.process.poll() is None, self.said()
