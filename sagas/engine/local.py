@@ -182,4 +182,5 @@ def go_on(moved: Sequence[Change], way: Advance, *, fuse: frozenset[str]) -> Bat
         ready = [(row, c.saga) for c in way.free(name, moved) for row in c.created if row.name == name]
         if ready:
             batch.add(_run_claimed(get_step(name), take(ready, now=way.now), way, fuse=fuse))
+            crash_point(f"{name}.in_run")
     return batch

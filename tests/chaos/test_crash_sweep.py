@@ -65,6 +65,19 @@ CHOREOGRAPHED: dict[Stage, dict[str, tuple[str, ...]]] = {
 }
 STYLES = {ORCHESTRATION: STAGES, CHOREOGRAPHY: CHOREOGRAPHED}
 
+#: Local steps that follow in the commit of a neighbour, or of the answer that made them due. Only forward, and only
+#: with a coordinator: this fulfilment has no two local undos in a row, and parts of a choreography do not run on.
+RUNS: dict[Stage, tuple[str, ...]] = {
+    stages.every_way: ("inventory.reserve_stock", "orders.confirm_order"),
+    stages.cancelled_after_capture: ("inventory.withdraw_allocation", "orders.close_cancellation"),
+    stages.returned: ("orders.inspect_return", "inventory.restock_goods", "orders.close_return"),
+}
+IN_RUNS = [
+    pytest.param(ORCHESTRATION, stage, step, id=f"{stage.__name__}-{step}")
+    for stage, steps in RUNS.items()
+    for step in steps
+]
+
 
 def case(style: str, stage: Stage, step: str, place: str) -> object:
     """One death. Going back alone is also part of the first stage, so its own stage waits for `make chaos`."""
@@ -115,6 +128,20 @@ def test_f57_f58_a_death_at_any_place_changes_nothing_in_the_end(
     stage(fulfilment)
 
     died = zygote.run(dies_at=place, stepwise=True)
+    rescued = zygote.run()
+
+    assert (died, rescued) == (KILLED, 0)
+    assert stages.outcomes(fulfilment) == expected
+
+
+@pytest.mark.parametrize(("fulfilment", "stage", "step"), IN_RUNS, indirect=["fulfilment"])
+def test_f57_f58_a_death_inside_a_run_of_steps_takes_back_the_whole_run(
+    fulfilment: Fulfilment, zygote: Zygote, undisturbed: Undisturbed, stage: Stage, step: str
+) -> None:
+    expected = undisturbed(stage)
+    stage(fulfilment)
+
+    died = zygote.run(dies_at=f"{step}.in_run")
     rescued = zygote.run()
 
     assert (died, rescued) == (KILLED, 0)
