@@ -37,6 +37,7 @@ FULFIL_ORDER = SagaDefinition(
     ],
     context=("person_id", "country", "payment_method", "total_minor", "currency"),
     deadline=timedelta(days=1),
+    choreographable=True,
     late_cancel=begin_cancellation,
     attention=call_attention,
     countermeasures={

@@ -44,7 +44,7 @@ FOLLOWED = (
 )  # fmt: skip
 
 
-@subscription("orders.follower", of=FOLLOWED, prompt=False)
+@subscription("orders.follower", of=FOLLOWED, prompt=False, unled=True)
 def follow(*, events: Sequence[Recorded], now: datetime) -> None:
     """Note what was told of each order."""
     choreography.act([choreography.Hear.of(_order_of(r), r) for r in events], now=now)

@@ -36,7 +36,8 @@ class Subscription:
 
     A reaction parks the event and what follows on the same stream; a projection stops. One that is a `part` of
     choreographed sagas acts once however often it is told the same. One that is not `prompt` is not rung at each
-    publication: the relay tells it within half a second, of all that came meanwhile at once.
+    publication: the relay tells it within half a second, of all that came meanwhile at once. One that wants `unled`
+    alone, as every part does, passes over what is told of sagas that a coordinator leads.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Subscription:
     shards: int = 1
     part: bool = False
     prompt: bool = True
+    unled: bool = False
 
     def task(self, shard: int = 0) -> str:
         """The name of its Celery task: the subscription, and the shard if there are several."""
@@ -62,13 +64,14 @@ def subscription(
     shards: int = 1,
     part: bool = False,
     prompt: bool = True,
+    unled: bool = False,
 ) -> Callable[[H], H]:
     """Register a receiver of published events under a durable name: its checkpoint lives beside the log."""
 
     def register(handler: H) -> H:
         if name in _subscriptions:
             raise ValueError(f"Subscription {name} is registered twice.")
-        sender = Subscription(name, tuple(cls.type for cls in of), kind, shards, part, prompt)
+        sender = Subscription(name, tuple(cls.type for cls in of), kind, shards, part, prompt, unled or part)
         _subscriptions[name] = sender
         event_published.connect(_receiver(handler), sender=sender, weak=False, dispatch_uid=name)
         return handler
@@ -101,9 +104,10 @@ def subscriptions() -> list[Subscription]:
     return [_subscriptions[name] for name in sorted(_subscriptions)]
 
 
-def ring_readers(types: frozenset[str]) -> None:
-    """Ring every prompt subscription that wants one of these types."""
-    wanted = [sub for sub in subscriptions() if sub.prompt and types.intersection(sub.types)]
+def ring_readers(types: frozenset[str], unled: frozenset[str]) -> None:
+    """Ring every prompt subscription that wants one of these types, or for parts of choreographies one of `unled`."""
+    prompt = [sub for sub in subscriptions() if sub.prompt]
+    wanted = [sub for sub in prompt if not (unled if sub.unled else types).isdisjoint(sub.types)]
     ring(*(sub.task(shard) for sub in wanted for shard in range(sub.shards)))
 
 

@@ -81,7 +81,9 @@ class SagaDefinition:
 
     `context` names what a saga is started with. `late_cancel` is called, in the engine's transaction, with
     the sagas whose cancel intent came after the pivot; `attention` with those that were parked. `deadline`
-    bounds the way to the pivot. `countermeasures` documents the isolation of interleaved sagas.
+    bounds the way to the pivot. `choreographable` says that apps may also go through it without a coordinator; no
+    other saga of the same subject then publishes what those apps go by before it has ended. `countermeasures`
+    documents the isolation of interleaved sagas.
     """
 
     name: str
@@ -89,6 +91,7 @@ class SagaDefinition:
     steps: Sequence[StepSpec | Parallel]
     context: tuple[str, ...] = ()
     deadline: timedelta | None = None
+    choreographable: bool = False
     late_cancel: Hook | None = None
     attention: Hook | None = None
     countermeasures: dict[str, str] = field(default_factory=dict)

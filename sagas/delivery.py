@@ -135,7 +135,7 @@ def _deliver_until(
         if batch.delivered or batch.more:
             looks = 0
             bell.hold(sub.task(shard))
-        elif feed.pending(seen or batch.after, sub.types):
+        elif feed.pending(seen or batch.after, sub.types, unled=sub.unled):
             looks += 1
             time.sleep(LOOK_SECONDS * looks)
         else:
@@ -189,7 +189,7 @@ def _alone(sub: Subscription, shard: int, progress: turns.Progress, now: datetim
     """Name the next event's stream before it runs; park it if it killed its worker too often."""
     with transaction.atomic():
         at = _lock(sub, shard)
-        event, _ = feed.first(at, sub.types, shards=sub.shards, shard=shard)
+        event, _ = feed.first(at, sub.types, shards=sub.shards, shard=shard, unled=sub.unled)
     if event is None:
         return None
     suspect = turns.suspect_id(sub.name, event.stream, event.version)
@@ -207,7 +207,7 @@ def _poisoned(sub: Subscription, shard: int, error: Exception, at: Token | None,
     logger.error("event_poisoned", subscription=sub.name, error=text)
     with transaction.atomic():
         here = _lock(sub, shard)
-        event, _ = feed.first(here, sub.types, shards=sub.shards, shard=shard)
+        event, _ = feed.first(here, sub.types, shards=sub.shards, shard=shard, unled=sub.unled)
         if here != at or event is None:
             return Batch(0, here, True)
         after = here if sub.kind == "projection" else event.token
@@ -248,7 +248,7 @@ def _lock(sub: Subscription, shard: int) -> Token:
 
 
 def _page(sub: Subscription, shard: int, at: Token, limit: int) -> feed.Page:
-    return feed.page(at, sub.types, limit=limit, shards=sub.shards, shard=shard)
+    return feed.page(at, sub.types, limit=limit, shards=sub.shards, shard=shard, unled=sub.unled)
 
 
 def _next(at: Token, page: feed.Page) -> Token:
@@ -271,5 +271,5 @@ def _left(sub: Subscription, shard: int, seen: Token | None) -> bool:
     if not found or found[0][3] == "stopped":
         return False
     at = Token(*found[0][:3])
-    waiting, _ = feed.first(max(at, seen or at), sub.types, shards=sub.shards, shard=shard)
+    waiting, _ = feed.first(max(at, seen or at), sub.types, shards=sub.shards, shard=shard, unled=sub.unled)
     return waiting is not None

@@ -21,6 +21,7 @@ SELECT h.era, h.xid, e.*
       FROM sagas_event
      WHERE (era, xid, position) > (%s, %s, %s) AND (era, xid, position) < (h.era, h.xid, 0)
        AND type = ANY(%s) AND (%s = 1 OR (hashtext(stream::text) & 2147483647) %% %s = %s)
+       AND NOT (%s AND metadata ? 'led')
      ORDER BY era, xid, position LIMIT %s
   ) e ON true
  ORDER BY e.era, e.xid, e.position
@@ -42,18 +43,19 @@ GLANCE = """
 WITH horizon AS MATERIALIZED (
   SELECT (SELECT max(era) FROM sagas_era) AS era, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xid
 ), seen AS MATERIALIZED (
-  SELECT era, xid, position, type FROM sagas_event
+  SELECT era, xid, position, type, metadata ? 'led' AS led FROM sagas_event
    WHERE (era, xid, position) > (%s, %s, %s)
      AND (era, xid, position) < ((SELECT era FROM horizon), (SELECT xid FROM horizon), 0)
    ORDER BY era, xid, position LIMIT %s
 )
 SELECT h.era, h.xid, (SELECT count(*) FROM seen), (SELECT array_agg(DISTINCT type) FROM seen),
-       l.era, l.xid, l.position
+       (SELECT array_agg(DISTINCT type) FROM seen WHERE NOT led), l.era, l.xid, l.position
   FROM horizon h LEFT JOIN (SELECT era, xid, position FROM seen ORDER BY 1 DESC, 2 DESC, 3 DESC LIMIT 1) l ON true
 """
 
 PENDING = """
-SELECT EXISTS (SELECT FROM sagas_event WHERE (era, xid, position) > (%s, %s, %s) AND type = ANY(%s))
+SELECT EXISTS (SELECT FROM sagas_event
+                WHERE (era, xid, position) > (%s, %s, %s) AND type = ANY(%s) AND NOT (%s AND metadata ? 'led'))
 """
 
 END = """
@@ -69,9 +71,14 @@ class Page:
     horizon: Token
 
 
-def page(after: Token, types: Sequence[str], *, limit: int, shards: int = 1, shard: int = 0) -> Page:
-    """The next settled events of these types, in the order of the feed, at most `limit`."""
-    params = [*after, list(types), shards, shards, shard, limit]
+def page(
+    after: Token, types: Sequence[str], *, limit: int, shards: int = 1, shard: int = 0, unled: bool = False
+) -> Page:
+    """The next settled events of these types, in the order of the feed, at most `limit`.
+
+    `unled` leaves out what is about sagas that a coordinator leads.
+    """
+    params = [*after, list(types), shards, shards, shard, unled, limit]
     found = rows(FEED, params)
     horizon = Token(found[0][0], found[0][1], 0)
     return Page(recorded_all([row[2:] for row in found if row[2] is not None]), horizon)
@@ -98,10 +105,10 @@ class Place:
 
 
 def first(
-    after: Token, types: Sequence[str], *, shards: int = 1, shard: int = 0
+    after: Token, types: Sequence[str], *, shards: int = 1, shard: int = 0, unled: bool = False
 ) -> tuple[Place | None, Token]:
     """Where the next settled event of these types stands, if there is one, and where the feed ends."""
-    found = rows(FEED, [after.era, after.xid, after.position, list(types), shards, shards, shard, 1])
+    found = rows(FEED, [*after, list(types), shards, shards, shard, unled, 1])
     h_era, h_xid, era, xid, position, stream, version, *_, at = found[0]
     place = Place(Token(era, xid, position), stream, version, at) if era is not None else None
     return place, Token(h_era, h_xid, 0)
@@ -117,9 +124,13 @@ def place(after: Token, upto: Token, types: Sequence[str], *, subscription: str)
 
 @dataclass(frozen=True)
 class Glance:
-    """What types of events there are after a place, up to `upto`. `whole` says that this is where the feed ends."""
+    """What types of events there are after a place, up to `upto`. `whole` says that this is where the feed ends.
+
+    `unled` are the types of those that are not only about sagas that a coordinator leads.
+    """
 
     types: frozenset[str]
+    unled: frozenset[str]
     count: int
     upto: Token
     whole: bool
@@ -127,14 +138,15 @@ class Glance:
 
 def glance(after: Token, *, limit: int) -> Glance:
     """Look through the next settled events of all types, at most `limit`."""
-    h_era, h_xid, count, types, *last = rows(GLANCE, [*after, limit])[0]
+    h_era, h_xid, count, types, unled, *last = rows(GLANCE, [*after, limit])[0]
     whole = count < limit
-    return Glance(frozenset(types or ()), count, Token(h_era, h_xid, 0) if whole else Token(*last), whole)
+    upto = Token(h_era, h_xid, 0) if whole else Token(*last)
+    return Glance(frozenset(types or ()), frozenset(unled or ()), count, upto, whole)
 
 
-def pending(after: Token, types: Sequence[str]) -> bool:
+def pending(after: Token, types: Sequence[str], *, unled: bool = False) -> bool:
     """Whether events of these types exist after `after`, settled or not."""
-    return bool(rows(PENDING, [after.era, after.xid, after.position, list(types)])[0][0])
+    return bool(rows(PENDING, [*after, list(types), unled])[0][0])
 
 
 def end() -> Token:

@@ -19,13 +19,14 @@ SLOW_WRITER_SECONDS = 5
 LAG = """
 SELECT w.name, w.shard, coalesce(c.state, 'running'), coalesce(c.error, ''), c.moved_at,
        l.waiting, l.oldest, l.looked
-  FROM unnest(%(names)s::text[], %(shards)s::int[], %(of)s::int[], %(types)s::text[])
-    AS w (name, shard, n, types)
+  FROM unnest(%(names)s::text[], %(shards)s::int[], %(of)s::int[], %(types)s::text[], %(unled)s::bool[])
+    AS w (name, shard, n, types, unled)
   LEFT JOIN sagas_checkpoint c ON c.subscription = w.name AND c.shard = w.shard
   CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE e.mine), min(e.at) FILTER (WHERE e.mine), count(*) FROM (
       SELECT at, type = ANY(string_to_array(w.types, ','))
-                 AND abs(hashtext(stream::text)) %% w.n = w.shard AS mine
+                 AND abs(hashtext(stream::text)) %% w.n = w.shard
+                 AND NOT (w.unled AND metadata ? 'led') AS mine
         FROM sagas_event
        WHERE (era, xid, position) > (coalesce(c.era, 0), coalesce(c.xid, 0), coalesce(c.position, 0))
        ORDER BY era, xid, position LIMIT %(most)s) e) l (waiting, oldest, looked)
@@ -94,6 +95,7 @@ def lags() -> list[Lag]:
         "shards": [shard for _, shard in each],
         "of": [sub.shards for sub, _ in each],
         "types": [",".join(sub.types) for sub, _ in each],
+        "unled": [sub.unled for sub, _ in each],
         "most": MOST_EVENTS,
     }
     return [_lag(row, kinds[row[0]]) for row in rows(LAG, params)]

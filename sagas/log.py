@@ -64,8 +64,14 @@ FIRST = "SELECT stream, data FROM sagas_event WHERE stream = ANY(%s::uuid[]) AND
 WRITTEN = re.compile(r"[0-9]{1,10}\.[0-9]{1,19}\.[0-9]{1,19}")
 LARGEST = 2**63 - 1
 
-#: Called after a commit with the types of the events it published. The bus sets it; the log knows no bus.
-_listeners: list[Callable[[frozenset[str]], None]] = []
+#: Called after a commit with the types of the events it published, and with those of them that are not only about
+#: sagas that a coordinator leads. The bus sets it; the log knows no bus.
+Listener = Callable[[frozenset[str], frozenset[str]], None]
+_listeners: list[Listener] = []
+
+#: In an event's metadata: it is about a saga that a coordinator leads, so that nobody else takes a part in it.
+LED = "led"
+_led: ContextVar[bool] = ContextVar("led", default=False)
 
 #: What the present transaction has published and not yet written, if it gathers.
 _gathered: ContextVar[list[tuple[Append, dict[str, Any], datetime]] | None] = ContextVar(
@@ -121,8 +127,8 @@ class Recorded(NamedTuple):
     at: datetime
 
 
-def on_publish(listener: Callable[[frozenset[str]], None]) -> None:
-    """Be told, after each commit, which event types it published."""
+def on_publish(listener: Listener) -> None:
+    """Be told, after each commit, which event types it published, and which of them not only about led sagas."""
     _listeners.append(listener)
 
 
@@ -147,13 +153,27 @@ def publish(
         return
     write_gathered()
     append(appends, now=now, metadata=metadata)
-    _tell(a.event.type for a in appends)
+    _tell([(a, metadata) for a in appends])
 
 
-def _tell(names: Iterable[str]) -> None:
-    types = frozenset(names)
+def _tell(items: Sequence[tuple[Append, dict[str, Any]]]) -> None:
+    types = frozenset(item.event.type for item, _ in items)
+    unled = frozenset(item.event.type for item, metadata in items if LED not in metadata)
     for listener in _listeners:
-        transaction.on_commit(partial(listener, types), robust=True)
+        transaction.on_commit(partial(listener, types, unled), robust=True)
+
+
+@contextmanager
+def about(*, led: bool) -> Iterator[None]:
+    """Inside the block all events that are published are about sagas that a coordinator leads, or may be about others.
+
+    Where it is not known, leave it out: whoever takes parts passes such sagas over anyway, only later.
+    """
+    token = _led.set(led)
+    try:
+        yield
+    finally:
+        _led.reset(token)
 
 
 @contextmanager
@@ -177,7 +197,7 @@ def write_gathered() -> None:
     due, waiting[:] = list(waiting), []
     for now, some in groupby(due, key=itemgetter(2)):
         _append([(item, metadata) for item, metadata, _ in some], now)
-    _tell(item.event.type for item, _, _ in due)
+    _tell([(item, metadata) for item, metadata, _ in due])
 
 
 def append(appends: Sequence[Append], *, now: datetime, metadata: dict[str, Any]) -> None:
@@ -287,5 +307,6 @@ def _own(item: Append) -> dict[str, Any]:
 def _metadata(
     actor: str, reason: str, correlation_id: str | None, causation_id: str | None
 ) -> dict[str, Any]:
-    parts = {"actor": actor, "reason": reason, "correlation_id": correlation_id, "causation_id": causation_id}
+    parts: dict[str, Any] = {"actor": actor, "reason": reason}
+    parts |= {"correlation_id": correlation_id, "causation_id": causation_id, LED: _led.get()}
     return {key: value for key, value in parts.items() if value}

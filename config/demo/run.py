@@ -141,5 +141,5 @@ def lagging() -> list[str]:
         sub.task(shard)
         for sub in subscriptions()
         for shard in range(sub.shards)
-        if feed.pending(at.get((sub.name, shard), start), sub.types)
+        if feed.pending(at.get((sub.name, shard), start), sub.types, unled=sub.unled)
     ]

@@ -16,6 +16,7 @@ from orders.intake import PlaceOrder
 from orders.repository import Key
 from orders.states import State
 from orders.totals import Totals
+from sagas import log
 from sagas.engine import StartSaga, start_sagas
 from sagas.ids import uuid7
 from sagas.people import remember_people
@@ -84,7 +85,8 @@ def _place(
     sagas = {order.id: _saga(order, correlation_id) for order in orders}
     for order in [o for o in orders if o.choreographed]:
         order.accept(sagas[order.id].id, now=now)
-    new = repository.insert(orders, now=now, correlation_id=correlation_id, actor=actor)
+    with log.about(led=not any(o.choreographed for o in orders)):
+        new = repository.insert(orders, now=now, correlation_id=correlation_id, actor=actor)
     start_sagas([saga for order_id, saga in sagas.items() if order_id in new], now=now)
     ids = {(o.shop_id, o.external_reference): o.id for o in orders if o.id in new}
     lost = [order.key for order, _ in fresh if order.key not in ids]

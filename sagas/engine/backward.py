@@ -7,8 +7,9 @@ from datetime import datetime
 
 from django.conf import settings
 
+from sagas import log
 from sagas.engine import store
-from sagas.engine.batch import Claimed, calls, check_answers, take
+from sagas.engine.batch import Claimed, calls, check_answers, led, take
 from sagas.engine.core import Case
 from sagas.engine.rows import COMPENSATING, NONE, UNDO, StepRow
 from sagas.steps import Step, get_step
@@ -62,7 +63,8 @@ def _run(step: Step, due: Sequence[Due], now: datetime) -> list[Case]:
     if step.name in gate.stopped or not free or step.local is None:
         return []
     claimed = _take(free, now)
-    outcomes = step.local(calls(step, claimed, now=now, settling={}))
+    with log.about(led=led(c.saga for c in claimed)):
+        outcomes = step.local(calls(step, claimed, now=now, settling={}))
     check_answers(step, len(claimed), outcomes)
     for (case, row), outcome in zip(free, outcomes, strict=True):
         case.answer(row, outcome)

@@ -121,6 +121,11 @@ def call(
     )  # fmt: skip
 
 
+def led(sagas: Iterable[SagaRow]) -> bool:
+    """Whether a coordinator leads all of these where their definitions could do without: nobody else takes a part."""
+    return all(not s.choreographed and plan_of(s).definition.choreographable for s in sagas)
+
+
 def cases_for(answers: Sequence[tuple[Claimed, Outcome]], *, now: datetime) -> list[Case]:
     """A case for each answer, with all its saga's rows where the rules need them."""
     wanted = [c.saga.id for c, outcome in answers if needs_all(c, outcome)]

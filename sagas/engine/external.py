@@ -31,6 +31,7 @@ from sagas.engine.batch import (
     check_answers,
     commit,
     in_halves,
+    led,
     needs_all,
     plan_of,
     report,
@@ -131,7 +132,8 @@ def _begin(
     for c in claimed:
         plan_of(c.saga)
     wanted = calls(step, claimed, now=now, settling=settling)
-    begun = _handler(step).begin(wanted)
+    with log.about(led=led(c.saga for c in claimed)):
+        begun = _handler(step).begin(wanted)
     check_answers(step, len(claimed), begun)
     pairs = list(zip(claimed, begun, strict=True))
     asked = [Asked(c, b, settling[c.row.id]) for c, b in pairs if isinstance(b, Ask)]
@@ -311,7 +313,9 @@ class _Slip:
 
 def _ask_app(step: Step, slips: Sequence[_Slip], now: datetime) -> list[Outcome]:
     """Let the app store the truth. A bug in a thread is recorded as an unknown outcome."""
-    outcomes = _handler(step).record([(s.call(now), s.answered.outcome) for s in slips])
+    answers = [(s.call(now), s.answered.outcome) for s in slips]
+    with log.about(led=led(s.saga for s in slips)):
+        outcomes = _handler(step).record(answers)
     check_answers(step, len(slips), outcomes)
     return list(outcomes)
 

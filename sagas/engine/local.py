@@ -25,6 +25,7 @@ from sagas.engine.batch import (
     check_answers,
     commit,
     in_halves,
+    led,
     plan_of,
     report,
     take,
@@ -143,7 +144,8 @@ def _run_claimed(step: Step, claimed: Sequence[Claimed], way: Advance, *, fuse: 
     handler = step.local
     if handler is None:
         raise TypeError(f"{step.name} is not a local step.")
-    outcomes = handler(calls(step, claimed, now=way.now, settling={}))
+    with log.about(led=led(c.saga for c in claimed)):
+        outcomes = handler(calls(step, claimed, now=way.now, settling={}))
     check_answers(step, len(claimed), outcomes)
     plain, rest = way.sort(list(zip(claimed, outcomes, strict=True)))
     moved = way.go(plain)

@@ -111,6 +111,8 @@ def _check_context(start: StartSaga, planned: Plan) -> None:
     missing = set(planned.definition.context) - set(start.context)
     if missing:
         raise ValueError(f"{start.definition} must be started with {sorted(missing)}.")
+    if start.choreographed and not planned.definition.choreographable:
+        raise ValueError(f"{start.definition} cannot go without a coordinator.")
 
 
 def _params(starts: Sequence[StartSaga], plans: Mapping[str, Plan], now: datetime) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def readers_lag(now: datetime) -> bool:
 
 
 def _lags(sub: Subscription, shard: int, token: Token, now: datetime) -> bool:
-    waiting, _ = feed.first(token, sub.types, shards=sub.shards, shard=shard)
+    waiting, _ = feed.first(token, sub.types, shards=sub.shards, shard=shard, unled=sub.unled)
     return waiting is not None and now - waiting.at > LAG
 
 

@@ -58,12 +58,16 @@ def _wanted(readers: Sequence[Reader]) -> list[Reader]:
     if not readers:
         return []
     seen = feed.glance(min(token for _, _, token in readers), limit=LOOKED_THROUGH)
-    idle = [r for r in readers if r[2] < seen.upto and not seen.types.intersection(r[0].types)]
+    idle = [r for r in readers if r[2] < seen.upto and not _for(r[0], seen)]
     if seen.count >= PASS_BY_AFTER or any(stale(token, seen.upto) for _, _, token in idle):
         _pass_by(idle, seen.upto)
     done = {(sub.name, shard) for sub, shard, token in readers if seen.whole and token >= seen.upto}
     done |= {(sub.name, shard) for sub, shard, _ in idle}
     return [r for r in readers if (r[0].name, r[1]) not in done]
+
+
+def _for(sub: Subscription, seen: feed.Glance) -> bool:
+    return not (seen.unled if sub.unled else seen.types).isdisjoint(sub.types)
 
 
 def _pass_by(readers: Sequence[Reader], upto: Token) -> None:
@@ -75,7 +79,7 @@ def _pass_by(readers: Sequence[Reader], upto: Token) -> None:
 
 
 def _relay(sub: Subscription, shard: int, token: Token, now: datetime) -> int:
-    waiting, horizon = feed.first(token, sub.types, shards=sub.shards, shard=shard)
+    waiting, horizon = feed.first(token, sub.types, shards=sub.shards, shard=shard, unled=sub.unled)
     if waiting is None:
         return deliver(sub.task(shard), now=database_now, seconds=0.5) if stale(token, horizon) else 0
     rung = bell.ring(sub.task(shard))

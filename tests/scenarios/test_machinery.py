@@ -57,7 +57,7 @@ def version_2() -> Iterator[SagaDefinition]:
     """New code: the same steps, named version 2."""
     made = SagaDefinition(
         FULFIL, 2, FULFIL_ORDER.steps, context=FULFIL_ORDER.context, deadline=FULFIL_ORDER.deadline,
-        late_cancel=FULFIL_ORDER.late_cancel, attention=FULFIL_ORDER.attention,
+        choreographable=True, late_cancel=FULFIL_ORDER.late_cancel, attention=FULFIL_ORDER.attention,
     )  # fmt: skip
     yield made
     unregister(FULFIL, 2)
