@@ -53,9 +53,12 @@ SELECT h.era, h.xid, (SELECT count(*) FROM seen), (SELECT array_agg(DISTINCT typ
   FROM horizon h LEFT JOIN (SELECT era, xid, position FROM seen ORDER BY 1 DESC, 2 DESC, 3 DESC LIMIT 1) l ON true
 """
 
+# The order keeps it to the index from that place on: a mere EXISTS may be looked up by reading the whole log.
 PENDING = """
-SELECT EXISTS (SELECT FROM sagas_event
-                WHERE (era, xid, position) > (%s, %s, %s) AND type = ANY(%s) AND NOT (%s AND metadata ? 'led'))
+SELECT EXISTS (SELECT FROM (
+  SELECT 1 FROM sagas_event
+   WHERE (era, xid, position) > (%s, %s, %s) AND type = ANY(%s) AND NOT (%s AND metadata ? 'led')
+   ORDER BY era, xid, position LIMIT 1) e)
 """
 
 END = """

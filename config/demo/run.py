@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,7 +117,7 @@ class Course:
         last, since = None, time.monotonic()
         while True:
             now = self._look()
-            if now.unfinished == 0 and also() and not lagging():
+            if now.unfinished == 0 and also() and at_rest():
                 return
             mark = (now, rows(LAST_EVENT))
             if mark != last:
@@ -135,11 +135,18 @@ class Course:
 
 def lagging() -> list[str]:
     """Subscriptions with events still to be delivered."""
+    return list(_lagging())
+
+
+def at_rest() -> bool:
+    """Whether nothing is still to be delivered. Looks no further than to the first that lags."""
+    return next(_lagging(), None) is None
+
+
+def _lagging() -> Iterator[str]:
     at = {(name, shard): Token(e, x, p) for name, shard, e, x, p in rows(POSITIONS)}
     start = Token(0, 0, 0)
-    return [
-        sub.task(shard)
-        for sub in subscriptions()
-        for shard in range(sub.shards)
-        if feed.pending(at.get((sub.name, shard), start), sub.types, unled=sub.unled)
-    ]
+    for sub in subscriptions():
+        for shard in range(sub.shards):
+            if feed.pending(at.get((sub.name, shard), start), sub.types, unled=sub.unled):
+                yield sub.task(shard)

@@ -28,11 +28,12 @@ def _columns(*names: str) -> str:
 def _event(kind: str, version: int, stream: str, data: str, *names: str, of: int = 1) -> str:
     """One event for each order. `data` are the arguments of jsonb_build_object besides the order and the shop."""
     actor = "api" if kind == "orders.OrderPlaced" else "system"
+    led = "" if kind == "inventory.StockAllocated" else '"led": true, '  # a reader's own event is not marked
     return f"""
 INSERT INTO sagas_event (stream, version, type, schema_version, data, metadata, at, era, xid)
 SELECT u."{stream}", {version}, '{kind}', {of},
        jsonb_build_object('order_id', u."order", 'shop_id', %(shop)b::uuid{", " * bool(data)}{data}),
-       '{{"actor": "{actor}"}}', now(), 1, pg_current_xact_id()::text::bigint
+       '{{{led}"actor": "{actor}"}}', now(), 1, pg_current_xact_id()::text::bigint
   FROM {_columns(*dict.fromkeys(("order", stream, *names)))}
 """  # noqa: S608 - constants
 
