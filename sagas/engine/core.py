@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from sagas.definition import Kind, Place
 from sagas.engine.case import OpenCase
@@ -63,6 +64,8 @@ class Case(OpenCase):
         if isinstance(outcome, Continue):
             row.memo = {**row.memo, **outcome.memo}
             return
+        if self._contradicted(row, outcome):
+            outcome = Unknown("contradicted", "An earlier attempt turned out to have done it.")
         self._note(row, outcome)
         row.lease_until, row.worker = None, ""
         if self.saga.hold == WAITING:
@@ -82,9 +85,11 @@ class Case(OpenCase):
             row.memo = {**row.memo, **outcome.memo}
             return
         self._note(row, outcome, late=True)
-        if row.direction == UNDO or not self.turned(row):
+        if row.direction == UNDO:
             return
-        if isinstance(outcome, Done):
+        if not self.turned(row):
+            self._doubt(row, outcome)
+        elif isinstance(outcome, Done):
             self.finish(row, DONE, outcome.result)
             self._undo_again(row)
             self.turned_back = True
@@ -92,6 +97,22 @@ class Case(OpenCase):
             self.reopen(row)
             row.verdict = Unknown.word
             self._undo_again(row)
+
+    def _doubt(self, row: StepRow, outcome: Answer) -> None:
+        """An earlier attempt has, or may have, done after all what this row is still to do: it is asked after first."""
+        if not row.open or not isinstance(outcome, (Done, Unknown)):
+            return
+        row.verdict = Unknown.word
+        if row.lease_until is None and row.wake_at is not None:
+            row.wake_at = self.now
+
+    @staticmethod
+    def _contradicted(row: StepRow, outcome: Answer) -> bool:
+        """Whether a late success has come in while this attempt was out, which then cannot say that it was not done."""
+        if row.direction == UNDO or isinstance(outcome, (Done, Unknown, Unavailable)):
+            return False
+        since = takewhile(lambda word: word.startswith("late "), (entry[2] for entry in reversed(row.history)))
+        return not {f"late {Done.word}", f"late {Unknown.word}"}.isdisjoint(since)
 
     def crashed(self, row: StepRow, code: str, detail: str) -> None:
         """The handler is at fault. This saga stands still until a person looks; nothing is assumed of the outcome."""

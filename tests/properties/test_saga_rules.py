@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sagas.definition import SagaDefinition
@@ -83,8 +83,22 @@ def _act(world: World, what: str, number: int, how: str) -> None:
             world.ask(how)
 
 
+#: A worker stops before its call; another proves that nothing was done; then the first goes on and does it. What the
+#: bank says to a new intent, begun after that or out there meanwhile, is no answer to whether it was done.
+LATE_SUCCESS = [
+    ("run", 0, "paused"),
+    ("wait", 61, ""),
+    ("run", 0, "done"),
+    ("late", 0, "done"),
+    ("run", 0, "refused"),
+]
+CROSSED = [*LATE_SUCCESS[:3], ("run", 0, "paused"), ("late", 0, "done"), ("late", 0, "refused")]
+
+
 @often
 @given(DEFINITIONS, HEADS, HISTORIES, st.sampled_from(["done", "unknown_done"]))
+@example(toys.TOY, 1, LATE_SUCCESS, "done")
+@example(toys.TOY, 1, CROSSED, "done")
 def test_every_history_ends_with_everything_done_or_everything_given_back(
     definition: SagaDefinition, head: int, acts: list[Act], late: str
 ) -> None:
