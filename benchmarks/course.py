@@ -28,6 +28,9 @@ REFUSALS = 30
 LOSSES = 5
 BY_PERSON = {"actor": "benchmark", "reason": "comparing the styles"}
 
+NOTED = (
+    "SELECT 1 FROM sagas_saga WHERE subject_id = %s AND context::text LIKE '%%payments.PaymentAuthorized%%'"
+)
 STATE = "SELECT state FROM orders_order WHERE id = %s"
 CAUSE = "SELECT cause <> '' FROM sagas_saga WHERE subject_id = %s"
 GIVEN_BACK = """
@@ -191,7 +194,7 @@ class Course:
         execute(STAND_STILL, ["inventory.fulfilment"])
         order = self.shop.place_one(CHOREOGRAPHY, "silent", 1)
         wait_until(lambda: bool(rows(STEP, [order, "payments.authorize_payment"])[0][0]))
-        time.sleep(1.5)  # the follower, too, has noted it
+        wait_until(lambda: bool(rows(NOTED, [order])), look_seconds=0.2, what="the follower to note it")
         execute(MOVE_PAST, ["inventory.fulfilment"])
         return order
 

@@ -135,9 +135,9 @@ def wait_until(
 
 def wait_for_rest() -> None:
     """Until every saga has ended and every reader has read everything."""
-    from config.demo.run import at_rest
+    from config.demo.run import lagging
 
-    wait_until(lambda: rows(OPEN)[0][0] == 0 and at_rest(), look_seconds=0.2, what="the end of all sagas")
+    wait_until(lambda: rows(OPEN)[0][0] == 0 and not lagging(), look_seconds=0.2, what="the end of all sagas")
 
 
 def analyze() -> None:

@@ -2,8 +2,8 @@
 
 An app writes its step's row in the commit of its fact, so staff see a choreographed order exactly as an
 orchestrated one. What no app can see is silence: that an event was told and nobody went on. The follower keeps
-what was told beside the rows, so that silence is noticed, and one reader can be told again. That is in no hurry: it
-hears of all that came in half a second at once, and stays out of the way of those who do the work.
+what was told beside the rows, so that silence is noticed, and one reader can be told again. That is in no hurry: by
+the time it looks most orders have ended, and need not be written to.
 """
 
 from __future__ import annotations
@@ -44,7 +44,11 @@ FOLLOWED = (
 )  # fmt: skip
 
 
-@subscription("orders.follower", of=FOLLOWED, prompt=False, unled=True)
+#: Far less than the silence after which a person is called, and longer than most orders take.
+EVERY_SECONDS = 10.0
+
+
+@subscription("orders.follower", of=FOLLOWED, every=EVERY_SECONDS, unled=True)
 def follow(*, events: Sequence[Recorded], now: datetime) -> None:
     """Note what was told of each order."""
     choreography.act([choreography.Hear.of(_order_of(r), r) for r in events], now=now)

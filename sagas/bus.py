@@ -35,8 +35,8 @@ class Subscription:
     """A durable name, the event types it wants, and what a poison event does to it.
 
     A reaction parks the event and what follows on the same stream; a projection stops. One that is a `part` of
-    choreographed sagas acts once however often it is told the same. One that is not `prompt` is not rung at each
-    publication: the relay tells it within half a second, of all that came meanwhile at once. One that wants `unled`
+    choreographed sagas acts once however often it is told the same. One that looks only `every` so many seconds is
+    not rung at each publication: the relay tells it of all that came meanwhile at once. One that wants `unled`
     alone, as every part does, passes over what is told of sagas that a coordinator leads.
     """
 
@@ -45,7 +45,7 @@ class Subscription:
     kind: Kind
     shards: int = 1
     part: bool = False
-    prompt: bool = True
+    every: float = 0.0
     unled: bool = False
 
     def task(self, shard: int = 0) -> str:
@@ -63,7 +63,7 @@ def subscription(
     kind: Kind = "reaction",
     shards: int = 1,
     part: bool = False,
-    prompt: bool = True,
+    every: float = 0.0,
     unled: bool = False,
 ) -> Callable[[H], H]:
     """Register a receiver of published events under a durable name: its checkpoint lives beside the log."""
@@ -71,7 +71,7 @@ def subscription(
     def register(handler: H) -> H:
         if name in _subscriptions:
             raise ValueError(f"Subscription {name} is registered twice.")
-        sender = Subscription(name, tuple(cls.type for cls in of), kind, shards, part, prompt, unled or part)
+        sender = Subscription(name, tuple(cls.type for cls in of), kind, shards, part, every, unled or part)
         _subscriptions[name] = sender
         event_published.connect(_receiver(handler), sender=sender, weak=False, dispatch_uid=name)
         return handler
@@ -105,8 +105,8 @@ def subscriptions() -> list[Subscription]:
 
 
 def ring_readers(types: frozenset[str], unled: frozenset[str]) -> None:
-    """Ring every prompt subscription that wants one of these types, or for parts of choreographies one of `unled`."""
-    prompt = [sub for sub in subscriptions() if sub.prompt]
+    """Ring every subscription in a hurry that wants one of these types; for parts of choreographies, of `unled`."""
+    prompt = [sub for sub in subscriptions() if not sub.every]
     wanted = [sub for sub in prompt if not (unled if sub.unled else types).isdisjoint(sub.types)]
     ring(*(sub.task(shard) for sub in wanted for shard in range(sub.shards)))
 

@@ -83,7 +83,8 @@ def act(acts: Iterable[Act], *, now: datetime) -> None:
         by_subject.setdefault(item.subject_id, []).append(item)
     if not by_subject:
         return
-    at, sagas = store.lock_choreographed(by_subject)
+    only_heard = all(isinstance(item, Hear) for some in by_subject.values() for item in some)
+    at, sagas = store.lock_choreographed(by_subject, open_only=only_heard)  # one that has ended hears nothing
     if at is None:
         return
     known = _steps_for([(saga, by_subject[saga.subject_id]) for saga in sagas.values()])

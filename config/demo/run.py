@@ -139,14 +139,17 @@ def lagging() -> list[str]:
 
 
 def at_rest() -> bool:
-    """Whether nothing is still to be delivered. Looks no further than to the first that lags."""
-    return next(_lagging(), None) is None
+    """Whether nothing is still to be delivered, but to readers that look only now and then.
+
+    Looks no further than to the first that lags.
+    """
+    return next(_lagging(hurried=True), None) is None
 
 
-def _lagging() -> Iterator[str]:
+def _lagging(*, hurried: bool = False) -> Iterator[str]:
     at = {(name, shard): Token(e, x, p) for name, shard, e, x, p in rows(POSITIONS)}
     start = Token(0, 0, 0)
-    for sub in subscriptions():
+    for sub in [s for s in subscriptions() if not (hurried and s.every)]:
         for shard in range(sub.shards):
             if feed.pending(at.get((sub.name, shard), start), sub.types, unled=sub.unled):
                 yield sub.task(shard)

@@ -68,8 +68,9 @@ SELECT waybill_now(), {_S} FROM sagas_saga s WHERE s.id = ANY(%s::uuid[]) ORDER 
 LOCK_SAGAS_FREE = LOCK_SAGAS.rstrip() + " SKIP LOCKED"
 LOCK_CHOREOGRAPHED = f"""
 SELECT waybill_now(), {_S} FROM sagas_saga s
- WHERE s.subject_id = ANY(%s::uuid[]) AND s.style = 'choreography' ORDER BY s.id FOR NO KEY UPDATE
+ WHERE s.subject_id = ANY(%s::uuid[]) AND s.style = 'choreography' /* only */ ORDER BY s.id FOR NO KEY UPDATE
 """
+LOCK_OPEN = LOCK_CHOREOGRAPHED.replace("/* only */", "AND s.finished_at IS NULL")
 STEPS_OF = f"SELECT {_T} FROM sagas_step t WHERE t.saga_id = ANY(%s::uuid[])"
 
 STEPS_NAMED = STEPS_OF + " AND t.name = ANY(%s::text[])"
@@ -227,9 +228,11 @@ def lock_sagas(
     return (found[0][0] if found else None), {row[1]: _saga(row[1:]) for row in found}
 
 
-def lock_choreographed(subjects: Iterable[UUID]) -> tuple[datetime | None, dict[UUID, SagaRow]]:
+def lock_choreographed(
+    subjects: Iterable[UUID], *, open_only: bool = False
+) -> tuple[datetime | None, dict[UUID, SagaRow]]:
     """Lock the choreographed sagas of these subjects in id order; the database's clock and the rows."""
-    found = rows(LOCK_CHOREOGRAPHED, [list(set(subjects))])
+    found = rows(LOCK_OPEN if open_only else LOCK_CHOREOGRAPHED, [list(set(subjects))])
     return (found[0][0] if found else None), {row[1]: _saga(row[1:]) for row in found}
 
 

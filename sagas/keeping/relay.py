@@ -22,7 +22,7 @@ LOOKED_THROUGH = 10_000
 #: Readers with nothing to read pass by once so many events of others lie behind them.
 PASS_BY_AFTER = 1_000
 
-POSITIONS = "SELECT subscription, shard, era, xid, position, state FROM sagas_checkpoint"
+POSITIONS = "SELECT subscription, shard, era, xid, position, state, moved_at FROM sagas_checkpoint"
 # Only from where they were seen, and never while somebody delivers, or has the subscription stand still.
 MOVE_IDLE = """
 UPDATE sagas_checkpoint c SET era = %(era)s, xid = %(xid)s, position = %(position)s, moved_at = waybill_now()
@@ -42,15 +42,23 @@ Reader = tuple[Subscription, int, Token]
 @keeper("sagas.relay", every=0.5)
 def relay(*, now: datetime) -> int:
     """Ring for every subscription with undelivered events; deliver overdue ones in this process."""
-    at = {(name, shard): (Token(e, x, p), state) for name, shard, e, x, p, state in rows(POSITIONS)}
+    at = {(name, shard): (Token(e, x, p), *rest) for name, shard, e, x, p, *rest in rows(POSITIONS)}
     each = [(sub, shard) for sub in subscriptions() for shard in range(sub.shards)]
     new = [(sub, shard, Token(0, 0, 0)) for sub, shard in each if (sub.name, shard) not in at]
     known = [(sub, shard, *at[sub.name, shard]) for sub, shard in each if (sub.name, shard) in at]
-    running = [(sub, shard, token) for sub, shard, token, state in known if state == "running"]
+    running = [
+        (sub, shard, token)
+        for sub, shard, token, state, moved_at in known
+        if state == "running" and _is_time(sub, moved_at, now)
+    ]
     count = 0
     for sub, shard, token in [*new, *_wanted(running)]:
         count += one_of_many(sub.task(shard), partial(_relay, sub, shard, token, now))
     return count
+
+
+def _is_time(sub: Subscription, moved_at: datetime | None, now: datetime) -> bool:
+    return not sub.every or moved_at is None or (now - moved_at).total_seconds() >= sub.every
 
 
 def _wanted(readers: Sequence[Reader]) -> list[Reader]:
@@ -83,6 +91,6 @@ def _relay(sub: Subscription, shard: int, token: Token, now: datetime) -> int:
     if waiting is None:
         return deliver(sub.task(shard), now=database_now, seconds=0.5) if stale(token, horizon) else 0
     rung = bell.ring(sub.task(shard))
-    if rung and (now - waiting.at).total_seconds() < OVERDUE_SECONDS:
+    if rung and (now - waiting.at).total_seconds() < OVERDUE_SECONDS + sub.every:
         return 0
     return deliver(sub.task(shard), now=database_now, seconds=2.0)

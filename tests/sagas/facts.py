@@ -48,12 +48,12 @@ def listening(
     *,
     kind: bus.Kind = "reaction",
     shards: int = 1,
-    prompt: bool = True,
+    every: float = 0.0,
     unled: bool = False,
 ) -> Iterator[bus.Subscription]:
     """A subscription to Counted for the length of a test."""
 
-    @bus.subscription(name, of=(Counted,), kind=kind, shards=shards, prompt=prompt, unled=unled)
+    @bus.subscription(name, of=(Counted,), kind=kind, shards=shards, every=every, unled=unled)
     def receive(*, events: Sequence[Recorded], now: datetime) -> None:
         del now
         handler(events)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 from django.db import transaction
@@ -85,7 +86,7 @@ def test_a_reader_in_no_hurry_is_rung_by_the_relay_and_not_by_each_event(
 ) -> None:
     rung: list[str] = []
 
-    with listening("sagas.t_prompt", lambda _: None), listening("sagas.t_calm", lambda _: None, prompt=False):
+    with listening("sagas.t_prompt", lambda _: None), listening("sagas.t_calm", lambda _: None, every=10):
         monkeypatch.setattr(bus, "ring", rung.append)
         monkeypatch.setattr(bell, "ring", rung.append)
         count(uuid7(), 1, 1)
@@ -94,6 +95,22 @@ def test_a_reader_in_no_hurry_is_rung_by_the_relay_and_not_by_each_event(
 
     assert at_once == ["sagas.t_prompt"]
     assert "sagas.t_calm" in rung
+
+
+def test_a_reader_in_no_hurry_is_left_alone_until_its_time_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    rung: list[str] = []
+    with listening("sagas.t_calm", lambda _: None, every=10) as sub:
+        count(uuid7(), 1)
+        run(sub.name)
+        count(uuid7(), 1)
+        monkeypatch.setattr(bell, "ring", rung.append)
+        looked = database_now()
+        relay(now=looked + timedelta(seconds=9))
+        too_early = sub.name in rung
+        relay(now=looked + timedelta(seconds=11))
+
+    assert not too_early
+    assert sub.name in rung
 
 
 def test_a_worker_that_finds_another_at_its_reader_leaves_the_bell_alone(
