@@ -61,6 +61,12 @@ SELECT EXISTS (SELECT FROM (
    ORDER BY era, xid, position LIMIT 1) e)
 """
 
+NEWEST = """
+SELECT DISTINCT ON (type, led) type, metadata ? 'led' AS led, era, xid, position
+  FROM sagas_event WHERE (era, xid, position) > (%s, %s, %s)
+ ORDER BY type, led, era DESC, xid DESC, position DESC
+"""
+
 END = """
 SELECT (SELECT max(era) FROM sagas_era), pg_snapshot_xmin(pg_current_snapshot())::text::bigint
 """
@@ -145,6 +151,14 @@ def glance(after: Token, *, limit: int) -> Glance:
     whole = count < limit
     upto = Token(h_era, h_xid, 0) if whole else Token(*last)
     return Glance(frozenset(types or ()), frozenset(unled or ()), count, upto, whole)
+
+
+def newest(after: Token) -> dict[tuple[str, bool], Token]:
+    """Where the last event of each type stands after a place, settled or not; apart those about led sagas.
+
+    One look for everybody who asks, whatever the number of readers.
+    """
+    return {(type_, led): Token(*token) for type_, led, *token in rows(NEWEST, [*after])}
 
 
 def pending(after: Token, types: Sequence[str], *, unled: bool = False) -> bool:

@@ -99,7 +99,7 @@ def _waybill(system: System, style: str, name: str, orders: int, placed_at: date
     confirmed = stand.wait_until(lambda: not rows(OPEN)[0][0], look_seconds=0.02, within_seconds=patience)
     rest = stand.wait_until(at_rest, look_seconds=0.05, within_seconds=patience)
     # In no hurry, and no less work: readers that look now and then are in the costs, not in the time.
-    stand.wait_until(lambda: not lagging(), look_seconds=0.2, within_seconds=patience)
+    stand.wait_until(lambda: not lagging(), look_seconds=1.0, within_seconds=patience)
     costs = Meters.read(groups).since(before, orders)
     if left := rows(UNCONFIRMED, [f"{name}-%"])[0][0]:
         raise NotConfirmed(f"{left} orders of {name} are not confirmed")

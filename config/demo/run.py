@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from config.embedded.stack import MANAGE, Stack
 from config.embedded.state import BASE_DIR
 from orders.commands import create_shop
 from sagas import feed
-from sagas.bus import subscriptions
+from sagas.bus import Subscription, subscriptions
 from sagas.clock import database_now
 from sagas.log import Token
 from sagas.sql import rows
@@ -135,21 +135,25 @@ class Course:
 
 def lagging() -> list[str]:
     """Subscriptions with events still to be delivered."""
-    return list(_lagging())
+    return _lagging(subscriptions())
 
 
 def at_rest() -> bool:
-    """Whether nothing is still to be delivered, but to readers that look only now and then.
-
-    Looks no further than to the first that lags.
-    """
-    return next(_lagging(hurried=True), None) is None
+    """Whether nothing is still to be delivered, but to readers that look only now and then."""
+    return not _lagging([sub for sub in subscriptions() if not sub.every])
 
 
-def _lagging(*, hurried: bool = False) -> Iterator[str]:
+def _lagging(wanted: Sequence[Subscription]) -> list[str]:
     at = {(name, shard): Token(e, x, p) for name, shard, e, x, p in rows(POSITIONS)}
     start = Token(0, 0, 0)
-    for sub in [s for s in subscriptions() if not (hurried and s.every)]:
-        for shard in range(sub.shards):
-            if feed.pending(at.get((sub.name, shard), start), sub.types, unled=sub.unled):
-                yield sub.task(shard)
+    each = [(sub, shard, at.get((sub.name, shard), start)) for sub in wanted for shard in range(sub.shards)]
+    last = feed.newest(min(token for _, _, token in each))
+    return [sub.task(shard) for sub, shard, token in each if token < _last_for(sub, last, start)]
+
+
+def _last_for(sub: Subscription, last: Mapping[tuple[str, bool], Token], start: Token) -> Token:
+    """Where the last event stands that a subscription wants."""
+    return max(
+        (token for (type_, led), token in last.items() if type_ in sub.types and not (led and sub.unled)),
+        default=start,
+    )

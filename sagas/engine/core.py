@@ -111,7 +111,9 @@ class Case(OpenCase):
         """Whether a late success has come in while this attempt was out, which then cannot say that it was not done."""
         if row.direction == UNDO or isinstance(outcome, (Done, Unknown, Unavailable)):
             return False
-        since = takewhile(lambda word: word.startswith("late "), (entry[2] for entry in reversed(row.history)))
+        since = takewhile(
+            lambda word: word.startswith("late "), (entry[2] for entry in reversed(row.history))
+        )
         return not {f"late {Done.word}", f"late {Unknown.word}"}.isdisjoint(since)
 
     def crashed(self, row: StepRow, code: str, detail: str) -> None:

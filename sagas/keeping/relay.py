@@ -46,13 +46,11 @@ def relay(*, now: datetime) -> int:
     each = [(sub, shard) for sub in subscriptions() for shard in range(sub.shards)]
     new = [(sub, shard, Token(0, 0, 0)) for sub, shard in each if (sub.name, shard) not in at]
     known = [(sub, shard, *at[sub.name, shard]) for sub, shard in each if (sub.name, shard) in at]
-    running = [
-        (sub, shard, token)
-        for sub, shard, token, state, moved_at in known
-        if state == "running" and _is_time(sub, moved_at, now)
-    ]
+    running = [(sub, shard, token) for sub, shard, token, state, _ in known if state == "running"]
+    early = {(sub.name, shard) for sub, shard, _, _, moved_at in known if not _is_time(sub, moved_at, now)}
     count = 0
-    for sub, shard, token in [*new, *_wanted(running)]:
+    wanted = [r for r in _wanted(running) if (r[0].name, r[1]) not in early]
+    for sub, shard, token in [*new, *wanted]:
         count += one_of_many(sub.task(shard), partial(_relay, sub, shard, token, now))
     return count
 
@@ -63,15 +61,20 @@ def _is_time(sub: Subscription, moved_at: datetime | None, now: datetime) -> boo
 
 def _wanted(readers: Sequence[Reader]) -> list[Reader]:
     """Those for whom there may be something. The others pass by, so that nobody looks through the same again."""
-    if not readers:
-        return []
-    seen = feed.glance(min(token for _, _, token in readers), limit=LOOKED_THROUGH)
+    hurried = [token for sub, _, token in readers if not sub.every]
+    if not hurried:
+        return list(readers)
+    # Who looks only now and then may be far behind. What it has before it is not looked through for the others.
+    start = min(hurried)
+    behind = [r for r in readers if r[2] < start]
+    readers = [r for r in readers if r[2] >= start]
+    seen = feed.glance(start, limit=LOOKED_THROUGH)
     idle = [r for r in readers if r[2] < seen.upto and not _for(r[0], seen)]
     if seen.count >= PASS_BY_AFTER or any(stale(token, seen.upto) for _, _, token in idle):
         _pass_by(idle, seen.upto)
     done = {(sub.name, shard) for sub, shard, token in readers if seen.whole and token >= seen.upto}
     done |= {(sub.name, shard) for sub, shard, _ in idle}
-    return [r for r in readers if (r[0].name, r[1]) not in done]
+    return behind + [r for r in readers if (r[0].name, r[1]) not in done]
 
 
 def _for(sub: Subscription, seen: feed.Glance) -> bool:

@@ -8,11 +8,13 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
+from config.demo.run import lagging
 from sagas import bell, bus, delivery, feed, operate
 from sagas.bus import Subscription
 from sagas.clock import database_now
 from sagas.delivery import deliver
 from sagas.ids import uuid7
+from sagas.keeping import relay as keeping_relay
 from sagas.keeping.relay import relay
 from sagas.log import Recorded, Token
 from sagas.models import Checkpoint, ParkedEvent
@@ -166,3 +168,27 @@ def test_poison_that_another_worker_has_passed_meanwhile_is_blamed_on_nobody(
     assert seen == [2]
     assert ParkedEvent.objects.count() == 0
     assert Checkpoint.objects.get(subscription=sub.name).state == "running"
+
+
+def test_a_reader_far_behind_does_not_have_the_others_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping_relay, "LOOKED_THROUGH", 2)
+    looked: list[str] = []
+
+    def look(sub: bus.Subscription, *_: object) -> int:
+        looked.append(sub.name)
+        return 0
+
+    calm_one = listening("sagas.t_calm", lambda _: None, every=10)
+    with listening("sagas.t_prompt", lambda _: None) as prompt, calm_one as calm:
+        count(uuid7(), 1)
+        run(calm.name)
+        for _ in range(5):
+            count(uuid7(), 1)
+        for task in lagging():
+            if task != calm.name:
+                run(task)
+        monkeypatch.setattr(keeping_relay, "_relay", look)
+        relay(now=database_now() + timedelta(seconds=11))
+
+    assert calm.name in looked
+    assert prompt.name not in looked
