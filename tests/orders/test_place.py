@@ -46,7 +46,7 @@ def test_an_order_its_lines_its_fact_and_its_saga_are_one_commit(shop: Shop) -> 
     assert [line.total_minor for line in OrderLine.objects.order_by("position")] == [1000, 1000]
     (event,) = log.read(placed.order_id)
     assert event.type == "orders.OrderPlaced"
-    assert event.metadata == {"actor": "api", "correlation_id": "req-1"}
+    assert event.metadata == {"actor": "api", "correlation_id": "req-1", "led": True}
     saga = Saga.objects.get()
     assert (saga.definition, saga.reference, saga.subject_id) == (
         "orders.fulfil_order",

@@ -113,7 +113,7 @@ class Rows:
             placed_at=self.now, lines=tuple(lines), charges=(),
         )  # fmt: skip
         told = json.dumps(placed.to_data())
-        metadata = json.dumps({"actor": "shop:bench", "correlation_id": str(self.order_id)})
+        metadata = json.dumps({"actor": "shop:bench", "correlation_id": str(self.order_id), "led": True})
         return (self.order_id, placed.type, placed.schema_version, told, metadata, self.now)
 
     def _saga(self, total: int) -> Sequence[Any]:
