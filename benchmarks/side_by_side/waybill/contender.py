@@ -25,6 +25,7 @@ QUEUE = "shop"
 #: A helper that nobody asks any more has so long to end.
 END_SECONDS = 30
 DRIVER = "benchmarks.side_by_side.waybill.driver"
+READERS = "benchmarks.side_by_side.waybill.readers"
 
 # The old orders have sagas, steps and events too, as in a shop that has been open for a while.
 OLD_SAGAS = """
@@ -70,12 +71,15 @@ class WaybillContender(Contender):
         return "this version"
 
     def install(self, place: Place) -> None:
-        """Its migrations, and a history for the old orders."""
+        """Its migrations, and a history for the old orders, which its readers have behind them."""
         subprocess.run(
             [*MANAGE, "migrate", "--no-input", "--verbosity", "0"], cwd=BASE_DIR, env=env_of(place), check=True
         )  # fmt: skip
         with place.connect() as connection:
             self.remember(connection)
+        subprocess.run(
+            [sys.executable, "-m", READERS], cwd=BASE_DIR, env=os.environ | env_of(place), check=True
+        )
 
     def remember(self, connection: psycopg.Connection[Any]) -> None:
         """Give the old orders a history."""
