@@ -181,7 +181,7 @@ def _deliver_batch(
     if ready:
         crash_point(f"{sub.name}.after_commit")
     metrics.DELIVERED.labels(sub.name).inc(len(ready))
-    full = len(page.events) == limit
+    full = len(page.events) == limit or not page.whole
     return Batch(len(page.events), after, full, None if full else max(after, page.horizon))
 
 
@@ -189,7 +189,7 @@ def _alone(sub: Subscription, shard: int, progress: turns.Progress, now: datetim
     """Name the next event's stream before it runs; park it if it killed its worker too often."""
     with transaction.atomic():
         at = _lock(sub, shard)
-        event, _ = feed.first(at, sub.types, shards=sub.shards, shard=shard, unled=sub.unled)
+        event, *_ = feed.first(at, sub.types, shards=sub.shards, shard=shard, unled=sub.unled)
     if event is None:
         return None
     suspect = turns.suspect_id(sub.name, event.stream, event.version)
@@ -207,7 +207,7 @@ def _poisoned(sub: Subscription, shard: int, error: Exception, at: Token | None,
     logger.error("event_poisoned", subscription=sub.name, error=text)
     with transaction.atomic():
         here = _lock(sub, shard)
-        event, _ = feed.first(here, sub.types, shards=sub.shards, shard=shard, unled=sub.unled)
+        event, *_ = feed.first(here, sub.types, shards=sub.shards, shard=shard, unled=sub.unled)
         if here != at or event is None:
             return Batch(0, here, True)
         after = here if sub.kind == "projection" else event.token
@@ -254,7 +254,7 @@ def _page(sub: Subscription, shard: int, at: Token, limit: int) -> feed.Page:
 def _next(at: Token, page: feed.Page) -> Token:
     if page.events:
         return page.events[-1].token
-    return page.horizon if stale(at, page.horizon) else at
+    return page.horizon if not page.whole or stale(at, page.horizon) else at
 
 
 def stale(at: Token, horizon: Token) -> bool:
@@ -271,5 +271,7 @@ def _left(sub: Subscription, shard: int, seen: Token | None) -> bool:
     if not found or found[0][3] == "stopped":
         return False
     at = Token(*found[0][:3])
-    waiting, _ = feed.first(max(at, seen or at), sub.types, shards=sub.shards, shard=shard, unled=sub.unled)
-    return waiting is not None
+    waiting, _, whole = feed.first(
+        max(at, seen or at), sub.types, shards=sub.shards, shard=shard, unled=sub.unled
+    )
+    return waiting is not None or not whole

@@ -10,13 +10,26 @@ from uuid import UUID
 from sagas.log import Recorded, Token, recorded_all
 from sagas.sql import rows
 
-# The horizon and the events come from one snapshot: what is below the horizon is committed or never will be.
+#: A look goes through the events of at most so many transactions, its own or not: a reader that is new to a long log
+#: comes forward by stretches, each far within a statement's time limit.
+WINDOW = 5_000
+
+# The horizon and the events come from one snapshot: what is below the horizon is committed or never will be. The edge
+# is where the look ends, at the horizon or some transactions after the first event there is.
 FEED = """
 WITH horizon AS MATERIALIZED (
   SELECT (SELECT max(era) FROM sagas_era) AS era, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xid
+), start AS MATERIALIZED (
+  SELECT era, xid + %s AS xid FROM sagas_event
+   WHERE (era, xid, position) > (%s, %s, %s) ORDER BY era, xid, position LIMIT 1
+), edge AS MATERIALIZED (
+  SELECT coalesce((s.era, s.xid) >= (h.era, h.xid), true) AS whole,
+         CASE WHEN (s.era, s.xid) < (h.era, h.xid) THEN s.era ELSE h.era END AS era,
+         CASE WHEN (s.era, s.xid) < (h.era, h.xid) THEN s.xid ELSE h.xid END AS xid
+    FROM horizon h LEFT JOIN start s ON true
 )
-SELECT h.era, h.xid, e.*
-  FROM horizon h LEFT JOIN LATERAL (
+SELECT h.era, h.xid, h.whole, e.*
+  FROM edge h LEFT JOIN LATERAL (
     SELECT era, xid, position, stream, version, type, schema_version, data, metadata, at
       FROM sagas_event
      WHERE (era, xid, position) > (%s, %s, %s) AND (era, xid, position) < (h.era, h.xid, 0)
@@ -74,10 +87,11 @@ SELECT (SELECT max(era) FROM sagas_era), pg_snapshot_xmin(pg_current_snapshot())
 
 @dataclass(frozen=True)
 class Page:
-    """A stretch of the feed. `horizon` is where the feed ended when it was read."""
+    """A stretch of the feed, up to `horizon`. `whole` says that this is where the feed ended when it was read."""
 
     events: list[Recorded]
     horizon: Token
+    whole: bool
 
 
 def page(
@@ -87,10 +101,9 @@ def page(
 
     `unled` leaves out what is about sagas that a coordinator leads.
     """
-    params = [*after, list(types), shards, shards, shard, unled, limit]
-    found = rows(FEED, params)
-    horizon = Token(found[0][0], found[0][1], 0)
-    return Page(recorded_all([row[2:] for row in found if row[2] is not None]), horizon)
+    found = rows(FEED, [WINDOW, *after, *after, list(types), shards, shards, shard, unled, limit])
+    era, xid, whole = found[0][:3]
+    return Page(recorded_all([row[3:] for row in found if row[3] is not None]), Token(era, xid, 0), whole)
 
 
 def stretch(
@@ -115,12 +128,12 @@ class Place:
 
 def first(
     after: Token, types: Sequence[str], *, shards: int = 1, shard: int = 0, unled: bool = False
-) -> tuple[Place | None, Token]:
-    """Where the next settled event of these types stands, if there is one, and where the feed ends."""
-    found = rows(FEED, [*after, list(types), shards, shards, shard, unled, 1])
-    h_era, h_xid, era, xid, position, stream, version, *_, at = found[0]
+) -> tuple[Place | None, Token, bool]:
+    """Where the next settled event of these types stands, if any; up to where was looked; and whether to the end."""
+    found = rows(FEED, [WINDOW, *after, *after, list(types), shards, shards, shard, unled, 1])
+    h_era, h_xid, whole, era, xid, position, stream, version, *_, at = found[0]
     place = Place(Token(era, xid, position), stream, version, at) if era is not None else None
-    return place, Token(h_era, h_xid, 0)
+    return place, Token(h_era, h_xid, 0), whole
 
 
 def place(after: Token, upto: Token, types: Sequence[str], *, subscription: str) -> Place:

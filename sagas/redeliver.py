@@ -19,7 +19,7 @@ def pass_over(sub: Subscription, checkpoint: Checkpoint, *, actor: str, reason: 
     The event is remembered: no build of this projection takes it in either.
     """
     at = Token(checkpoint.era, checkpoint.xid, checkpoint.position)
-    event, _ = feed.first(at, sub.types, shards=sub.shards, shard=checkpoint.shard, unled=sub.unled)
+    event, *_ = feed.first(at, sub.types, shards=sub.shards, shard=checkpoint.shard, unled=sub.unled)
     if event is not None:
         SkippedEvent.objects.create(
             subscription=sub.name, stream=event.stream, version=event.version, **event.token._asdict(),

@@ -72,8 +72,8 @@ def readers_lag(now: datetime) -> bool:
 
 
 def _lags(sub: Subscription, shard: int, token: Token, now: datetime) -> bool:
-    waiting, _ = feed.first(token, sub.types, shards=sub.shards, shard=shard, unled=sub.unled)
-    return waiting is not None and now - waiting.at > LAG
+    waiting, _, whole = feed.first(token, sub.types, shards=sub.shards, shard=shard, unled=sub.unled)
+    return not whole if waiting is None else now - waiting.at > LAG
 
 
 def _late(saga: SagaRow, steps: list[StepRow], now: datetime) -> Change | None:

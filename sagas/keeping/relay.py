@@ -90,7 +90,7 @@ def _pass_by(readers: Sequence[Reader], upto: Token) -> None:
 
 
 def _relay(sub: Subscription, shard: int, token: Token, now: datetime) -> int:
-    waiting, horizon = feed.first(token, sub.types, shards=sub.shards, shard=shard, unled=sub.unled)
+    waiting, horizon, _ = feed.first(token, sub.types, shards=sub.shards, shard=shard, unled=sub.unled)
     if waiting is None:
         return deliver(sub.task(shard), now=database_now, seconds=0.5) if stale(token, horizon) else 0
     rung = bell.ring(sub.task(shard))

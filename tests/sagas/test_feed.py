@@ -12,10 +12,12 @@ import pytest
 from django.db import connection, transaction
 
 from sagas import feed
+from sagas.clock import database_now
+from sagas.delivery import deliver
 from sagas.ids import uuid7
-from sagas.log import Token, next_era
+from sagas.log import Append, Token, next_era, publish
 from sagas.sql import rows
-from tests.sagas.facts import Counted, count
+from tests.sagas.facts import NOW, Counted, Ignored, count, listening
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -144,9 +146,11 @@ def test_after_a_restore_events_of_the_old_server_are_settled_whatever_their_num
     next_era("restored from yesterday's backup")
     count(uuid7(), 1)
 
-    found = feed.page(START, [Counted.type], limit=10).events
+    old = feed.page(START, [Counted.type], limit=10)
+    new = feed.page(old.horizon, [Counted.type], limit=10)
     assert hidden == []
-    assert [e.token.era for e in found] == [1, 2]
+    assert [e.token.era for e in (*old.events, *new.events)] == [1, 2]
+    assert (old.whole, new.whole) == (False, True)
 
 
 class _Session:
@@ -176,3 +180,31 @@ class _Session:
         while self._ready.acquire(timeout=10):
             self._todo.pop(0)()
             self._done.release()
+
+
+def test_a_reader_new_to_a_long_log_comes_forward_by_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "WINDOW", 3)
+    for number in range(10):
+        publish([Append(uuid7(), 1, Ignored(number=number))], now=NOW)
+    count(uuid7(), 1, 7)
+    seen: list[int] = []
+
+    with listening("sagas.t_new", lambda events: seen.extend(e.version for e in events)) as sub:
+        looked = feed.page(START, [Counted.type], limit=10)
+        place, upto, whole = feed.first(START, [Counted.type])
+        again = feed.page(looked.horizon, [Counted.type], limit=10)
+        delivered = deliver(sub.name, now=database_now)
+
+    assert (looked.events, looked.whole) == ([], False)
+    assert (place, upto, whole) == (None, looked.horizon, False)
+    assert START < looked.horizon < again.horizon < feed.end()
+    assert (delivered, seen) == (1, [1])
+
+
+def test_a_look_that_reaches_the_end_says_so() -> None:
+    count(uuid7(), 1)
+
+    found = feed.page(START, [Counted.type], limit=10)
+    nothing = feed.page(found.horizon, [Counted.type], limit=10)
+
+    assert (len(found.events), found.whole, nothing.events, nothing.whole) == (1, True, [], True)
