@@ -120,32 +120,32 @@ def undisturbed(fulfilment: Fulfilment, zygote: Zygote) -> Undisturbed:
     return run
 
 
+def ends_as_undisturbed(
+    shop: Fulfilment, zygote: Zygote, undisturbed: Undisturbed, stage: Stage, place: str, *, stepwise: bool
+) -> None:
+    """A process dies at that place, another comes: as if the first had lived."""
+    expected = undisturbed(stage)
+    stage(shop)
+
+    died = zygote.run(dies_at=place, stepwise=stepwise)
+    rescued = zygote.run()
+
+    assert (died, rescued) == (KILLED, 0)
+    assert stages.outcomes(shop) == expected
+
+
 @pytest.mark.parametrize(("fulfilment", "stage", "place"), CASES, indirect=["fulfilment"])
 def test_f57_f58_a_death_at_any_place_changes_nothing_in_the_end(
     fulfilment: Fulfilment, zygote: Zygote, undisturbed: Undisturbed, stage: Stage, place: str
 ) -> None:
-    expected = undisturbed(stage)
-    stage(fulfilment)
-
-    died = zygote.run(dies_at=place, stepwise=True)
-    rescued = zygote.run()
-
-    assert (died, rescued) == (KILLED, 0)
-    assert stages.outcomes(fulfilment) == expected
+    ends_as_undisturbed(fulfilment, zygote, undisturbed, stage, place, stepwise=True)
 
 
 @pytest.mark.parametrize(("fulfilment", "stage", "step"), IN_RUNS, indirect=["fulfilment"])
 def test_f57_f58_a_death_inside_a_run_of_steps_takes_back_the_whole_run(
     fulfilment: Fulfilment, zygote: Zygote, undisturbed: Undisturbed, stage: Stage, step: str
 ) -> None:
-    expected = undisturbed(stage)
-    stage(fulfilment)
-
-    died = zygote.run(dies_at=f"{step}.in_run")
-    rescued = zygote.run()
-
-    assert (died, rescued) == (KILLED, 0)
-    assert stages.outcomes(fulfilment) == expected
+    ends_as_undisturbed(fulfilment, zygote, undisturbed, stage, f"{step}.in_run", stepwise=False)
 
 
 def test_the_undisturbed_ends_are_those_of_the_catalogue(fulfilment: Fulfilment, zygote: Zygote) -> None:
