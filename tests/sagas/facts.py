@@ -50,10 +50,11 @@ def listening(
     shards: int = 1,
     every: float = 0.0,
     unled: bool = False,
+    part: bool = False,
 ) -> Iterator[bus.Subscription]:
     """A subscription to Counted for the length of a test."""
 
-    @bus.subscription(name, of=(Counted,), kind=kind, shards=shards, every=every, unled=unled)
+    @bus.subscription(name, of=(Counted,), kind=kind, shards=shards, every=every, unled=unled, part=part)
     def receive(*, events: Sequence[Recorded], now: datetime) -> None:
         del now
         handler(events)

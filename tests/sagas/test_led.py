@@ -12,6 +12,7 @@ from sagas.clock import database_now
 from sagas.delivery import deliver
 from sagas.engine.rows import CHOREOGRAPHY
 from sagas.ids import uuid7
+from sagas.keeping.deadlines import readers_lag
 from sagas.keeping.relay import PASS_BY_AFTER, relay
 from sagas.lag import lags
 from sagas.log import Append, Recorded, Token, publish
@@ -107,3 +108,14 @@ def test_a_part_passes_by_many_events_of_led_sagas_unrung(monkeypatch: pytest.Mo
 def test_a_saga_whose_definition_needs_a_coordinator_is_not_started_without() -> None:
     with pytest.raises(ValueError, match="coordinator"), transaction.atomic():
         start(style=CHOREOGRAPHY)
+
+
+def test_a_part_that_has_not_seen_the_whole_log_lags(monkeypatch: pytest.MonkeyPatch) -> None:
+    with listening("sagas.t_part", lambda _: None, part=True):
+        tell(1, led=True)
+        tell(2, led=True)
+        up_to_date = readers_lag(database_now())
+        monkeypatch.setattr(feed, "WINDOW", 1)
+        far_behind = readers_lag(database_now())
+
+    assert (up_to_date, far_behind) == (False, True)
