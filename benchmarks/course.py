@@ -147,7 +147,7 @@ class Course:
             answered = wait_until(lambda asked=reference: self.shop.asked_to_book(asked))  # type: ignore[misc]
             seen.append((wait_until(lambda it=order: bool(rows(CAUSE, [it])[0][0])) - answered) * 1000)  # type: ignore[misc]
             _until_state(order, "rejected")
-            wait_for_rest()
+            wait_for_rest(everybody=False)
             back.append(float(rows(GIVEN_BACK, [order])[0][0]))
         self.found[style]["ms from the carrier's no to its line on the saga, p50 / p95"] = percentiles(
             seen, 50, 95
