@@ -7,13 +7,10 @@ one black hole holds up nobody. The claim is so small that the whole batch is th
 from __future__ import annotations
 
 import math
-import os
-import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -38,31 +35,14 @@ from sagas.engine.batch import (
     take,
     told_apart,
 )
+from sagas.engine.calling import Answered, Asked, answered, handler_of, slice_of, submit
 from sagas.engine.cases import open_case
 from sagas.engine.core import Outcome
 from sagas.engine.rows import COMPENSATED, COMPENSATING, DO, PENDING, UNDO, Change, SagaRow, StepRow
 from sagas.quoting import words_of
-from sagas.steps import Ask, Continue, ExternalStep, Step, StepCall
+from sagas.steps import Ask, Continue, Step, StepCall
 from sagas.turns import worker_name
-from sagas.verdicts import Unknown, Verdict
-
-
-@dataclass
-class Asked:
-    """One call that is to be made, and the claim it belongs to."""
-
-    claimed: Claimed
-    ask: Ask
-    settling: bool
-
-
-@dataclass
-class Answered:
-    """A call that came back, or the bug that came instead."""
-
-    asked: Asked
-    outcome: Outcome
-    bug: Exception | None = None
+from sagas.verdicts import Unknown
 
 
 def claim_limit(wanted: int) -> int:
@@ -133,7 +113,7 @@ def _begin(
         plan_of(c.saga)
     wanted = calls(step, claimed, now=now, settling=settling)
     with log.about(led=led(c.saga for c in claimed)):
-        begun = _handler(step).begin(wanted)
+        begun = handler_of(step).begin(wanted)
     check_answers(step, len(claimed), begun)
     pairs = list(zip(claimed, begun, strict=True))
     asked = [Asked(c, b, settling[c.row.id]) for c, b in pairs if isinstance(b, Ask)]
@@ -155,47 +135,15 @@ def _take_leases(claimed: Sequence[Claimed], now: datetime) -> None:
 def _call_and_record(step: Step, asked: Sequence[Asked], fuse: frozenset[str]) -> Batch:
     """Make the calls side by side; record slices as they come; go on at once with those that continue."""
     batch = Batch()
-    flying = {_submit(step, a): a for a in asked}
+    flying = {submit(step, a): a for a in asked}
     while flying:
-        answered = [_answered(future, flying.pop(future)) for future in _slice(flying)]
+        back = [answered(future, flying.pop(future)) for future in slice_of(flying)]
         crash_point(f"{step.name}.after_call_before_commit")
-        recorded, again = _record(step, answered, fuse)
+        recorded, again = _record(step, back, fuse)
         crash_point(f"{step.name}.after_commit")
         batch.add(recorded)
-        flying |= {_submit(step, a): a for a in again}
+        flying |= {submit(step, a): a for a in again}
     return batch
-
-
-def _slice(flying: dict[Future[Outcome], Asked]) -> set[Future[Outcome]]:
-    waiting = set(flying)
-    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-    end = time.monotonic() + settings.WAYBILL.record_every_seconds
-    while waiting and len(done) < settings.WAYBILL.record_slice and (left := end - time.monotonic()) > 0:
-        more, waiting = wait(waiting, timeout=left, return_when=FIRST_COMPLETED)
-        done |= more
-    return done
-
-
-@lru_cache(maxsize=1)
-def _threads(pid: int) -> ThreadPoolExecutor:
-    del pid  # a pool does not survive a fork
-    return ThreadPoolExecutor(settings.WAYBILL.call_concurrency, thread_name_prefix="call")
-
-
-def _submit(step: Step, asked: Asked) -> Future[Outcome]:
-    crash_point(f"{step.name}.before_call")
-    handler = _handler(step)
-    return _threads(os.getpid()).submit(handler.settle if asked.settling else handler.ask, asked.ask)
-
-
-def _answered(future: Future[Outcome], asked: Asked) -> Answered:
-    error = future.exception()
-    if error is None:
-        return Answered(asked, future.result())
-    if isinstance(error, Verdict):
-        return Answered(asked, error)
-    bug = error if isinstance(error, Exception) else RuntimeError(repr(error))
-    return Answered(asked, Unknown("bug", repr(error)[:200]), bug)
 
 
 def _record(step: Step, answered: Sequence[Answered], fuse: frozenset[str]) -> tuple[Batch, list[Asked]]:
@@ -315,7 +263,7 @@ def _ask_app(step: Step, slips: Sequence[_Slip], now: datetime) -> list[Outcome]
     """Let the app store the truth. A bug in a thread is recorded as an unknown outcome."""
     answers = [(s.call(now), s.answered.outcome) for s in slips]
     with log.about(led=led(s.saga for s in slips)):
-        outcomes = _handler(step).record(answers)
+        outcomes = handler_of(step).record(answers)
     check_answers(step, len(slips), outcomes)
     return list(outcomes)
 
@@ -333,12 +281,6 @@ def _park(answered: Answered, error: Exception) -> Batch:
             return Batch()  # the lease runs out and the step is settled
         report(error, sagas[claimed.saga.id], row)
         return local.crash([(Claimed(row, sagas[claimed.saga.id]), error)], now=now)
-
-
-def _handler(step: Step) -> ExternalStep:
-    if step.external is None:
-        raise TypeError(f"{step.name} is not an external step.")
-    return step.external
 
 
 __all__ = ["claim_limit", "run", "run_these"]
