@@ -7,20 +7,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.contrib.admin.sites import AdminSite
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 
 from sagas import lag, operate, overview, queries
-from sagas.admin.acts import ReasonForm
+from sagas.admin.asking import PlatformPages, need
 from sagas.models import Pause
 from sagas.standing import words
 from sagas.steps import all_steps
-from sagas.verdicts import Refused
 
 #: Of one stream so many events are shown, the newest.
 EVENTS = 500
@@ -39,21 +34,18 @@ def urls(site: AdminSite) -> list[URLPattern]:
     ]
 
 
-class Pages:
+class Pages(PlatformPages):
     """The pages, each one query or one command."""
-
-    def __init__(self, site: AdminSite) -> None:
-        self._site = site
 
     def pauses(self, request: HttpRequest) -> HttpResponse:
         """Every provider and step, and who has stopped it."""
-        _need(request, "sagas.view_pause")
+        need(request, "sagas.view_pause")
         context = {"title": "Steps and providers", **_targets(queries.pauses())}
-        return self._page(request, "admin/sagas/pauses.html", context, may="sagas.change_pause")
+        return self.page(request, "admin/sagas/pauses.html", context, may="sagas.change_pause")
 
     def pause(self, request: HttpRequest, act: str, scope: str, name: str) -> HttpResponse:
         """Stop a step or a provider for everybody, or let it go on."""
-        _need(request, "sagas.change_pause")
+        need(request, "sagas.change_pause")
         command = {"pause": operate.pause_for_all, "resume": operate.resume_for_all}.get(act)
         known = {(Pause.Scope.STEP, s.name) for s in all_steps().values()}
         known |= {(Pause.Scope.PROVIDER, s.provider) for s in all_steps().values() if s.provider}
@@ -71,20 +63,20 @@ class Pages:
             "verb": verb,
             "target": name,
         }
-        return self._ask(request, words_, run, back="admin:sagas_pauses")
+        return self.ask(request, words_, run, back="admin:sagas_pauses")
 
     def readers(self, request: HttpRequest) -> HttpResponse:
         """The subscriptions, how far behind they are, and what they could not digest."""
-        _need(request, "sagas.view_checkpoint")
+        need(request, "sagas.view_checkpoint")
         parked = {one.subscription: one for one in lag.parked()}
         readers = [(one, parked.get(one.subscription)) for one in lag.lags()]
         context = {"title": "Readers of the event log", "readers": readers, "writer": lag.slowest_writer(),
                    "builds": lag.builds(), "skipped": lag.skipped(), "most": lag.MOST_EVENTS}  # fmt: skip
-        return self._page(request, "admin/sagas/readers.html", context, may="sagas.change_checkpoint")
+        return self.page(request, "admin/sagas/readers.html", context, may="sagas.change_checkpoint")
 
     def restart(self, request: HttpRequest, name: str, act: str) -> HttpResponse:
         """Let a stopped projection pass over the event it stands before, or try it again."""
-        _need(request, "sagas.change_checkpoint")
+        need(request, "sagas.change_checkpoint")
         stopped = next((one for one in lag.lags() if one.subscription == name and one.stopped), None)
         if stopped is None or act not in _RESTARTS:
             return HttpResponseRedirect(reverse("admin:sagas_readers"))
@@ -95,34 +87,14 @@ class Pages:
 
         words_ = {"title": title.format(name), "explains": explains, "verb": verb,
                   "target": name, "detail": stopped.error}  # fmt: skip
-        return self._ask(request, words_, run, back="admin:sagas_readers")
+        return self.ask(request, words_, run, back="admin:sagas_readers")
 
     def stream(self, request: HttpRequest, stream: UUID) -> HttpResponse:
         """The events of one stream, whole."""
-        _need(request, "sagas.view_storedevent")
+        need(request, "sagas.view_storedevent")
         events = queries.event_lines([stream], limit=EVENTS, characters=50_000)
         context = {"title": f"Events of {stream}", "events": events, "stream": stream, "most": EVENTS}
-        return self._page(request, "admin/sagas/stream.html", context, may="")
-
-    def _ask(self, request: HttpRequest, told: dict[str, Any], run: Any, *, back: str) -> HttpResponse:
-        form = ReasonForm(request.POST or None)
-        if request.method == "POST" and form.is_valid():
-            try:
-                run(request.user.get_username(), form.cleaned_data["reason"], timezone.now())
-            except Refused as refused:
-                form.add_error(None, refused.detail or refused.code)
-            else:
-                messages.success(request, f"{told['verb']}: {words(told['target'])}. Done.")
-                return HttpResponseRedirect(reverse(back))
-        context = {**told, "form": form, "back": reverse(back)}
-        return self._page(request, "admin/sagas/ask.html", context, may="")
-
-    def _page(
-        self, request: HttpRequest, template: str, context: dict[str, Any], *, may: str
-    ) -> HttpResponse:
-        allowed = bool(may) and request.user.has_perm(may)
-        base = {**self._site.each_context(request), "may_operate": allowed, "now": timezone.now()}
-        return TemplateResponse(request, template, {**base, **context})
+        return self.page(request, "admin/sagas/stream.html", context, may="")
 
 
 _RESTARTS = {
@@ -168,10 +140,3 @@ def _targets(paused: Mapping[tuple[str, str], Pause]) -> dict[str, Any]:
             for name in names
         ],
     }
-
-
-def _need(request: HttpRequest, permission: str) -> None:
-    if not request.user.has_perm(permission) and not request.user.has_perm(
-        permission.replace("view_", "change_")
-    ):
-        raise PermissionDenied
