@@ -23,6 +23,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from prometheus_client import Counter, Histogram
 
+from sagas.resilience import hearing
 from sagas.resilience.connections import Connection, Connections, NotSent, OutcomeUnknown, tls_context
 
 __all__ = ["Answer", "HttpClient", "NotSent", "OutcomeUnknown", "retry_after_seconds"]
@@ -136,6 +137,7 @@ class HttpClient:
         with self._measured(operation) as measure:
             answer = self._exchange(method, request)
             measure["outcome"] = outcome_of(answer.status)
+            hearing.current().status(answer.status, retry_after_seconds(answer.headers))
             return answer
 
     def _exchange(self, method: str, request: bytes) -> Answer:
@@ -184,6 +186,10 @@ class HttpClient:
             yield measure
         except NotSent:
             measure["outcome"] = "not_sent"
+            hearing.current().silence()
+            raise
+        except OutcomeUnknown:
+            hearing.current().silence()
             raise
         finally:
             CALLS.labels(self.provider, operation, measure["outcome"]).inc()
