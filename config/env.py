@@ -69,6 +69,17 @@ def names(name: str, default: Sequence[str] = ()) -> list[str]:
     return [part.strip() for part in text(name, ",".join(default)).split(",") if part.strip()]
 
 
+def numbers(name: str) -> dict[str, int]:
+    """Whole numbers above zero by name: `gateway=16, carrier=8`."""
+    found = {}
+    for part in names(name):
+        key, _, value = part.partition("=")
+        if not key.strip() or not value.strip().isdecimal() or int(value) < 1:
+            raise BadEnvironment(name, f"must be like gateway=16,carrier=8, not {part!r}")
+        found[key.strip()] = int(value)
+    return found
+
+
 def choice(name: str, default: str, *, among: Sequence[str]) -> str:
     """One of the allowed words."""
     value = text(name, default)

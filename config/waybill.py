@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 
 from config import env
 from config.addresses import client_url
 from config.embedded.state import State
+from sagas.resilience.circuit import CircuitPolicy
 
 STYLES = ("orchestration", "choreography")
 ROLES = ("web", "worker", "keep", "manage")
@@ -39,6 +41,11 @@ class WaybillSettings:
     external_claim_limit: int = 128
     call_timeout_seconds: float = 5.0
     call_concurrency: int = 32
+    #: Fewer calls at once to one provider, of each process; calls a second to one provider, of all processes.
+    provider_concurrency: Mapping[str, int] = field(default_factory=dict)
+    provider_rates: Mapping[str, int] = field(default_factory=dict)
+    #: When the circuit of a step opens, and how it closes.
+    circuit: CircuitPolicy = field(default_factory=CircuitPolicy)
     #: Answers are recorded in slices: after this long or this many, whichever comes first.
     record_every_seconds: float = 0.05
     record_slice: int = 50
@@ -59,6 +66,10 @@ class WaybillSettings:
                 f"must be above {2 * longest:g}: a full claim of external steps may take {longest:g} s, "
                 "and a lease must outlive it twice over",
             )
+
+    def concurrency_of(self, provider: str) -> int:
+        """How many calls a process may have out at once to one provider."""
+        return min(self.call_concurrency, self.provider_concurrency.get(provider, self.call_concurrency))
 
     @classmethod
     def from_environment(cls) -> WaybillSettings:
@@ -81,9 +92,30 @@ class WaybillSettings:
             external_claim_limit=env.integer("WAYBILL_EXTERNAL_CLAIM_LIMIT", 128, least=1),
             call_timeout_seconds=env.seconds("WAYBILL_CALL_TIMEOUT_SECONDS", 5),
             call_concurrency=env.integer("WAYBILL_CALL_CONCURRENCY", 32, least=1),
+            provider_concurrency=env.numbers("WAYBILL_PROVIDER_CONCURRENCY"),
+            provider_rates=env.numbers("WAYBILL_PROVIDER_RATES"),
+            circuit=circuit_policy(),
             api_rate=env.integer("WAYBILL_API_RATE", 100, least=1),
             api_burst=env.integer("WAYBILL_API_BURST", 500, least=1),
             bulk_rate=env.integer("WAYBILL_BULK_RATE", 500, least=1),
             bulk_burst=env.integer("WAYBILL_BULK_BURST", 10_000, least=2_000),
             read_wait_seconds=env.seconds("WAYBILL_READ_WAIT_SECONDS", 2.0),
         )
+
+
+def circuit_policy() -> CircuitPolicy:
+    """The rules of every circuit, from the environment."""
+    usual = CircuitPolicy()
+    return CircuitPolicy(
+        failure_threshold=env.integer("WAYBILL_CIRCUIT_FAILURES", usual.failure_threshold, least=1),
+        monitoring_period=env.seconds("WAYBILL_CIRCUIT_PERIOD_SECONDS", usual.monitoring_period),
+        failure_rate=env.integer("WAYBILL_CIRCUIT_FAILURE_PERCENT", round(usual.failure_rate * 100), least=1)
+        / 100,
+        minimum_volume=env.integer("WAYBILL_CIRCUIT_MINIMUM_VOLUME", usual.minimum_volume, least=1),
+        recovery_timeout=env.seconds("WAYBILL_CIRCUIT_RECOVERY_SECONDS", usual.recovery_timeout),
+        probes=env.integer("WAYBILL_CIRCUIT_PROBES", usual.probes, least=1),
+        successes_to_close=env.integer("WAYBILL_CIRCUIT_SUCCESSES", usual.successes_to_close, least=1),
+        ramp_seconds=env.seconds("WAYBILL_CIRCUIT_RAMP_SECONDS", usual.ramp_seconds),
+        ramp_from=env.integer("WAYBILL_CIRCUIT_RAMP_FROM", round(usual.ramp_from), least=1),
+        ramp_to=env.integer("WAYBILL_CIRCUIT_RAMP_TO", round(usual.ramp_to), least=1),
+    )

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from sagas import lag, overview, queries
+from sagas import circuits, lag, overview, queries
 from sagas.clock import database_now
 from sagas.models import Pause, Saga
 from sagas.overview import AtStep, Failure, Group, Minute
 from sagas.rebuild.rows import ProjectionBuild
 from sagas.remember import Remembered
+from sagas.resilience.breaker import CircuitReport
+from sagas.resilience.circuit import Position
 
 #: Failures are looked back on for one of these numbers of hours.
 WINDOWS = (1, 24, 168)
@@ -35,6 +37,7 @@ class Now:
     writer: lag.Writer | None
     parked_events: list[lag.ParkedEvents]
     pauses: list[Pause]
+    circuits: list[CircuitReport]  #: Those that are not closed, or held by a person.
     builds: list[ProjectionBuild]
 
 
@@ -90,6 +93,7 @@ def _read() -> Now:
         lag.slowest_writer(),
         lag.parked(),
         sorted(queries.pauses().values(), key=lambda p: p.since),
+        [one for one in circuits.reports() if one.position is not Position.CLOSED or one.forced],
         [one for one in lag.builds() if one.finished_at is None],
     )
 

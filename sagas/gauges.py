@@ -10,11 +10,12 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from sagas import lag, overview
+from sagas import circuits, lag, overview
 from sagas.clock import database_now
 from sagas.definition import definitions
 from sagas.models import Saga
 from sagas.remember import Remembered
+from sagas.resilience.circuit import Position
 from sagas.sql import rows
 from sagas.steps import all_steps
 
@@ -71,7 +72,7 @@ class RowGauges(Collector):
 def read() -> list[Metric]:
     """Every gauge, from the rows as they are now."""
     now = database_now()
-    return [*_sagas(), *_due(), *_lags(now), *_builds(), *_parked(), *_turns()]
+    return [*_sagas(), *_due(), *_lags(now), *_builds(), *_parked(), *_turns(), *_circuits()]
 
 
 def _sagas() -> Iterator[Metric]:
@@ -132,6 +133,19 @@ def _parked() -> Iterator[Metric]:
     for one in lag.parked():
         gauge.add_metric([one.subscription], one.count)
     yield gauge
+
+
+def _circuits() -> Iterator[Metric]:
+    labels = ["provider", "operation", "position"]
+    stands = GaugeMetricFamily("waybill_circuit_position", "1 where a circuit stands.", labels=labels)
+    forced = GaugeMetricFamily(
+        "waybill_circuit_forced", "Whether a person holds the circuit.", labels=["provider", "operation"]
+    )
+    for one in circuits.reports():
+        for position in Position:
+            stands.add_metric([one.provider, one.operation, position.value], one.position is position)
+        forced.add_metric([one.provider, one.operation], one.forced is not None)
+    yield from (stands, forced)
 
 
 def _turns() -> Iterator[Metric]:

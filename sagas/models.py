@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from sagas.forced import ForcedCircuit  # noqa: F401 - a row of this app
 from sagas.ids import uuid7
 from sagas.personal import Erasure, Person  # noqa: F401 - rows of this app
 from sagas.rebuild.rows import ProjectionBuild, ProjectionSlot, SkippedEvent  # noqa: F401 - rows of this app

@@ -15,10 +15,11 @@ from uuid import UUID
 
 from django.db import transaction
 
-from sagas import bell, log, redeliver
+from sagas import bell, circuits, log, queries, redeliver
 from sagas.bus import Subscription, get_subscription, subscriptions
 from sagas.contract import OperatorActed
 from sagas.engine.intents import ask
+from sagas.forced import ForcedCircuit
 from sagas.ids import operation_key, uuid7
 from sagas.models import Checkpoint, ParkedEvent, Pause, Saga
 from sagas.steps import all_steps
@@ -47,6 +48,12 @@ class NoSuchStep(Refused):
     """No step or provider of that name is known."""
 
     code = "sagas.no_such_step"
+
+
+class NoSuchCircuit(Refused):
+    """No step calls that provider by that operation."""
+
+    code = "sagas.no_such_circuit"
 
 
 class NoSuchReaction(Refused):
@@ -140,6 +147,42 @@ def resume_for_all(scope: str, name: str, *, actor: str, reason: str, now: datet
         for step in all_steps().values():
             if name in (step.name, step.provider):
                 transaction.on_commit(partial(bell.ring, step.name), robust=True)
+
+
+def force_circuit(
+    provider: str, operation: str, position: str, *, actor: str, reason: str, now: datetime
+) -> None:
+    """Hold a circuit `open` (nobody calls) or `closed` (all do, whatever fails) for everybody. Safe to repeat."""
+    _check(actor, reason)
+    if position not in ForcedCircuit.Position.values:
+        raise Refused("sagas.no_such_position", position)
+    _check_circuit(provider, operation)
+    held = {"position": position, "actor": actor[:100], "reason": reason[:500], "since": now}
+    with transaction.atomic():
+        ForcedCircuit.objects.update_or_create(provider=provider, operation=operation, defaults=held)
+        _write(f"force_{position}", f"{provider}:{operation}", actor=actor, reason=reason, now=now)
+        transaction.on_commit(partial(_hold_circuit, provider, operation), robust=True)
+
+
+def unforce_circuit(provider: str, operation: str, *, actor: str, reason: str, now: datetime) -> None:
+    """Let a circuit go by its calls again: closed at first, with calls coming back along the ramp. Safe to repeat."""
+    _check(actor, reason)
+    _check_circuit(provider, operation)
+    with transaction.atomic():
+        ForcedCircuit.objects.filter(provider=provider, operation=operation).delete()
+        _write("unforce_circuit", f"{provider}:{operation}", actor=actor, reason=reason, now=now)
+        transaction.on_commit(partial(_hold_circuit, provider, operation), robust=True)
+
+
+def _check_circuit(provider: str, operation: str) -> None:
+    known = {(s.provider, circuits.operation_of(s)) for s in circuits.external_steps()}
+    if (provider, operation) not in known:
+        raise NoSuchCircuit(detail=f"{provider}:{operation}")
+
+
+def _hold_circuit(provider: str, operation: str) -> None:
+    """Tell the workers at once; the keeper would in a moment."""
+    circuits.force(provider, operation, queries.forced_circuits().get((provider, operation)))
 
 
 def skip_event(subscription: str, *, actor: str, reason: str, now: datetime) -> None:

@@ -13,7 +13,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from sagas.definition import plan
 from sagas.engine.rows import DO, DONE, DUE, SKIPPED
+from sagas.forced import ForcedCircuit
 from sagas.models import Intent, ParkedEvent, Pause, Saga, SagaStep
+from sagas.resilience.circuit import Forced, Position
 from sagas.sql import rows
 
 # From code to code through the index, however many sagas failed with each.
@@ -183,6 +185,16 @@ def open_intents(saga_ids: Sequence[UUID]) -> dict[UUID, list[Intent]]:
 def pauses() -> dict[tuple[str, str], Pause]:
     """What people have stopped for everybody, by scope and name."""
     return {(p.scope, p.name): p for p in Pause.objects.all()}
+
+
+def forced_circuits() -> dict[tuple[str, str], Forced]:
+    """Where people hold circuits, by provider and operation."""
+    return {
+        (row.provider, row.operation): Forced(
+            position=Position(row.position), actor=row.actor, reason=row.reason, since=row.since.timestamp()
+        )
+        for row in ForcedCircuit.objects.all()
+    }
 
 
 def parked_events(*, subscription: str = "") -> QuerySet[ParkedEvent]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sagas.circuits import CIRCUIT_OPEN
 from sagas.definition import Plan, plan
 from sagas.engine.rows import DO, DONE, DROPPED, DUE, GAVE_UP, REFUSED, SKIPPED, UNDO
 from sagas.models import Intent, Pause, Saga, SagaStep
@@ -124,14 +125,18 @@ def _at_steps(saga: Saga, open_now: Sequence[SagaStep], pauses: Pauses) -> Stand
     if pause := _pause_of(step, pauses):
         what = f"{words(step.name)}{more}: {pause.scope} paused by {pause.actor}, {pause.reason}"
         return Standing(what, pause.since, "waiting")
+    return _at_step(step, f"{words(step.name)}{more}")
+
+
+def _at_step(step: SagaStep, named: str) -> Standing:
     if step.lease_until:
-        return Standing(f"{words(step.name)}{more}: an answer", step.began_at, "busy")
+        return Standing(f"{named}: an answer", step.began_at, "busy")
+    if step.code == CIRCUIT_OPEN:
+        return Standing(f"{named}: the circuit of {step.detail} to close", step.began_at, "waiting")
     if step.tries:
         tried = f"{step.tries} {'try' if step.tries == 1 else 'tries'}"
-        return Standing(
-            f"{words(step.name)}{more}: next try after {tried}, {step.code}", step.began_at, "waiting"
-        )
-    return Standing(f"{words(step.name)}{more}: a worker", step.wake_at, "busy")
+        return Standing(f"{named}: next try after {tried}, {step.code}", step.began_at, "waiting")
+    return Standing(f"{named}: a worker", step.wake_at, "busy")
 
 
 def _pause_of(step: SagaStep, pauses: Pauses) -> Pause | None:

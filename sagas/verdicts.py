@@ -24,6 +24,10 @@ class Verdict(Exception):
 
     word: ClassVar[str] = ""
     code: str = ""
+    #: Not before then is it tried again, whatever the step's own backoff says.
+    not_before: datetime | None = None
+    #: Whether it uses up one of the step's tries. What a provider's outage costs does not.
+    spends: bool = True
 
     def __init__(self, code: str = "", detail: str = "") -> None:
         self.code = code or self.code
@@ -34,6 +38,12 @@ class Verdict(Exception):
         """The same answer with another detail."""
         other = copy(self)
         other.detail, other.args = detail, (f"{self.code}: {detail}",)
+        return other
+
+    def sparing(self, not_before: datetime) -> Self:
+        """The same answer, but not one of the step's tries; it is tried again from then on."""
+        other = copy(self)
+        other.spends, other.not_before = False, not_before
         return other
 
     def _identity(self) -> tuple[object, ...]:

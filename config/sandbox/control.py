@@ -31,6 +31,7 @@ class Control:
             web.put("/sandbox/scripts", self.put_script),
             web.delete("/sandbox/scripts", self.delete_scripts),
             web.get("/sandbox/effects", self.effects, allow_head=False),
+            web.get("/sandbox/attempts", self.attempts, allow_head=False),
             web.put("/sandbox/clock", self.put_clock),
             web.post("/sandbox/reset", self.reset),
         ]
@@ -71,6 +72,11 @@ class Control:
         if (reference := request.query.get("reference")) is not None:
             return reply(self._effects_of(reference)).to_response()
         return self._all_effects(request).to_response()
+
+    async def attempts(self, _: web.Request) -> web.StreamResponse:
+        """How many calls of each operation have come in, whatever became of them."""
+        rows = self.record.rows("SELECT operation, sum(count) FROM attempt GROUP BY operation", ())
+        return reply({"attempts": dict(rows)}).to_response()
 
     async def put_clock(self, request: web.Request) -> web.StreamResponse:
         """{"ahead_seconds": n}: run that far ahead, so that keys are forgotten and outages pass."""

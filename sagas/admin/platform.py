@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 
 from sagas import lag, operate, overview, queries
+from sagas.admin import circuits
 from sagas.admin.asking import PlatformPages, need
 from sagas.models import Pause
 from sagas.standing import words
@@ -31,6 +32,7 @@ def urls(site: AdminSite) -> list[URLPattern]:
         path("readers/", view(pages.readers), name="sagas_readers"),
         path("readers/<str:name>/<slug:act>/", view(pages.restart), name="sagas_restart_reader"),
         path("streams/<uuid:stream>/", view(pages.stream), name="sagas_stream"),
+        *circuits.urls(circuits.CircuitPages(site)),
     ]
 
 

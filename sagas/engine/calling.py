@@ -1,19 +1,24 @@
-"""Outside calls of a batch: made in threads, and collected as answers come."""
+"""Outside calls of a batch: made in threads, each through its step's circuit, and collected as answers come."""
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import lru_cache
 
 from django.conf import settings
 
+from sagas import circuits
 from sagas.crash import crash_point
 from sagas.engine.batch import Claimed
 from sagas.engine.core import Outcome
-from sagas.steps import Ask, ExternalStep, Step
+from sagas.resilience.breaker import Breaker, tally_of
+from sagas.resilience.circuit import Tally
+from sagas.resilience.hearing import Wire, listening
+from sagas.steps import Ask, Continue, ExternalStep, Step
 from sagas.verdicts import Unknown, Verdict
 
 
@@ -24,6 +29,7 @@ class Asked:
     claimed: Claimed
     ask: Ask
     settling: bool
+    probing: bool = False  #: One of the few that a half-open circuit lets through.
 
 
 @dataclass
@@ -33,15 +39,18 @@ class Answered:
     asked: Asked
     outcome: Outcome
     bug: Exception | None = None
+    spared: bool = False  #: Its silence is part of an outage, and uses up no try.
 
 
 def handler_of(step: Step) -> ExternalStep:
+    """The app's part of an external step."""
     if step.external is None:
         raise TypeError(f"{step.name} is not an external step.")
     return step.external
 
 
 def slice_of(flying: dict[Future[Outcome], Asked]) -> set[Future[Outcome]]:
+    """The calls that came back: all within a moment, or so many."""
     waiting = set(flying)
     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
     end = time.monotonic() + settings.WAYBILL.record_every_seconds
@@ -51,23 +60,64 @@ def slice_of(flying: dict[Future[Outcome], Asked]) -> set[Future[Outcome]]:
     return done
 
 
-@lru_cache(maxsize=1)
-def _threads(pid: int) -> ThreadPoolExecutor:
+@lru_cache(maxsize=16)
+def _threads(pid: int, provider: str) -> ThreadPoolExecutor:
+    """A provider's own threads, so that as many calls as it may get at once are out there, and no more."""
     del pid  # a pool does not survive a fork
-    return ThreadPoolExecutor(settings.WAYBILL.call_concurrency, thread_name_prefix="call")
+    return ThreadPoolExecutor(
+        settings.WAYBILL.concurrency_of(provider), thread_name_prefix=f"call-{provider}"
+    )
 
 
 def submit(step: Step, asked: Asked) -> Future[Outcome]:
+    """Let a thread make the call."""
     crash_point(f"{step.name}.before_call")
+    return _threads(os.getpid(), step.provider).submit(_make, step, asked)
+
+
+def _make(step: Step, asked: Asked) -> Outcome:
+    """In a thread: make the call if it may still be made, and tell the circuit what came of it."""
+    breaker = circuits.breaker_of(step)
+    if not breaker.lets(probing=asked.probing):
+        return circuits.put_off(step, asked.ask.call.now)
+    if not _within_budget(step, asked):
+        breaker.note(Tally(freed=int(asked.probing)))
+        return circuits.over_budget(step, asked.ask.call.now)
     handler = handler_of(step)
-    return _threads(os.getpid()).submit(handler.settle if asked.settling else handler.ask, asked.ask)
+    make = handler.settle if asked.settling else handler.ask
+    outcome, wire = _heard(make, asked.ask, breaker, asked.probing)
+    if not (asked.probing and isinstance(outcome, Continue)):  # the rest of its call will tell
+        breaker.note(
+            tally_of(wire, well=circuits.went_well(outcome), probing=asked.probing, proves=not asked.settling)
+        )
+    return outcome
 
 
-def answered(future: Future[Outcome], asked: Asked) -> Answered:
+def _heard(make: Callable[[Ask], Outcome], ask: Ask, breaker: Breaker, probing: bool) -> tuple[Outcome, Wire]:
+    with listening() as wire:
+        try:
+            return make(ask), wire
+        except Verdict as verdict:
+            return verdict, wire
+        except Exception:
+            breaker.note(tally_of(wire, well=True, probing=probing, proves=False))  # a bug of ours
+            raise
+
+
+def _within_budget(step: Step, asked: Asked) -> bool:
+    budget = circuits.budget_of(step)
+    if asked.claimed.row.tries:
+        return budget.repeat()
+    budget.first()
+    return True
+
+
+def answered(step: Step, future: Future[Outcome], asked: Asked) -> Answered:
+    """What a thread came back with. A bug in it leaves the outcome unknown."""
     error = future.exception()
     if error is None:
-        return Answered(asked, future.result())
-    if isinstance(error, Verdict):
-        return Answered(asked, error)
+        outcome = future.result()
+        free = isinstance(outcome, Verdict) and not outcome.spends
+        return Answered(asked, outcome, spared=free or asked.probing or not circuits.is_closed(step))
     bug = error if isinstance(error, Exception) else RuntimeError(repr(error))
     return Answered(asked, Unknown("bug", repr(error)[:200]), bug)

@@ -126,6 +126,9 @@ class OpenCase:
         # "Not now" does not answer what an earlier attempt did: that stays unknown.
         still_unknown = row.verdict == Unknown.word and isinstance(outcome, Unavailable)
         row.verdict = row.verdict if late or still_unknown else outcome.word
+        same = bool(row.history) and row.history[-1][2:4] == [outcome.word, getattr(outcome, "code", "")]
+        if same and not getattr(outcome, "spends", True):
+            row.history = row.history[:-1]  # an outage is told once, by its latest moment
         row.code, row.detail = getattr(outcome, "code", ""), getattr(outcome, "detail", "")[:500]
         self._remember(row, f"late {outcome.word}" if late else outcome.word)
 

@@ -34,7 +34,7 @@ from sagas.engine.rows import (
 )
 from sagas.ids import operation_key
 from sagas.steps import Continue, NotDone, get_step
-from sagas.verdicts import Answer, Done, Refused, Unavailable, Unknown, Waiting
+from sagas.verdicts import Answer, Done, Refused, Unavailable, Unknown, Verdict, Waiting
 
 Outcome = Answer | Continue
 
@@ -166,7 +166,7 @@ class Case(OpenCase):
 
     def _try_again(self, row: StepRow, outcome: Answer) -> None:
         policy = get_step(row.name).retry
-        row.tries += 1
+        _count_try(row, outcome)
         code = getattr(outcome, "code", "")
         if policy.exhausted(row.tries):
             row.wake_at = None
@@ -199,6 +199,8 @@ class Case(OpenCase):
         row.wake_at = self.now
 
     def _retry_at(self, row: StepRow, outcome: Answer) -> datetime:
+        if isinstance(outcome, Verdict) and outcome.not_before is not None:
+            return max(outcome.not_before, self.now)
         if isinstance(outcome, Unavailable) and outcome.retry_at is not None:
             return max(outcome.retry_at, self.now)
         return get_step(row.name).retry.next_at(row.tries, now=self.now, rng=self.rng)
@@ -345,7 +347,7 @@ class Case(OpenCase):
         self.release()
 
     def _retry_or_give_up(self, row: StepRow, outcome: Answer) -> None:
-        row.tries += 1
+        _count_try(row, outcome)
         if get_step(row.name).retry.exhausted(row.tries):
             self.finish(row, GAVE_UP)
         else:
@@ -376,3 +378,9 @@ class Case(OpenCase):
         row = self.touch(row)
         row.state, row.finished_at, row.tries = DUE, None, 0
         row.attempt, row.lease_until, row.wake_at = row.attempt + 1, None, self.now
+
+
+def _count_try(row: StepRow, outcome: Answer) -> None:
+    """Count a try that came to nothing. Those that do not count are one in all: nobody waits for this row any more."""
+    spends = not isinstance(outcome, Verdict) or outcome.spends
+    row.tries = row.tries + 1 if spends else max(row.tries, 1)

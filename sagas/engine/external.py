@@ -16,7 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import OperationalError, transaction
 
-from sagas import log
+from sagas import circuits, log
 from sagas.crash import crash_point
 from sagas.engine import local, store
 from sagas.engine.advance import Advance
@@ -42,14 +42,14 @@ from sagas.engine.rows import COMPENSATED, COMPENSATING, DO, PENDING, UNDO, Chan
 from sagas.quoting import words_of
 from sagas.steps import Ask, Continue, Step, StepCall
 from sagas.turns import worker_name
-from sagas.verdicts import Unknown
+from sagas.verdicts import Unavailable, Unknown
 
 
-def claim_limit(wanted: int) -> int:
+def claim_limit(step: Step, wanted: int) -> int:
     """How many calls fit into half a lease: ceil(n / concurrency) * call time-out < lease / 2."""
     w = settings.WAYBILL
     rounds = max(1, math.floor(w.lease_seconds / 2 / w.call_timeout_seconds - 1e-9))
-    return max(1, min(wanted, w.external_claim_limit, rounds * w.call_concurrency))
+    return max(1, min(wanted, w.external_claim_limit, rounds * w.concurrency_of(step.provider)))
 
 
 def run(step: Step, *, limit: int, fuse: frozenset[str] = frozenset()) -> Batch:
@@ -57,15 +57,23 @@ def run(step: Step, *, limit: int, fuse: frozenset[str] = frozenset()) -> Batch:
 
     `fuse` names the queues whose next local steps may follow in the commit that records an answer.
     """
-    limit = claim_limit(limit)
+    limit = claim_limit(step, limit)
+    grant = circuits.admit(step, limit)
+    if not grant.count:
+        return _put_off(step, limit) if grant.shut else Batch()
+    asked: list[Asked] = []
     seen: list[UUID] = []
     try:
-        batch, asked = _claim(step, limit=limit, ids=None, seen=seen)
+        batch, asked = _claim(step, limit=grant.count, ids=None, seen=seen)
     except Exception as error:
         if not seen:
             raise
         told_apart(step, len(seen), error)
         return _isolate_begin(step, seen)
+    finally:
+        circuits.breaker_of(step).give_back(grant, grant.count - len(asked))
+    for one in asked:
+        one.probing = grant.probing
     crash_point(f"{step.name}.after_claim")
     batch.add(_call_and_record(step, asked, fuse))
     return batch
@@ -75,6 +83,31 @@ def run_these(step: Step, ids: Sequence[UUID]) -> Batch:
     """Run exactly these rows, if they are due."""
     batch, asked = _claim(step, limit=len(ids), ids=ids, seen=[])
     batch.add(_call_and_record(step, asked, frozenset()))
+    return batch
+
+
+def _put_off(step: Step, limit: int) -> Batch:
+    """The circuit is open: what is due waits for it with a wake-up time. It uses up no try, and nobody is called."""
+    seen: list[UUID] = []
+    try:
+        return _put_off_these(step, limit=limit, ids=None, seen=seen)
+    except Exception as error:
+        if not seen:
+            raise
+        told_apart(step, len(seen), error)
+        these = partial(_put_off_these, step, limit=limit, seen=[])
+        return in_halves(seen, lambda ids: these(ids=ids), partial(local.park, step))
+
+
+def _put_off_these(step: Step, *, limit: int, ids: Sequence[UUID] | None, seen: list[UUID]) -> Batch:
+    with transaction.atomic():
+        now, pairs = store.claim(step.name, step.provider, limit=limit, ids=ids)
+        if now is None:
+            return Batch()
+        claimed = take(pairs, now=now)
+        seen.extend(c.row.id for c in claimed)
+        batch = local.record([(c, circuits.put_off(step, now)) for c in claimed], now=now)
+        batch.claimed, batch.full = len(claimed), len(claimed) == limit
     return batch
 
 
@@ -137,7 +170,7 @@ def _call_and_record(step: Step, asked: Sequence[Asked], fuse: frozenset[str]) -
     batch = Batch()
     flying = {submit(step, a): a for a in asked}
     while flying:
-        back = [answered(future, flying.pop(future)) for future in slice_of(flying)]
+        back = [answered(step, future, flying.pop(future)) for future in slice_of(flying)]
         crash_point(f"{step.name}.after_call_before_commit")
         recorded, again = _record(step, back, fuse)
         crash_point(f"{step.name}.after_commit")
@@ -180,7 +213,10 @@ def _record_slice(
             return Batch(), []
         mine = store.steps([a.asked.claimed.row.id for a in answered])
         slips = [_Slip(a, sagas[a.asked.claimed.saga.id], mine[a.asked.claimed.row.id]) for a in answered]
-        pairs = list(zip(slips, _ask_app(step, slips, now), strict=True))
+        pairs = [
+            (slip, slip.spared(step, o, now))
+            for slip, o in zip(slips, _ask_app(step, slips, now), strict=True)
+        ]
         batch = _decide(pairs, sagas, now, fuse)
     again = [slip.again(o, now) for slip, o in pairs if isinstance(o, Continue) and slip.mine]
     return batch, again
@@ -234,6 +270,12 @@ class _Slip:
     def call(self, now: datetime) -> StepCall:
         return replace(self.answered.asked.ask.call, now=now, late=self.late, cause=self.saga.cause)
 
+    def spared(self, step: Step, outcome: Outcome, now: datetime) -> Outcome:
+        """The answer, or the same without using up a try where it is part of an outage."""
+        if self.answered.spared and not self.answered.bug and isinstance(outcome, (Unavailable, Unknown)):
+            return circuits.spared(step, outcome, now)
+        return outcome
+
     def decide(self, outcome: Outcome, known: Sequence[StepRow], now: datetime) -> Change:
         others = [r for r in known if r.id != self.row.id]
         case = open_case(plan_of(self.saga), self.saga, [*others, self.row], now=now, rng=RNG)
@@ -251,6 +293,7 @@ class _Slip:
             old.claimed,
             replace(old.ask, call=replace(old.ask.call, memo=memo, now=now)),
             self._still_settling(),
+            old.probing,
         )
 
     def _still_settling(self) -> bool:

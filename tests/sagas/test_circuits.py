@@ -1,0 +1,439 @@
+"""Circuits in the engine: an outage costs a saga time, and no tries; the provider meets probes, and then a ramp."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import Client
+from django.urls import reverse
+
+from sagas import circuits, gauges, operate
+from sagas.clock import database_now, travel
+from sagas.keeping.circuits import force_circuits
+from sagas.management.telling import lines
+from sagas.models import Saga, SagaStep, StoredEvent
+from sagas.resilience import breaker
+from sagas.resilience.circuit import CircuitPolicy, Position, Tally
+from sagas.resilience.shared import LocalStore
+from sagas.steps import Continue, get_step
+from sagas.verdicts import Done, LostRace, Refused, Unavailable, Unknown
+from tests.sagas import people
+from tests.sagas.toys import Script, run, saga, settle, start, start_many, told
+
+POLICY = CircuitPolicy(
+    failure_threshold=3, recovery_timeout=20, probes=2, successes_to_close=2, minimum_volume=10**9,
+    ramp_seconds=10, ramp_from=1, ramp_to=5, probe_seconds=60,
+)  # fmt: skip
+DOWN = Unavailable("bank.down")
+
+
+class Time:
+    """The circuits' clock and the database's, moved together."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return 1_000_000.0 + self.ahead
+
+    def forward(self, seconds: float) -> None:
+        self.ahead += seconds
+        travel(self.ahead)
+
+
+@pytest.fixture
+def time(toy: Script, monkeypatch: pytest.MonkeyPatch) -> Iterator[Time]:
+    """Circuits of this test alone, by a clock that it moves."""
+    clock = Time()
+    mine = circuits.Circuits(LocalStore(clock))
+    monkeypatch.setattr(circuits, "_circuits", lambda _pid: mine)
+    monkeypatch.setattr(breaker, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(circuits.RNG, "uniform", lambda low, _high: low)
+    monkeypatch.setattr(settings, "WAYBILL", replace(settings.WAYBILL, circuit=POLICY))
+    yield clock
+    travel(0)
+
+
+def hold_money() -> breaker.Breaker:
+    return circuits.breaker_of(get_step("sagas.hold_money"))
+
+
+def calls(toy: Script, what: str = "hold_money") -> int:
+    return len([name for name, _ in toy.asked if name == what])
+
+
+def break_down(toy: Script, sagas: int = 3) -> None:
+    """The bank goes down under so many sagas."""
+    toy.always["hold_money"] = DOWN
+    start_many([f"A-{n}" for n in range(1, sagas + 1)])
+    run("open_case")
+
+
+def test_failures_open_the_circuit_and_then_nobody_calls(time, toy):
+    break_down(toy)
+    start_many([f"B-{n}" for n in range(50)])
+    run("open_case")
+
+    assert hold_money().state().position is Position.OPEN
+    assert calls(toy) == 3
+    assert SagaStep.objects.filter(code="circuit_open").count() == 50
+
+
+def test_what_waits_has_a_wake_up_time_and_has_used_up_no_tries(time, toy):
+    break_down(toy)
+    start("B-1")
+    run("open_case")
+
+    step = SagaStep.objects.get(saga=saga("B-1"), name="sagas.hold_money")
+    assert (step.tries, step.verdict, step.code) == (1, "unavailable", "circuit_open")
+    assert 19 <= (step.wake_at - database_now()).total_seconds() <= 20
+    assert saga("B-1").hold == Saga.Hold.NONE
+
+
+def test_however_long_the_outage_no_saga_fails_for_it(time, toy):
+    break_down(toy, sagas=10)
+    for _ in range(50):
+        time.forward(21)
+        run("hold_money")
+
+    tries = set(SagaStep.objects.filter(name="sagas.hold_money").values_list("tries", flat=True))
+    assert max(tries) <= 2
+    assert set(Saga.objects.values_list("state", "hold")) == {("running", "none")}
+
+
+def test_an_outage_costs_the_bank_no_more_than_its_probes(time, toy):
+    break_down(toy, sagas=100)
+    before = calls(toy)
+
+    for _ in range(10):
+        time.forward(21)
+        run("hold_money")
+
+    assert calls(toy) - before == 10 * POLICY.probes
+
+
+def test_after_the_outage_all_finish_and_the_ramp_holds(time, toy):
+    break_down(toy, sagas=60)
+    time.forward(21)
+    toy.always.clear()
+    run("hold_money")
+    assert hold_money().state().position is Position.CLOSED
+
+    began, counts = time.ahead, []
+    for _ in range(9):
+        time.forward(1)
+        run("hold_money")
+        counts.append((time.ahead - began, calls(toy) - 3 - POLICY.probes))
+
+    assert all(made <= POLICY.allowance(elapsed) for elapsed, made in counts)
+    assert counts[-1][1] > POLICY.allowance(8)
+    time.forward(10)
+    settle()
+    assert set(Saga.objects.values_list("state", flat=True)) == {"completed"}
+
+
+def test_refusals_are_no_failures(time, toy):
+    toy.always["hold_money"] = Refused("bank.declined")
+    start_many([f"A-{n}" for n in range(20)])
+    settle()
+
+    assert hold_money().state().position is Position.CLOSED
+    assert set(Saga.objects.values_list("state", flat=True)) == {"compensated"}
+
+
+def test_a_bug_of_ours_is_no_failure_of_theirs(time, toy):
+    toy.always["hold_money"] = ZeroDivisionError()
+    start_many([f"A-{n}" for n in range(5)])
+    run("open_case")
+
+    assert hold_money().state().failures == 0
+
+
+def test_operations_have_circuits_of_their_own(time, toy):
+    toy.always["take_money"] = DOWN
+    start_many([f"A-{n}" for n in range(3)])
+    run("open_case")
+    toy.always.clear()
+
+    start("B-1")
+    run("open_case")
+
+    assert circuits.breaker_of(get_step("sagas.take_money")).state().position is Position.OPEN
+    assert hold_money().state().position is Position.CLOSED
+    assert told("B-1")[1] == "hold_money"
+
+
+def test_a_failed_probe_uses_up_no_try_either(time, toy):
+    break_down(toy)
+    for _ in range(POLICY.probes * 20):
+        time.forward(21)
+        run("hold_money")
+
+    assert max(SagaStep.objects.filter(name="sagas.hold_money").values_list("tries", flat=True)) <= 2
+
+
+def test_an_unknown_outcome_stays_unknown_while_the_circuit_is_open(time, toy):
+    toy.always["hold_money"] = Unknown("bank.silent")
+    toy.always["hold_money?"] = Unknown("bank.silent")
+    start_many([f"A-{n}" for n in range(3)])
+    run("open_case")
+    time.forward(21)
+    run("hold_money")
+
+    steps = SagaStep.objects.filter(name="sagas.hold_money").order_by("code")
+    assert [(s.verdict, s.code) for s in steps] == [
+        ("unknown", "bank.silent"), ("unknown", "bank.silent"), ("unknown", "circuit_open"),
+    ]  # fmt: skip
+    toy.always.clear()
+    time.forward(60)
+    settle()
+    assert ("hold_money?", "A-1") in toy.asked
+    assert set(Saga.objects.values_list("state", flat=True)) == {"completed"}
+
+
+def test_giving_back_goes_on_past_an_undo_that_waits_for_a_circuit(time, toy):
+    toy.always["free_money"] = DOWN
+    toy.replies["keep_goods"] = [Refused("gone")] * 4
+    start_many([f"A-{n}" for n in range(1, 4)])
+    settle_now()
+    start("B-1")
+    settle_now()
+
+    story = told("B-1")
+    assert "free_money" not in story
+    assert SagaStep.objects.get(saga=saga("B-1"), name="sagas.free_money").code == "circuit_open"
+
+
+def settle_now() -> None:
+    """Run what is due now, without travelling."""
+    for name in ("open_case", "hold_money", "keep_goods", "return_goods", "free_money", "close_case"):
+        run(name)
+
+
+def half_open(time: Time, toy: Script) -> None:
+    """The bank went down under others, who are out of the way now, and its recovery time-out is over."""
+    hold_money().note(Tally(failures=3))
+    time.forward(21)
+
+
+def test_a_probe_of_two_requests_is_one_probe(time, toy):
+    half_open(time, toy)
+    toy.always["hold_money"] = lambda call: Done({"hold_id": "h"}) if call.memo else Continue({"id": "1"})
+    start("A-1")
+    run("open_case")
+    after_one = hold_money().state().position
+    start("A-2")
+    run("open_case")
+
+    assert calls(toy) == 4
+    assert (after_one, hold_money().state().position) == (Position.HALF_OPEN, Position.CLOSED)
+
+
+def test_probes_nobody_is_there_for_are_free_for_others(time, toy):
+    half_open(time, toy)
+    start()
+    run("open_case")
+
+    assert hold_money().admit(10).count == POLICY.probes
+
+
+def test_what_only_asks_what_was_done_proves_nothing(time, toy):
+    toy.replies["hold_money"] = [Unknown("bank.silent")] * 3
+    start_many([f"A-{n}" for n in range(3)])
+    run("open_case")
+    time.forward(21)
+    run("hold_money")
+
+    assert calls(toy, "hold_money?") == 3
+    assert hold_money().state().position is Position.HALF_OPEN
+    assert hold_money().admit(10).count == POLICY.probes
+
+
+def test_a_probe_that_the_budget_has_no_room_for_frees_its_place(time, toy, monkeypatch):
+    break_down(toy)
+    time.forward(21)
+    monkeypatch.setattr(circuits.budget_of(get_step("sagas.hold_money")), "repeat", lambda: False)
+    run("hold_money")
+
+    assert calls(toy) == 3
+    assert hold_money().admit(10).count == POLICY.probes
+
+
+def test_a_probe_that_the_rate_has_no_room_for_frees_its_place(time, toy, monkeypatch):
+    half_open(time, toy)
+    monkeypatch.setattr(settings, "WAYBILL", replace(settings.WAYBILL, provider_rates={"bank": 1}))
+
+    assert circuits.admit(get_step("sagas.hold_money"), 10).count == 1
+    assert hold_money().admit(10).count == POLICY.probes - 1
+
+
+def test_a_long_outage_does_not_push_out_what_a_step_remembers(time, toy):
+    break_down(toy, sagas=4)
+    for _ in range(30):
+        time.forward(21)
+        run("hold_money")
+
+    words = [
+        [entry[2:4] for entry in step.history] for step in SagaStep.objects.filter(name="sagas.hold_money")
+    ]
+    assert all(one != two for history in words for one, two in pairwise(history))
+
+
+def test_a_lost_race_of_our_own_is_no_failure_of_theirs(time, toy):
+    toy.replies["hold_money"] = [LostRace()] * 5
+    start_many([f"A-{n}" for n in range(5)])
+    run("open_case")
+
+    assert hold_money().state().failures == 0
+
+
+def test_a_person_holds_a_circuit_open_and_lets_it_go(time, toy):
+    now = database_now()
+    operate.force_circuit("bank", "hold_money", "open", actor="ada", reason="maintenance", now=now)
+    start()
+    run("open_case")
+    before = calls(toy)
+
+    operate.unforce_circuit("bank", "hold_money", actor="ada", reason="done", now=now)
+    time.forward(30)
+    settle()
+
+    assert (before, calls(toy)) == (0, 1)
+    assert saga().state == Saga.State.COMPLETED
+    acts = StoredEvent.objects.filter(type="sagas.OperatorActed").order_by("version")
+    assert [(e.data["act"], e.data["target"]) for e in acts] == [
+        ("force_open", "bank:hold_money"), ("unforce_circuit", "bank:hold_money"),
+    ]  # fmt: skip
+
+
+def test_held_closed_it_calls_whatever_fails(time, toy):
+    operate.force_circuit("bank", "hold_money", "closed", actor="ada", reason="trial", now=database_now())
+    toy.always["hold_money"] = DOWN
+    start_many([f"A-{n}" for n in range(30)])
+    run("open_case")
+
+    assert calls(toy) == 30
+    assert hold_money().state().position is Position.CLOSED
+
+
+def test_what_people_hold_is_set_again_when_what_is_shared_was_lost(time, toy, monkeypatch):
+    operate.force_circuit("bank", "hold_money", "open", actor="ada", reason="maintenance", now=database_now())
+    lost = circuits.Circuits(LocalStore(time))
+    monkeypatch.setattr(circuits, "_circuits", lambda _pid: lost)
+    assert hold_money().state().position is Position.CLOSED
+
+    assert force_circuits(now=database_now()) == 1
+    assert hold_money().state().position is Position.OPEN
+    assert force_circuits(now=database_now()) == 0
+
+
+@pytest.mark.parametrize(
+    ("act", "code"),
+    [
+        (("bank", "no_such_thing", "open"), "sagas.no_such_circuit"),
+        (("bank", "hold_money", "ajar"), "sagas.no_such_position"),
+    ],
+)
+def test_what_is_no_circuit_cannot_be_held(time, act, code):
+    with pytest.raises(Refused) as refused:
+        operate.force_circuit(*act, actor="ada", reason="x", now=database_now())
+
+    assert refused.value.code == code
+
+
+def test_holding_needs_a_reason(time):
+    with pytest.raises(operate.ReasonMissing):
+        operate.force_circuit("bank", "hold_money", "open", actor="ada", reason=" ", now=database_now())
+
+
+def test_a_rate_holds_all_steps_of_a_provider(time, toy, monkeypatch):
+    monkeypatch.setattr(settings, "WAYBILL", replace(settings.WAYBILL, provider_rates={"bank": 4}))
+    start_many([f"A-{n}" for n in range(20)])
+    run("open_case")
+    first = calls(toy) + calls(toy, "take_money")
+    time.forward(1)
+    run("hold_money")
+    run("take_money")
+
+    assert first == 4
+    assert calls(toy) + calls(toy, "take_money") == 8
+
+
+def test_repeats_beyond_the_budget_wait_and_use_up_no_try(time, toy, monkeypatch):
+    patient = replace(POLICY, failure_threshold=10**9)
+    monkeypatch.setattr(settings, "WAYBILL", replace(settings.WAYBILL, circuit=patient))
+    toy.replies["hold_money"] = [DOWN] * 100
+    start_many([f"A-{n}" for n in range(100)])
+    run("open_case")
+    time.forward(11)
+    run("hold_money")
+
+    repeats = calls(toy) - 100
+    assert 50 <= repeats <= 80
+    assert SagaStep.objects.filter(code="retry_budget").count() == 100 - repeats
+
+
+def test_the_command_tells_and_acts(time, toy, capsys):
+    break_down(toy)
+    call_command("circuits", "list")
+    listed = capsys.readouterr().out
+    call_command("circuits", "force-closed", "bank:hold_money", "--actor", "ada", "--reason", "trial")
+
+    assert next(line for line in listed.splitlines() if "bank:hold_money" in line).split()[1] == "open"
+    assert hold_money().state().forced is not None
+    with pytest.raises(CommandError, match="nobody:nothing"):
+        call_command("circuits", "unforce", "nobody:nothing", "--actor", "ada", "--reason", "x")
+
+
+def circuit_page(client: Client) -> str:
+    found = client.get("/admin/sagas/saga/circuits/").content.decode()
+    bare = re.sub(r"<(script|style)\b.*?</\1>|<[^>]+>", " ", found, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", bare)
+
+
+def test_the_page_tells_where_circuits_stand_and_takes_acts_with_a_reason(time, toy):
+    client = people.operator()
+    break_down(toy)
+    failed = circuit_page(client)
+    client.post(reverse("admin:sagas_circuit", args=["closed", "bank", "hold_money"]), {"reason": "trial"})
+    held = circuit_page(client)
+    client.post(reverse("admin:sagas_circuit", args=["unforce", "bank", "hold_money"]), {"reason": "over"})
+
+    assert re.search(r"bank hold money open since .*?; probes from .*? 3 3 1 ", failed)
+    assert re.search(r"bank hold money closed held by olga, .*?: trial", held)
+    assert hold_money().state().forced is None
+
+
+def test_the_page_does_nothing_without_a_reason_and_nothing_for_onlookers(time, toy):
+    address = reverse("admin:sagas_circuit", args=["open", "bank", "hold_money"])
+    people.operator().post(address, {"reason": ""})
+    onlooker = people.onlooker()
+
+    assert onlooker.post(address, {"reason": "x"}).status_code == 403
+    assert "Force open" not in circuit_page(onlooker)
+    assert people.customer().get("/admin/sagas/saga/circuits/").status_code == 302
+    assert hold_money().state().forced is None
+
+
+def test_a_page_says_that_a_saga_waits_for_a_circuit(time, toy):
+    break_down(toy)
+    start("B-1")
+    run("open_case")
+
+    assert lines([saga("B-1")])[0]["waits_for"] == "hold money: the circuit of bank to close"
+
+
+def test_gauges_tell_where_circuits_stand(time, toy):
+    break_down(toy)
+
+    samples = {(s.name, *s.labels.values()): s.value for m in gauges.read() for s in m.samples}
+    assert samples["waybill_circuit_position", "bank", "hold_money", "open"] == 1
+    assert samples["waybill_circuit_position", "bank", "hold_money", "closed"] == 0
+    assert samples["waybill_circuit_forced", "bank", "hold_money"] == 0
