@@ -82,7 +82,7 @@ class ValkeyStore:
         done, raw, seconds, micros = self._run(SWAP, key, old, new, KEPT_SECONDS)
         return bool(done), Seen(raw, _time(seconds, micros))
 
-    def _run(self, script: str, key: str, *args: object) -> list[bytes]:
+    def _run(self, script: str, key: str, *args: bytes | int) -> list[bytes]:
         try:
             answer: list[bytes] = self._client().register_script(script)(keys=[self._prefix + key], args=args)
         except (redis.RedisError, OSError) as error:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -76,7 +77,7 @@ def break_down(toy: Script, sagas: int = 3) -> None:
     run("open_case")
 
 
-def test_failures_open_the_circuit_and_then_nobody_calls(time, toy):
+def test_failures_open_the_circuit_and_then_nobody_calls(time: Time, toy: Script) -> None:
     break_down(toy)
     start_many([f"B-{n}" for n in range(50)])
     run("open_case")
@@ -86,18 +87,19 @@ def test_failures_open_the_circuit_and_then_nobody_calls(time, toy):
     assert SagaStep.objects.filter(code="circuit_open").count() == 50
 
 
-def test_what_waits_has_a_wake_up_time_and_has_used_up_no_tries(time, toy):
+def test_what_waits_has_a_wake_up_time_and_has_used_up_no_tries(time: Time, toy: Script) -> None:
     break_down(toy)
     start("B-1")
     run("open_case")
 
     step = SagaStep.objects.get(saga=saga("B-1"), name="sagas.hold_money")
     assert (step.tries, step.verdict, step.code) == (1, "unavailable", "circuit_open")
+    assert step.wake_at is not None
     assert 19 <= (step.wake_at - database_now()).total_seconds() <= 20
     assert saga("B-1").hold == Saga.Hold.NONE
 
 
-def test_however_long_the_outage_no_saga_fails_for_it(time, toy):
+def test_however_long_the_outage_no_saga_fails_for_it(time: Time, toy: Script) -> None:
     break_down(toy, sagas=10)
     for _ in range(50):
         time.forward(21)
@@ -108,7 +110,7 @@ def test_however_long_the_outage_no_saga_fails_for_it(time, toy):
     assert set(Saga.objects.values_list("state", "hold")) == {("running", "none")}
 
 
-def test_an_outage_costs_the_bank_no_more_than_its_probes(time, toy):
+def test_an_outage_costs_the_bank_no_more_than_its_probes(time: Time, toy: Script) -> None:
     break_down(toy, sagas=100)
     before = calls(toy)
 
@@ -119,7 +121,7 @@ def test_an_outage_costs_the_bank_no_more_than_its_probes(time, toy):
     assert calls(toy) - before == 10 * POLICY.probes
 
 
-def test_after_the_outage_all_finish_and_the_ramp_holds(time, toy):
+def test_after_the_outage_all_finish_and_the_ramp_holds(time: Time, toy: Script) -> None:
     break_down(toy, sagas=60)
     time.forward(21)
     toy.always.clear()
@@ -139,7 +141,7 @@ def test_after_the_outage_all_finish_and_the_ramp_holds(time, toy):
     assert set(Saga.objects.values_list("state", flat=True)) == {"completed"}
 
 
-def test_refusals_are_no_failures(time, toy):
+def test_refusals_are_no_failures(time: Time, toy: Script) -> None:
     toy.always["hold_money"] = Refused("bank.declined")
     start_many([f"A-{n}" for n in range(20)])
     settle()
@@ -148,7 +150,7 @@ def test_refusals_are_no_failures(time, toy):
     assert set(Saga.objects.values_list("state", flat=True)) == {"compensated"}
 
 
-def test_a_bug_of_ours_is_no_failure_of_theirs(time, toy):
+def test_a_bug_of_ours_is_no_failure_of_theirs(time: Time, toy: Script) -> None:
     toy.always["hold_money"] = ZeroDivisionError()
     start_many([f"A-{n}" for n in range(5)])
     run("open_case")
@@ -156,7 +158,7 @@ def test_a_bug_of_ours_is_no_failure_of_theirs(time, toy):
     assert hold_money().state().failures == 0
 
 
-def test_operations_have_circuits_of_their_own(time, toy):
+def test_operations_have_circuits_of_their_own(time: Time, toy: Script) -> None:
     toy.always["take_money"] = DOWN
     start_many([f"A-{n}" for n in range(3)])
     run("open_case")
@@ -170,7 +172,7 @@ def test_operations_have_circuits_of_their_own(time, toy):
     assert told("B-1")[1] == "hold_money"
 
 
-def test_a_failed_probe_uses_up_no_try_either(time, toy):
+def test_a_failed_probe_uses_up_no_try_either(time: Time, toy: Script) -> None:
     break_down(toy)
     for _ in range(POLICY.probes * 20):
         time.forward(21)
@@ -179,7 +181,7 @@ def test_a_failed_probe_uses_up_no_try_either(time, toy):
     assert max(SagaStep.objects.filter(name="sagas.hold_money").values_list("tries", flat=True)) <= 2
 
 
-def test_an_unknown_outcome_stays_unknown_while_the_circuit_is_open(time, toy):
+def test_an_unknown_outcome_stays_unknown_while_the_circuit_is_open(time: Time, toy: Script) -> None:
     toy.always["hold_money"] = Unknown("bank.silent")
     toy.always["hold_money?"] = Unknown("bank.silent")
     start_many([f"A-{n}" for n in range(3)])
@@ -198,7 +200,7 @@ def test_an_unknown_outcome_stays_unknown_while_the_circuit_is_open(time, toy):
     assert set(Saga.objects.values_list("state", flat=True)) == {"completed"}
 
 
-def test_giving_back_goes_on_past_an_undo_that_waits_for_a_circuit(time, toy):
+def test_giving_back_goes_on_past_an_undo_that_waits_for_a_circuit(time: Time, toy: Script) -> None:
     toy.always["free_money"] = DOWN
     toy.replies["keep_goods"] = [Refused("gone")] * 4
     start_many([f"A-{n}" for n in range(1, 4)])
@@ -223,7 +225,7 @@ def half_open(time: Time, toy: Script) -> None:
     time.forward(21)
 
 
-def test_a_probe_of_two_requests_is_one_probe(time, toy):
+def test_a_probe_of_two_requests_is_one_probe(time: Time, toy: Script) -> None:
     half_open(time, toy)
     toy.always["hold_money"] = lambda call: Done({"hold_id": "h"}) if call.memo else Continue({"id": "1"})
     start("A-1")
@@ -236,7 +238,7 @@ def test_a_probe_of_two_requests_is_one_probe(time, toy):
     assert (after_one, hold_money().state().position) == (Position.HALF_OPEN, Position.CLOSED)
 
 
-def test_probes_nobody_is_there_for_are_free_for_others(time, toy):
+def test_probes_nobody_is_there_for_are_free_for_others(time: Time, toy: Script) -> None:
     half_open(time, toy)
     start()
     run("open_case")
@@ -244,7 +246,7 @@ def test_probes_nobody_is_there_for_are_free_for_others(time, toy):
     assert hold_money().admit(10).count == POLICY.probes
 
 
-def test_what_only_asks_what_was_done_proves_nothing(time, toy):
+def test_what_only_asks_what_was_done_proves_nothing(time: Time, toy: Script) -> None:
     toy.replies["hold_money"] = [Unknown("bank.silent")] * 3
     start_many([f"A-{n}" for n in range(3)])
     run("open_case")
@@ -256,7 +258,9 @@ def test_what_only_asks_what_was_done_proves_nothing(time, toy):
     assert hold_money().admit(10).count == POLICY.probes
 
 
-def test_a_probe_that_the_budget_has_no_room_for_frees_its_place(time, toy, monkeypatch):
+def test_a_probe_that_the_budget_has_no_room_for_frees_its_place(
+    time: Time, toy: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
     break_down(toy)
     time.forward(21)
     monkeypatch.setattr(circuits.budget_of(get_step("sagas.hold_money")), "repeat", lambda: False)
@@ -266,7 +270,9 @@ def test_a_probe_that_the_budget_has_no_room_for_frees_its_place(time, toy, monk
     assert hold_money().admit(10).count == POLICY.probes
 
 
-def test_a_probe_that_the_rate_has_no_room_for_frees_its_place(time, toy, monkeypatch):
+def test_a_probe_that_the_rate_has_no_room_for_frees_its_place(
+    time: Time, toy: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
     half_open(time, toy)
     monkeypatch.setattr(settings, "WAYBILL", replace(settings.WAYBILL, provider_rates={"bank": 1}))
 
@@ -274,7 +280,7 @@ def test_a_probe_that_the_rate_has_no_room_for_frees_its_place(time, toy, monkey
     assert hold_money().admit(10).count == POLICY.probes - 1
 
 
-def test_a_long_outage_does_not_push_out_what_a_step_remembers(time, toy):
+def test_a_long_outage_does_not_push_out_what_a_step_remembers(time: Time, toy: Script) -> None:
     break_down(toy, sagas=4)
     for _ in range(30):
         time.forward(21)
@@ -286,7 +292,7 @@ def test_a_long_outage_does_not_push_out_what_a_step_remembers(time, toy):
     assert all(one != two for history in words for one, two in pairwise(history))
 
 
-def test_a_lost_race_of_our_own_is_no_failure_of_theirs(time, toy):
+def test_a_lost_race_of_our_own_is_no_failure_of_theirs(time: Time, toy: Script) -> None:
     toy.replies["hold_money"] = [LostRace()] * 5
     start_many([f"A-{n}" for n in range(5)])
     run("open_case")
@@ -294,7 +300,7 @@ def test_a_lost_race_of_our_own_is_no_failure_of_theirs(time, toy):
     assert hold_money().state().failures == 0
 
 
-def test_a_person_holds_a_circuit_open_and_lets_it_go(time, toy):
+def test_a_person_holds_a_circuit_open_and_lets_it_go(time: Time, toy: Script) -> None:
     now = database_now()
     operate.force_circuit("bank", "hold_money", "open", actor="ada", reason="maintenance", now=now)
     start()
@@ -313,7 +319,7 @@ def test_a_person_holds_a_circuit_open_and_lets_it_go(time, toy):
     ]  # fmt: skip
 
 
-def test_held_closed_it_calls_whatever_fails(time, toy):
+def test_held_closed_it_calls_whatever_fails(time: Time, toy: Script) -> None:
     operate.force_circuit("bank", "hold_money", "closed", actor="ada", reason="trial", now=database_now())
     toy.always["hold_money"] = DOWN
     start_many([f"A-{n}" for n in range(30)])
@@ -323,7 +329,9 @@ def test_held_closed_it_calls_whatever_fails(time, toy):
     assert hold_money().state().position is Position.CLOSED
 
 
-def test_what_people_hold_is_set_again_when_what_is_shared_was_lost(time, toy, monkeypatch):
+def test_what_people_hold_is_set_again_when_what_is_shared_was_lost(
+    time: Time, toy: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
     operate.force_circuit("bank", "hold_money", "open", actor="ada", reason="maintenance", now=database_now())
     lost = circuits.Circuits(LocalStore(time))
     monkeypatch.setattr(circuits, "_circuits", lambda _pid: lost)
@@ -341,19 +349,21 @@ def test_what_people_hold_is_set_again_when_what_is_shared_was_lost(time, toy, m
         (("bank", "hold_money", "ajar"), "sagas.no_such_position"),
     ],
 )
-def test_what_is_no_circuit_cannot_be_held(time, act, code):
+def test_what_is_no_circuit_cannot_be_held(time: Time, act: Any, code: str) -> None:
     with pytest.raises(Refused) as refused:
         operate.force_circuit(*act, actor="ada", reason="x", now=database_now())
 
     assert refused.value.code == code
 
 
-def test_holding_needs_a_reason(time):
+def test_holding_needs_a_reason(time: Time) -> None:
     with pytest.raises(operate.ReasonMissing):
         operate.force_circuit("bank", "hold_money", "open", actor="ada", reason=" ", now=database_now())
 
 
-def test_a_rate_holds_all_steps_of_a_provider(time, toy, monkeypatch):
+def test_a_rate_holds_all_steps_of_a_provider(
+    time: Time, toy: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(settings, "WAYBILL", replace(settings.WAYBILL, provider_rates={"bank": 4}))
     start_many([f"A-{n}" for n in range(20)])
     run("open_case")
@@ -366,7 +376,9 @@ def test_a_rate_holds_all_steps_of_a_provider(time, toy, monkeypatch):
     assert calls(toy) + calls(toy, "take_money") == 8
 
 
-def test_repeats_beyond_the_budget_wait_and_use_up_no_try(time, toy, monkeypatch):
+def test_repeats_beyond_the_budget_wait_and_use_up_no_try(
+    time: Time, toy: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
     patient = replace(POLICY, failure_threshold=10**9)
     monkeypatch.setattr(settings, "WAYBILL", replace(settings.WAYBILL, circuit=patient))
     toy.replies["hold_money"] = [DOWN] * 100
@@ -380,7 +392,7 @@ def test_repeats_beyond_the_budget_wait_and_use_up_no_try(time, toy, monkeypatch
     assert SagaStep.objects.filter(code="retry_budget").count() == 100 - repeats
 
 
-def test_the_command_tells_and_acts(time, toy, capsys):
+def test_the_command_tells_and_acts(time: Time, toy: Script, capsys: pytest.CaptureFixture[str]) -> None:
     break_down(toy)
     call_command("circuits", "list")
     listed = capsys.readouterr().out
@@ -398,7 +410,7 @@ def circuit_page(client: Client) -> str:
     return re.sub(r"\s+", " ", bare)
 
 
-def test_the_page_tells_where_circuits_stand_and_takes_acts_with_a_reason(time, toy):
+def test_the_page_tells_where_circuits_stand_and_takes_acts_with_a_reason(time: Time, toy: Script) -> None:
     client = people.operator()
     break_down(toy)
     failed = circuit_page(client)
@@ -411,7 +423,7 @@ def test_the_page_tells_where_circuits_stand_and_takes_acts_with_a_reason(time, 
     assert hold_money().state().forced is None
 
 
-def test_the_page_does_nothing_without_a_reason_and_nothing_for_onlookers(time, toy):
+def test_the_page_does_nothing_without_a_reason_and_nothing_for_onlookers(time: Time, toy: Script) -> None:
     address = reverse("admin:sagas_circuit", args=["open", "bank", "hold_money"])
     people.operator().post(address, {"reason": ""})
     onlooker = people.onlooker()
@@ -422,7 +434,7 @@ def test_the_page_does_nothing_without_a_reason_and_nothing_for_onlookers(time, 
     assert hold_money().state().forced is None
 
 
-def test_a_page_says_that_a_saga_waits_for_a_circuit(time, toy):
+def test_a_page_says_that_a_saga_waits_for_a_circuit(time: Time, toy: Script) -> None:
     break_down(toy)
     start("B-1")
     run("open_case")
@@ -430,7 +442,7 @@ def test_a_page_says_that_a_saga_waits_for_a_circuit(time, toy):
     assert lines([saga("B-1")])[0]["waits_for"] == "hold money: the circuit of bank to close"
 
 
-def test_gauges_tell_where_circuits_stand(time, toy):
+def test_gauges_tell_where_circuits_stand(time: Time, toy: Script) -> None:
     break_down(toy)
 
     samples = {(s.name, *s.labels.values()): s.value for m in gauges.read() for s in m.samples}

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import redis
@@ -42,7 +43,7 @@ def fail(worker: Breaker, times: int = 1) -> None:
         worker.note(Tally(failures=1))
 
 
-def test_what_one_worker_suffers_stops_the_others(a_worker):
+def test_what_one_worker_suffers_stops_the_others(a_worker: Callable[[], Breaker]) -> None:
     one, other = a_worker(), a_worker()
 
     fail(one, 2)
@@ -52,7 +53,7 @@ def test_what_one_worker_suffers_stops_the_others(a_worker):
     assert (one.admit(5).count, other.admit(5).count, a_worker().admit(5).count) == (0, 0, 0)
 
 
-def test_probes_are_shared_out_among_all_workers(a_worker):
+def test_probes_are_shared_out_among_all_workers(a_worker: Callable[[], Breaker]) -> None:
     workers = [a_worker() for _ in range(5)]
     fail(workers[0], 3)
     time.sleep(0.35)
@@ -62,7 +63,7 @@ def test_probes_are_shared_out_among_all_workers(a_worker):
     assert counts == [2, 0, 0, 0, 0]
 
 
-def test_probes_of_different_workers_close_it_together(a_worker):
+def test_probes_of_different_workers_close_it_together(a_worker: Callable[[], Breaker]) -> None:
     one, other = a_worker(), a_worker()
     fail(one, 3)
     time.sleep(0.35)
@@ -74,7 +75,7 @@ def test_probes_of_different_workers_close_it_together(a_worker):
     assert a_worker().state().position is Position.CLOSED
 
 
-def test_failures_of_many_threads_at_once_are_all_counted(client):
+def test_failures_of_many_threads_at_once_are_all_counted(client: redis.Redis) -> None:
     store = ValkeyStore(lambda: client, prefix="test:")
     policy = CircuitPolicy(failure_threshold=1_000, minimum_volume=10**9)
     workers = [Breaker("bank", "pay", policy, store) for _ in range(4)]
@@ -88,7 +89,9 @@ def test_failures_of_many_threads_at_once_are_all_counted(client):
     assert workers[0].state().failures == 400
 
 
-def test_a_closed_circuit_costs_no_round_trip_for_each_call(a_worker, client):
+def test_a_closed_circuit_costs_no_round_trip_for_each_call(
+    a_worker: Callable[[], Breaker], client: redis.Redis
+) -> None:
     worker = a_worker()
     worker.admit(1)
     before = client.info("commandstats")["cmdstat_evalsha"]["calls"]
@@ -100,7 +103,7 @@ def test_a_closed_circuit_costs_no_round_trip_for_each_call(a_worker, client):
     assert client.info("commandstats")["cmdstat_evalsha"]["calls"] - before <= 4
 
 
-def test_a_person_holds_it_for_all_workers(a_worker):
+def test_a_person_holds_it_for_all_workers(a_worker: Callable[[], Breaker]) -> None:
     one, other = a_worker(), a_worker()
     forced = Forced(position=Position.OPEN, actor="ada", reason="maintenance", since=time.time())
 
@@ -112,7 +115,9 @@ def test_a_person_holds_it_for_all_workers(a_worker):
     assert a_worker().admit(3).count > 0
 
 
-def test_a_person_who_holds_it_open_stops_even_probes_that_were_let_through(a_worker):
+def test_a_person_who_holds_it_open_stops_even_probes_that_were_let_through(
+    a_worker: Callable[[], Breaker],
+) -> None:
     worker = a_worker()
     fail(worker, 3)
     time.sleep(0.35)
@@ -124,7 +129,7 @@ def test_a_person_who_holds_it_open_stops_even_probes_that_were_let_through(a_wo
     assert not worker.lets(probing=True)
 
 
-def test_without_valkey_a_worker_goes_by_its_own_calls_and_by_what_it_knew():
+def test_without_valkey_a_worker_goes_by_its_own_calls_and_by_what_it_knew() -> None:
     gone = ValkeyStore(lambda: redis.Redis(unix_socket_path="/nowhere/valkey.sock"), prefix="test:")
     worker = Breaker("bank", "pay", POLICY, gone)
 
@@ -134,7 +139,9 @@ def test_without_valkey_a_worker_goes_by_its_own_calls_and_by_what_it_knew():
     assert (before, worker.admit(7).count, worker.state().shared) == (7, 0, False)
 
 
-def test_what_was_open_when_valkey_went_stays_open_and_valkey_decides_when_it_is_back(client, monkeypatch):
+def test_what_was_open_when_valkey_went_stays_open_and_valkey_decides_when_it_is_back(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     alive = True
 
     def connection() -> redis.Redis:
@@ -156,7 +163,7 @@ def test_what_was_open_when_valkey_went_stays_open_and_valkey_decides_when_it_is
     assert (worker.state().shared, worker.state().position) == (True, Position.CLOSED)
 
 
-def test_what_cannot_be_read_counts_as_nothing(client):
+def test_what_cannot_be_read_counts_as_nothing(client: redis.Redis) -> None:
     client.set("test:circuit:bank:pay", b"{not json")
     worker = Breaker("bank", "pay", POLICY, ValkeyStore(lambda: client, prefix="test:"))
 
@@ -165,7 +172,7 @@ def test_what_cannot_be_read_counts_as_nothing(client):
     assert worker.state().position is Position.OPEN
 
 
-def test_call_makes_the_call_and_refuses_when_open(a_worker):
+def test_call_makes_the_call_and_refuses_when_open(a_worker: Callable[[], Breaker]) -> None:
     worker = a_worker()
 
     def broken() -> str:
@@ -182,7 +189,7 @@ def test_call_makes_the_call_and_refuses_when_open(a_worker):
     assert worker.call(lambda: "yes", fallback=lambda: "later") == "later"
 
 
-def test_a_refused_call_is_counted_apart(a_worker):
+def test_a_refused_call_is_counted_apart(a_worker: Callable[[], Breaker]) -> None:
     worker = a_worker()
     counter = module.REFUSED.labels("bank", "pay")
     before = counter._value.get()
@@ -204,11 +211,11 @@ def test_a_refused_call_is_counted_apart(a_worker):
         (Wire(), False, Tally(failures=1)),
     ],
 )
-def test_a_call_is_judged_by_the_wire_or_else_by_its_answer(wire, well, expected):
+def test_a_call_is_judged_by_the_wire_or_else_by_its_answer(wire: Wire, well: bool, expected: Any) -> None:
     assert tally_of(wire, well=well, probing=False) == expected
 
 
-def test_a_read_that_went_well_proves_nothing_and_frees_its_probe():
+def test_a_read_that_went_well_proves_nothing_and_frees_its_probe() -> None:
     assert tally_of(Wire(answered=1), well=True, probing=True, proves=False) == Tally(freed=1)
     assert tally_of(Wire(failed=1), well=True, probing=True, proves=False) == Tally(probe_failures=1)
     assert tally_of(Wire(answered=1), well=True, probing=False, proves=False) == Tally()
@@ -218,7 +225,7 @@ def test_a_read_that_went_well_proves_nothing_and_frees_its_probe():
     ("status", "expected"),
     [(200, (1, 0)), (402, (1, 0)), (409, (1, 0)), (500, (0, 1)), (503, (0, 1)), (429, (0, 1)), (401, (0, 1))],
 )
-def test_refusals_are_answers_and_being_sent_away_is_not(status, expected):
+def test_refusals_are_answers_and_being_sent_away_is_not(status: int, expected: Any) -> None:
     wire = Wire()
 
     wire.status(status, 3.0)
@@ -227,7 +234,7 @@ def test_refusals_are_answers_and_being_sent_away_is_not(status, expected):
     assert wire.wait_seconds == (3.0 if wire.failed else 0.0)
 
 
-def test_a_rate_is_kept_by_all_together(client):
+def test_a_rate_is_kept_by_all_together(client: redis.Redis) -> None:
     kept = [Kept("rate:bank", RateState, ValkeyStore(lambda: client, prefix="test:")) for _ in range(3)]
 
     def rule(state: RateState, now: float) -> tuple[RateState, tuple[int, float]]:
@@ -236,7 +243,7 @@ def test_a_rate_is_kept_by_all_together(client):
     assert [one.change(rule)[0] for one in (*kept, kept[0])] == [4, 4, 2, 0]
 
 
-def test_a_rate_comes_back_with_time():
+def test_a_rate_comes_back_with_time() -> None:
     state, (first, _) = take(RateState(), 100, 50.0, per_second=5, burst=10)
     state, (none, when) = take(state, 100, 50.1, per_second=5, burst=10)
     _, (later, _) = take(state, 100, 51.0, per_second=5, burst=10)
@@ -244,7 +251,7 @@ def test_a_rate_comes_back_with_time():
     assert (first, none, round(when, 6), later) == (10, 0, 50.2, 5)
 
 
-def test_repeats_are_a_share_of_first_calls_and_a_few_a_second():
+def test_repeats_are_a_share_of_first_calls_and_a_few_a_second() -> None:
     at = [0.0]
     budget = RetryBudget(share=0.5, per_second=1, most=4, clock=lambda: at[0])
     spent = [budget.repeat() for _ in range(5)]
@@ -257,7 +264,7 @@ def test_repeats_are_a_share_of_first_calls_and_a_few_a_second():
     assert [budget.repeat() for _ in range(3)] == [True, True, False]
 
 
-def test_the_local_store_swaps_only_what_it_was_shown():
+def test_the_local_store_swaps_only_what_it_was_shown() -> None:
     store = LocalStore(lambda: 1.0)
 
     assert store.swap("k", b"", b"a")[0] is True

@@ -39,7 +39,7 @@ class Both:
 
         class Moment(datetime):
             @classmethod
-            def now(cls, _tz: Any = None) -> datetime:
+            def now(cls, _tz: Any = None) -> Any:
                 return BEGIN + timedelta(seconds=both.now)
 
         monkeypatch.setattr(pybreaker, "datetime", Moment)
@@ -76,7 +76,9 @@ CALLS = st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.5, 4.0, 9.5, 1
 
 
 @given(calls=CALLS)
-def test_both_let_the_same_calls_through_and_stand_at_the_same_position(calls):
+def test_both_let_the_same_calls_through_and_stand_at_the_same_position(
+    calls: list[tuple[bool, float]],
+) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         both = Both(monkeypatch)
         for well, wait in calls:
@@ -87,7 +89,7 @@ def test_both_let_the_same_calls_through_and_stand_at_the_same_position(calls):
             assert len(set(both.positions())) == 1
 
 
-def test_the_comparison_goes_through_every_position():
+def test_the_comparison_goes_through_every_position() -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         both = Both(monkeypatch)
         seen = []
