@@ -6,7 +6,7 @@ from functools import cache
 
 from sagas.resilience.http import HttpClient
 from shipping.carriers.base import Carrier
-from shipping.carriers.sandbox import SandboxCarrier
+from shipping.carriers.http import HttpCarrier
 
 _instead: Carrier | None = None
 
@@ -41,4 +41,4 @@ def _carrier(name: str, url: str, call_seconds: float, concurrency: int) -> Carr
         read_timeout=call_seconds * (1 - CONNECT_SHARE), pool_size=concurrency,
         headers={"Authorization": "Bearer sk_sandbox"},
     )  # fmt: skip
-    return SandboxCarrier(client)
+    return HttpCarrier(client)

@@ -42,7 +42,7 @@ from sagas.models import Saga, SagaStep
 from sagas.queries import story
 from sagas.steps import Ask, StepCall, get_step
 from shipping.carriers import get_carrier
-from shipping.carriers.sandbox import SandboxCarrier
+from shipping.carriers.http import HttpCarrier
 from shipping.commands import deliver_parcels, pick_up
 from shipping.models import Shipment
 from tests.flush import QuickFlush
@@ -228,7 +228,7 @@ class Fulfilment:
     def deliver(self) -> None:
         """Every customer gets their parcel."""
         carrier = get_carrier()
-        assert isinstance(carrier, SandboxCarrier)
+        assert isinstance(carrier, HttpCarrier)
         deliver_parcels(carrier, now=database_now())
         self.settle()
 

@@ -23,7 +23,7 @@ from sagas.log import Recorded
 from sagas.models import ParkedEvent, SagaStep
 from sagas.personal import Person
 from sagas.verdicts import Refused
-from shipping.carriers.sandbox import SandboxCarrier
+from shipping.carriers.http import HttpCarrier
 from tests import services
 from tests.api.counter import ORDERS, Counter, an_order, problem
 from tests.orders.imports.builders import Given, write
@@ -64,16 +64,16 @@ def counter(fulfilment: Fulfilment) -> Counter:
 @pytest.fixture
 def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
     """A carrier that quotes the address: in what it refuses (R-quoted), and where its adapter fails (R-bug)."""
-    book = SandboxCarrier.book
+    book = HttpCarrier.book
 
-    def quote(self: SandboxCarrier, request: Any) -> Any:
+    def quote(self: HttpCarrier, request: Any) -> Any:
         if request.reference == "R-bug":
             raise ValueError(f"cannot encode {dict(request.ship_to)}")
         if request.reference == "R-quoted":
             return Refused("shipping.address_invalid", f"no {STREET.upper()} in {CITY} for {RECEIVER}")
         return book(self, request)
 
-    monkeypatch.setattr(SandboxCarrier, "book", quote)
+    monkeypatch.setattr(HttpCarrier, "book", quote)
 
 
 @pytest.fixture

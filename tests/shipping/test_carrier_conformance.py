@@ -23,7 +23,7 @@ from shipping.carriers.base import (
     MoveParcels,
 )
 from shipping.carriers.fake import FakeCarrier
-from shipping.carriers.sandbox import SandboxCarrier
+from shipping.carriers.http import HttpCarrier
 from tests.sandbox_process import SandboxProcess, running_sandbox
 
 NUMBERS = count(1)
@@ -91,7 +91,7 @@ def stage(request: pytest.FixtureRequest) -> Stage:
         fake = FakeCarrier()
         return Stage(fake, fake)
     running: SandboxProcess = request.getfixturevalue("sandbox")
-    return Stage(SandboxCarrier(running.client()), running)
+    return Stage(HttpCarrier(running.client()), running)
 
 
 def test_booking_buys_one_label_per_key(stage: Stage) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from shipping.carriers import get_carrier, use_carrier
 from shipping.carriers.fake import FakeCarrier
-from shipping.carriers.sandbox import SandboxCarrier
+from shipping.carriers.http import HttpCarrier
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def as_the_settings_say() -> Iterator[None]:
 def test_the_sandbox_is_the_carrier_and_stays_one_object() -> None:
     carrier = get_carrier()
 
-    assert isinstance(carrier, SandboxCarrier)
+    assert isinstance(carrier, HttpCarrier)
     assert get_carrier() is carrier
 
 

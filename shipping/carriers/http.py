@@ -1,4 +1,4 @@
-"""The sandbox carrier over HTTP."""
+"""A carrier over HTTP: the sandbox, or whoever speaks the same protocol."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ NOES: Mapping[str, str] = {
 T = TypeVar("T")
 
 
-class SandboxCarrier:
-    """The carrier of the sandbox process; see `Carrier` and `Deliverer` for its promises."""
+class HttpCarrier:
+    """See `Carrier` and `Deliverer` for its promises."""
 
     def __init__(self, client: HttpClient, asking: Asking | None = None) -> None:
         self._client = client
