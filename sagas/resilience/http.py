@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,6 +37,9 @@ UNSAFE = re.compile(r"[^\x21-\x7e\x80-\xff \t]")
 LONGEST_WAIT_SECONDS = 86_400.0
 
 
+Heard = tuple[HTTPResponse, bytes]  #: An answer that was read whole.
+
+
 @dataclass(frozen=True)
 class Answer:
     """What the provider said. `json` is None when there was no JSON body; header names are lower case."""
@@ -44,11 +47,15 @@ class Answer:
     status: int
     json: Any
     headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes = b""  #: The body as it came, of a file that was fetched.
 
     @property
     def ok(self) -> bool:
         """2xx."""
         return 200 <= self.status < 300
+
+
+Reader = Callable[[HTTPResponse, bytes], Answer]
 
 
 class HttpClient:
@@ -99,6 +106,11 @@ class HttpClient:
         target = f"{path}?{urlencode(found)}" if found else path
         return self._call("GET", target, b"", self._extra(None, correlation_id, ""), operation)
 
+    def fetch(self, path: str, *, operation: str, accept: str, correlation_id: str = "") -> Answer:
+        """Read a file of 8 MB at most; its bytes are `content`. Repeated as `get`. Raises NotSent, OutcomeUnknown."""
+        extra = {**self._extra(None, correlation_id, ""), "Accept": accept}
+        return self._call("GET", path, b"", extra, operation, read=read_file)
+
     def post_json(
         self,
         path: str,
@@ -132,15 +144,25 @@ class HttpClient:
         wanted = {"Idempotency-Key": key, "X-Correlation-Id": correlation_id, "Content-Type": content_type}
         return {name: value for name, value in wanted.items() if value}
 
-    def _call(self, method: str, target: str, body: bytes, extra: dict[str, str], operation: str) -> Answer:
+    def _call(
+        self,
+        method: str,
+        target: str,
+        body: bytes,
+        extra: dict[str, str],
+        operation: str,
+        *,
+        read: Reader | None = None,
+    ) -> Answer:
         request = self._request_bytes(method, target, body, extra)
         with self._measured(operation) as measure:
-            answer = self._exchange(method, request)
+            response, content = self._exchange(method, request)
+            answer = (read or read_answer)(response, content)
             measure["outcome"] = outcome_of(answer.status)
             hearing.current().status(answer.status, retry_after_seconds(answer.headers))
             return answer
 
-    def _exchange(self, method: str, request: bytes) -> Answer:
+    def _exchange(self, method: str, request: bytes) -> Heard:
         started = monotonic()
         kept = self._connections.reuse()
         if kept is not None:
@@ -155,7 +177,7 @@ class HttpClient:
         opened = self._connections.open(monotonic() + self._connect_timeout)
         return self._once(opened, method, request, started + self.longest_call_seconds)
 
-    def _once(self, connection: Connection, method: str, request: bytes, deadline: float) -> Answer:
+    def _once(self, connection: Connection, method: str, request: bytes, deadline: float) -> Heard:
         try:
             connection.send(request, deadline)
             response, body = connection.receive(method, deadline)
@@ -166,7 +188,7 @@ class HttpClient:
             connection.close()
         else:
             self._connections.keep(connection)
-        return read_answer(response, body)
+        return response, body
 
     def _request_bytes(self, method: str, target: str, body: bytes, extra: dict[str, str]) -> bytes:
         headers = {**self._headers, **extra}
@@ -210,6 +232,14 @@ def read_answer(response: HTTPResponse, body: bytes) -> Answer:
             raise OutcomeUnknown("the answer is not JSON") from error
         data = None
     return Answer(response.status, data, headers)
+
+
+def read_file(response: HTTPResponse, body: bytes) -> Answer:
+    """A file as a value; a refusal as JSON."""
+    if not 200 <= response.status < 300:
+        return read_answer(response, body)
+    headers = {name.lower(): value for name, value in response.getheaders()}
+    return Answer(response.status, None, headers, body)
 
 
 def outcome_of(status: int) -> str:
