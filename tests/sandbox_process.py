@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -67,6 +68,12 @@ class SandboxProcess:
     def move_clock(self, ahead_seconds: float) -> None:
         """Let it believe that it is that much later."""
         self.control("PUT", "/sandbox/clock", {"ahead_seconds": ahead_seconds})
+
+    def scan(self, shipment_id: str, status: str, at: datetime) -> None:
+        """Let something happen to a parcel, at a moment by the carrier's clock."""
+        self.control(
+            "POST", "/sandbox/scans", {"id": shipment_id, "status": status, "at": int(at.timestamp())}
+        )
 
     def effects(self, reference: str) -> dict[str, Any]:
         """What really happened there, counted there."""

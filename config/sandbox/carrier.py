@@ -15,12 +15,18 @@ from aiohttp import web
 
 from config.sandbox.desk import Call, Desk
 from config.sandbox.gateway import note_effect
+from config.sandbox.labels import one_page
 from config.sandbox.profiles import Rule
 from config.sandbox.wire import Reply, Turned, carrier_error, read_json, reply, whole_number
 
 NOT_SERVED = {"AQ", "Antarctica"}
 PRICES_MINOR = {"standard": (395, 2), "express": (895, 4)}  # a parcel, and each unit in it
 MOST_MOVED = 1000
+DAYS = {"standard": 3, "express": 1}
+SCANNED = (
+    "in_transit", "out_for_delivery", "delayed", "ready_for_pickup", "delivery_failed", "return_to_sender",
+    "returned", "lost", "delivered",
+)  # fmt: skip
 REACHED = {"in_transit": {"in_transit", "delivered"}, "delivered": {"delivered"}}
 
 
@@ -38,7 +44,10 @@ class Carrier:
             web.get(f"{base}/shipments", self.list_all, allow_head=False),
             web.get(f"{base}/shipments/{{id}}", self.retrieve, allow_head=False),
             web.post(f"{base}/shipments/{{id}}/cancel", self.cancel),
-            web.get(f"{base}/labels/{{id}}", self.label, allow_head=False),
+            web.get(f"{base}/shipments/{{id}}/label", self.label, allow_head=False),
+            web.get(f"{base}/shipments/{{id}}/tracking", self.tracking, allow_head=False),
+            web.post(f"{base}/quotes", self.quote),
+            web.post("/sandbox/scans", self.scan),
             web.post(f"{base}/pickups", self.pick_up),
             web.post(f"{base}/deliveries", self.deliver),
         ]
@@ -71,11 +80,46 @@ class Carrier:
         call = Call.of(request, "find", reference, lambda _: self._page(request, reference))
         return await self.desk.read(request, call)
 
+    async def quote(self, request: web.Request) -> web.StreamResponse:
+        """What each service would cost. Turned away as a booking would be; nothing is kept."""
+        params = await read_json(request)
+        prices = [price_of({**params, "reference": "quote", "service": service}) for service in PRICES_MINOR]
+        return reply({"data": prices}).to_response()
+
     async def label(self, request: web.Request) -> web.StreamResponse:
-        """The label itself, as plain text."""
+        """The label itself, as a PDF, for as long as it has not been given back."""
         shipment = self.load(request.match_info["id"])
-        address = "\n".join(str(value) for value in shipment["ship_to"].values() if value)
-        return web.Response(text=f"{shipment['tracking_number']}\n{shipment['reference']}\n{address}\n")
+        if shipment["status"] == "cancelled":
+            raise Turned(carrier_error(409, "label_void", "The label was given back."))
+        address = [str(value) for value in shipment["ship_to"].values() if value]
+        pdf = one_page([shipment["tracking_number"], shipment["reference"], *address])
+        return web.Response(body=pdf, content_type="application/pdf")
+
+    async def tracking(self, request: web.Request) -> web.StreamResponse:
+        """Where the parcel stands, and its scans, oldest first."""
+        ident = request.match_info["id"]
+        call = Call.of(
+            request, "find", self.load(ident)["reference"], lambda _: reply(told_of(self.load(ident)))
+        )
+        return await self.desk.read(request, call)
+
+    async def scan(self, request: web.Request) -> web.StreamResponse:
+        """{"id", "status", "at"}: something happens to a parcel, at a moment that may lie back."""
+        params = await read_json(request)
+        shipment = self.load(str(params.get("id", "")))
+        status, at = params.get("status"), whole_number(params.get("at", int(self.desk.director.now())))
+        if status not in SCANNED or at is None:
+            raise Turned(carrier_error(400, "bad_scan", f"status is one of {', '.join(SCANNED)}."))
+        shipment["history"] = sorted(
+            [*shipment["history"], {"status": status, "at": at}], key=lambda entry: entry["at"]
+        )
+        shipment["status"] = shipment["history"][-1]["status"]
+        self.record.write(
+            "UPDATE shipment SET status = ?, body = ? WHERE id = ?",
+            (shipment["status"], json.dumps(shipment), shipment["id"]),
+        )
+        await self.record.committed()
+        return reply(told_of(shipment)).to_response()
 
     async def cancel(self, request: web.Request) -> web.StreamResponse:
         params = await read_json(request)
@@ -171,6 +215,14 @@ class Carrier:
         )
 
 
+def told_of(shipment: dict[str, Any]) -> dict[str, Any]:
+    """A parcel as tracking tells it."""
+    return {
+        "id": shipment["id"], "reference": shipment["reference"], "status": shipment["status"],
+        "tracking_number": shipment["tracking_number"], "scans": shipment["history"],
+    }  # fmt: skip
+
+
 def asked_for(idents: Any) -> list[str]:
     """The ids of a request. Turns away what is not a list of them."""
     if isinstance(idents, list) and len(idents) <= MOST_MOVED and all(isinstance(one, str) for one in idents):
@@ -182,6 +234,15 @@ def asked_for(idents: Any) -> list[str]:
 
 def _next(rows: Sequence[tuple[Any, ...]], limit: int) -> str | None:
     return str(rows[limit - 1][0]) if len(rows) > limit else None
+
+
+def price_of(params: dict[str, Any]) -> dict[str, Any]:
+    """What one service would cost, for a checked request. Turns away as a booking does."""
+    shipment = new_shipment(params, "", 0.0)
+    service = shipment["service"]
+    return {
+        "service": service, "price_minor": shipment["price_minor"], "currency": "EUR", "days": DAYS[service]
+    }  # fmt: skip
 
 
 def new_shipment(params: dict[str, Any], origin: str, now: float) -> dict[str, Any]:
@@ -203,6 +264,6 @@ def new_shipment(params: dict[str, Any], origin: str, now: float) -> dict[str, A
         "id": ident, "reference": reference, "tracking_number": f"WB{token_hex(6).upper()}",
         "status": "booked", "service": service, "parcels": parcels, "units": units, "ship_to": ship_to,
         "metadata": params.get("metadata") or {}, "price_minor": a_parcel * parcels + a_unit * units,
-        "label_url": f"{origin}/carrier/v1/labels/{ident}", "created": int(now),
+        "label_url": f"{origin}/carrier/v1/shipments/{ident}/label", "created": int(now),
         "history": [{"status": "booked", "at": int(now)}],
     }  # fmt: skip

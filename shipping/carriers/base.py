@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -21,6 +22,7 @@ from sagas.verdicts import Refused, Unavailable, Unknown
 
 NOT_FOUND = "shipping.not_found"
 ALREADY_PICKED_UP = "shipping.already_picked_up"
+LABEL_VOID = "shipping.label_void"
 COUNTRY_NOT_SERVED = "shipping.country_not_served"
 ADDRESS_INVALID = "shipping.address_invalid"
 SERVICE_NOT_AVAILABLE = "shipping.service_not_available"
@@ -34,7 +36,21 @@ class CarrierStatus(StrEnum):
     BOOKED = "booked"
     CANCELLED = "cancelled"
     IN_TRANSIT = "in_transit"
+    OUT_FOR_DELIVERY = "out_for_delivery"
+    DELAYED = "delayed"
+    READY_FOR_PICKUP = "ready_for_pickup"  #: It waits for the customer at a counter.
+    DELIVERY_FAILED = "delivery_failed"  #: Nobody was there; it will be tried again, or sent back.
+    RETURN_TO_SENDER = "return_to_sender"  #: On its way back to us.
+    RETURNED = "returned"  #: Back with us.
+    LOST = "lost"
     DELIVERED = "delivered"
+
+
+#: Where the carrier has the parcel and it has not come to its end.
+ON_ITS_WAY = frozenset({
+    CarrierStatus.IN_TRANSIT, CarrierStatus.OUT_FOR_DELIVERY, CarrierStatus.DELAYED, CarrierStatus.READY_FOR_PICKUP,
+    CarrierStatus.DELIVERY_FAILED, CarrierStatus.RETURN_TO_SENDER,
+})  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +98,51 @@ class CarrierShipment:
     key: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class QuoteShipment:
+    """What sending a parcel would cost. `units` are pieces of goods."""
+
+    ship_to: Mapping[str, str]
+    units: int
+    parcels: int = 1
+    correlation_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quote:
+    """One way to send it. `days` is how long it usually takes."""
+
+    service: str
+    price_minor: int
+    currency: str
+    days: int
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """A label to print."""
+
+    content: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan:
+    """One thing that happened to a parcel, by the carrier's clock."""
+
+    status: CarrierStatus
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tracking:
+    """What the carrier tells of one parcel, oldest scan first."""
+
+    shipment_id: str
+    status: CarrierStatus
+    scans: tuple[Scan, ...]
+
+
 @dataclass(frozen=True)
 class Moved:
     """A parcel that is where it was to be moved to."""
@@ -105,6 +166,10 @@ MovedResult = tuple[Moved, ...] | Refused | Unavailable | Unknown
 class Carrier(Protocol):
     """One vendor. Thread-safe; never raises for what a vendor may say or fail to say."""
 
+    def quote(self, request: QuoteShipment) -> tuple[Quote, ...] | Refused | Unavailable:
+        """Ways to send a parcel, the cheapest first. Refused as a booking would be. Buys nothing."""
+        ...
+
     def book(self, request: BookShipment) -> ShipmentResult:
         """Buy one label. Refused: country not served, address invalid, service not available."""
         ...
@@ -117,6 +182,14 @@ class Carrier(Protocol):
         self, shipment_id: str, *, correlation_id: str = ""
     ) -> CarrierShipment | Refused | Unavailable:
         """The shipment as it stands now. Refused with `shipping.not_found`."""
+        ...
+
+    def label(self, shipment_id: str, *, correlation_id: str = "") -> LabelFile | Refused | Unavailable:
+        """The label as a PDF. Refused with `shipping.not_found`, or `shipping.label_void` when it was given back."""
+        ...
+
+    def track(self, shipment_id: str, *, correlation_id: str = "") -> Tracking | Refused | Unavailable:
+        """What happened to the parcel. Refused with `shipping.not_found`."""
         ...
 
     def find_by_reference(

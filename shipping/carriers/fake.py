@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from itertools import count
 
 from sagas.resilience.fakes import FakeProvider, Trouble
@@ -13,10 +14,14 @@ from shipping.carriers import base
 from shipping.carriers.base import (
     CarrierShipment,
     CarrierStatus,
+    LabelFile,
     Moved,
     MovedResult,
+    Quote,
+    Scan,
     ShipmentPage,
     ShipmentResult,
+    Tracking,
 )
 
 REACHED = {
@@ -31,7 +36,17 @@ class FakeCarrier(FakeProvider):
     def __init__(self) -> None:
         super().__init__("shipping")
         self._shipments: dict[str, CarrierShipment] = {}
+        self._scans: dict[str, list[Scan]] = {}
         self._numbers = count(1)
+
+    def quote(self, request: base.QuoteShipment) -> tuple[Quote, ...] | Refused | Unavailable:
+        if not request.ship_to.get("country"):
+            return Refused(base.ADDRESS_INVALID, "address_invalid")
+        price = 395 * request.parcels + 2 * request.units
+        return (
+            Quote(service="standard", price_minor=price, currency="EUR", days=3),
+            Quote(service="express", price_minor=2 * price, currency="EUR", days=1),
+        )
 
     def book(self, request: base.BookShipment) -> ShipmentResult:
         def do(_: Trouble | None) -> CarrierShipment | Refused:
@@ -63,6 +78,29 @@ class FakeCarrier(FakeProvider):
         self, shipment_id: str, *, correlation_id: str = ""
     ) -> CarrierShipment | Refused | Unavailable:
         return self._shipments.get(shipment_id) or Refused(base.NOT_FOUND, "not_found")
+
+    def label(self, shipment_id: str, *, correlation_id: str = "") -> LabelFile | Refused | Unavailable:
+        found = self._shipments.get(shipment_id)
+        if found is None:
+            return Refused(base.NOT_FOUND, "not_found")
+        if found.status == CarrierStatus.CANCELLED:
+            return Refused(base.LABEL_VOID, "label_void")
+        return LabelFile(b"%PDF-1.4\n% " + found.tracking_number.encode() + b"\n%%EOF\n", "application/pdf")
+
+    def track(self, shipment_id: str, *, correlation_id: str = "") -> Tracking | Refused | Unavailable:
+        found = self._shipments.get(shipment_id)
+        if found is None:
+            return Refused(base.NOT_FOUND, "not_found")
+        return Tracking(
+            shipment_id=shipment_id, status=found.status, scans=tuple(self._scans.get(shipment_id, ()))
+        )
+
+    def scan(self, shipment_id: str, status: CarrierStatus, at: datetime) -> None:
+        """Something happens to a parcel. The newest scan is where it stands."""
+        scans = self._scans.setdefault(shipment_id, [])
+        scans.append(Scan(status=status, at=at))
+        scans.sort(key=lambda scan: scan.at)
+        self._shipments[shipment_id] = replace(self._shipments[shipment_id], status=scans[-1].status)
 
     def find_by_reference(
         self, reference: str, *, correlation_id: str = ""

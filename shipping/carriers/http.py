@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -13,16 +14,23 @@ from shipping.carriers import base
 from shipping.carriers.base import (
     CarrierShipment,
     CarrierStatus,
+    LabelFile,
     Moved,
     MovedResult,
+    Quote,
+    Scan,
     ShipmentPage,
     ShipmentResult,
+    Tracking,
 )
 
+PDF = "application/pdf"
+QUOTES = "/carrier/v1/quotes"
 SHIPMENTS, PICKUPS, DELIVERIES = "/carrier/v1/shipments", "/carrier/v1/pickups", "/carrier/v1/deliveries"
 NOES: Mapping[str, str] = {
     "not_found": base.NOT_FOUND,
     "already_picked_up": base.ALREADY_PICKED_UP,
+    "label_void": base.LABEL_VOID,
     "country_not_served": base.COUNTRY_NOT_SERVED,
     "address_invalid": base.ADDRESS_INVALID,
     "service_not_available": base.SERVICE_NOT_AVAILABLE,
@@ -37,6 +45,15 @@ class HttpCarrier:
     def __init__(self, client: HttpClient, asking: Asking | None = None) -> None:
         self._client = client
         self._asking = asking or Asking("shipping")
+
+    def quote(self, request: base.QuoteShipment) -> tuple[Quote, ...] | Refused | Unavailable:
+        body = {"ship_to": dict(request.ship_to), "units": request.units, "parcels": request.parcels}
+        answer = self._asking.read(
+            lambda: self._client.post_json(
+                QUOTES, body, operation="quote", correlation_id=request.correlation_id
+            )
+        )
+        return known(understood(answer, read_quotes) if isinstance(answer, Answer) else answer)
 
     def book(self, request: base.BookShipment) -> ShipmentResult:
         body = {
@@ -60,10 +77,21 @@ class HttpCarrier:
     ) -> CarrierShipment | Refused | Unavailable:
         path = f"{SHIPMENTS}/{quote(shipment_id, safe='')}"
         answer = self._get("retrieve", path, {}, correlation_id)
+        return known(understood(answer, read_shipment) if isinstance(answer, Answer) else answer)
+
+    def label(self, shipment_id: str, *, correlation_id: str = "") -> LabelFile | Refused | Unavailable:
+        path = f"{SHIPMENTS}/{quote(shipment_id, safe='')}/label"
+        answer = self._asking.read(
+            lambda: self._client.fetch(path, operation="label", accept=PDF, correlation_id=correlation_id)
+        )
         if not isinstance(answer, Answer):
             return answer
-        result = understood(answer, read_shipment)
-        return Unavailable(result.code, result.detail) if isinstance(result, Unknown) else result
+        return known(understood(answer, lambda _: read_label(answer)))
+
+    def track(self, shipment_id: str, *, correlation_id: str = "") -> Tracking | Refused | Unavailable:
+        path = f"{SHIPMENTS}/{quote(shipment_id, safe='')}/tracking"
+        answer = self._get("track", path, {}, correlation_id)
+        return known(understood(answer, read_tracking) if isinstance(answer, Answer) else answer)
 
     def find_by_reference(
         self, reference: str, *, correlation_id: str = ""
@@ -140,6 +168,42 @@ def read_shipment(body: Any) -> CarrierShipment:
         price_minor=int(body["price_minor"]),
         key=str(body["metadata"].get("key", "")),
     )
+
+
+def known(result: T | Refused | Unavailable | Unknown) -> T | Refused | Unavailable:
+    """What a read found. What cannot be understood is asked again: a read changes nothing."""
+    return Unavailable(result.code, result.detail) if isinstance(result, Unknown) else result
+
+
+def read_quotes(body: Any) -> tuple[Quote, ...]:
+    """Quotes as JSON, the cheapest first."""
+    found = [
+        Quote(
+            service=str(one["service"]), price_minor=int(one["price_minor"]), currency=str(one["currency"]),
+            days=int(one["days"]),
+        )
+        for one in body["data"]
+    ]  # fmt: skip
+    return tuple(sorted(found, key=lambda one: (one.price_minor, one.service)))
+
+
+def read_label(answer: Answer) -> LabelFile:
+    """A label that was fetched. Raises ValueError when it is no PDF."""
+    if not answer.content.startswith(b"%PDF-"):
+        raise ValueError("the label is no PDF")
+    return LabelFile(answer.content, PDF)
+
+
+def read_tracking(body: Any) -> Tracking:
+    """Tracking as JSON. Moments are seconds since the epoch."""
+    scans = [
+        Scan(status=CarrierStatus(one["status"]), at=datetime.fromtimestamp(one["at"], UTC))
+        for one in body["scans"]
+    ]
+    return Tracking(
+        shipment_id=str(body["id"]), status=CarrierStatus(body["status"]),
+        scans=tuple(sorted(scans, key=lambda scan: scan.at)),
+    )  # fmt: skip
 
 
 def read_page(body: Any) -> ShipmentPage:

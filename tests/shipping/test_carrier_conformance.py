@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,8 +20,11 @@ from shipping.carriers.base import (
     CarrierShipment,
     CarrierStatus,
     Deliverer,
+    LabelFile,
     Moved,
     MoveParcels,
+    QuoteShipment,
+    Tracking,
 )
 from shipping.carriers.fake import FakeCarrier
 from shipping.carriers.http import HttpCarrier
@@ -69,6 +73,14 @@ class Stage:
     def move(self, *shipments: CarrierShipment) -> MoveParcels:
         return MoveParcels(key=uuid4(), shipment_ids=[one.id for one in shipments])
 
+    def scan(self, shipment: CarrierShipment, status: CarrierStatus, at: datetime) -> None:
+        """Something happens to a parcel out there."""
+        if isinstance(self.provider, SandboxProcess):
+            self.provider.scan(shipment.id, status, at)
+        else:
+            assert isinstance(self.carrier, FakeCarrier)
+            self.carrier.scan(shipment.id, status, at)
+
     def status_of(self, shipment: CarrierShipment) -> CarrierStatus:
         return self.a_shipment(self.carrier.retrieve(shipment.id)).status
 
@@ -104,7 +116,7 @@ def test_booking_buys_one_label_per_key(stage: Stage) -> None:
         CarrierStatus.BOOKED,
     )
     assert first.tracking_number
-    assert first.label_url.endswith(first.id)
+    assert first.id in first.label_url
     assert first.price_minor > 0
     assert stage.happened("labels") == 1
 
@@ -297,3 +309,51 @@ def test_the_listing_is_complete_newest_first_and_without_doubles(stage: Stage) 
         after = page.next
 
     assert found == made[::-1]
+
+
+def test_a_quote_names_ways_to_send_it_the_cheapest_first_and_buys_nothing(stage: Stage) -> None:
+    quotes = stage.carrier.quote(QuoteShipment(ship_to={"country": "GB"}, units=3))
+
+    assert isinstance(quotes, tuple)
+    assert [quote.service for quote in quotes] == ["standard", "express"]
+    assert 0 < quotes[0].price_minor < quotes[1].price_minor
+    assert quotes[0].days > quotes[1].days
+    assert stage.happened("labels") == 0
+
+
+def test_a_quote_to_nowhere_is_refused(stage: Stage) -> None:
+    assert stage.carrier.quote(QuoteShipment(ship_to={}, units=1)) == Refused(
+        "shipping.address_invalid", "address_invalid"
+    )
+
+
+def test_a_label_is_a_pdf_until_it_is_given_back(stage: Stage) -> None:
+    shipment = stage.booked()
+
+    label = stage.carrier.label(shipment.id)
+    stage.carrier.cancel(CancelShipment(key=uuid4(), shipment_id=shipment.id))
+
+    assert isinstance(label, LabelFile)
+    assert label.media_type == "application/pdf"
+    assert label.content.startswith(b"%PDF-")
+    assert label.content.rstrip().endswith(b"%%EOF")
+    assert shipment.tracking_number.encode() in label.content
+    assert stage.carrier.label(shipment.id) == Refused("shipping.label_void", "label_void")
+    assert stage.carrier.label("shp_nowhere") == Refused("shipping.not_found", "not_found")
+
+
+def test_tracking_tells_scans_by_the_carriers_clock(stage: Stage) -> None:
+    shipment = stage.booked()
+    noon = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+
+    stage.scan(shipment, CarrierStatus.DELIVERY_FAILED, noon + timedelta(hours=2))
+    stage.scan(shipment, CarrierStatus.IN_TRANSIT, noon)
+    told = stage.carrier.track(shipment.id)
+
+    assert isinstance(told, Tracking)
+    assert told.status == CarrierStatus.DELIVERY_FAILED
+    assert [(s.status, s.at) for s in told.scans if s.status != CarrierStatus.BOOKED] == [
+        (CarrierStatus.IN_TRANSIT, noon), (CarrierStatus.DELIVERY_FAILED, noon + timedelta(hours=2)),
+    ]  # fmt: skip
+    assert stage.status_of(shipment) == CarrierStatus.DELIVERY_FAILED
+    assert stage.carrier.track("shp_nowhere") == Refused("shipping.not_found", "not_found")
