@@ -109,6 +109,32 @@ def on_lost_goods(*, events: Sequence[Recorded], now: datetime) -> None:
     commands.flag_orders({e.order_id: f"stock short: {e.sku}" for e in short}, on_hold=True, now=now)
 
 
+@subscription(
+    "orders.parcel_troubles",
+    of=(shipping.ShipmentProgressed, shipping.ShipmentLost, shipping.ShipmentReturned),
+)
+def on_parcel_troubles(*, events: Sequence[Recorded], now: datetime) -> None:
+    """A parcel that is lost, comes back or cannot be brought: a person decides what the customer gets."""
+    parcels = [r.event for r in events if isinstance(r.event, shipping.ShipmentEvent)]
+    troubles = {parcel.order_id: why for parcel in parcels if (why := trouble_of(parcel))}
+    if troubles:
+        commands.flag_orders(troubles, on_hold=False, now=now)
+
+
+def trouble_of(event: shipping.ShipmentEvent) -> str:
+    """Why a parcel's news calls for a person. Empty when it does not."""
+    match event:
+        case shipping.ShipmentLost():
+            return "parcel lost"
+        case shipping.ShipmentReturned():
+            return "parcel returned"
+        case shipping.ShipmentProgressed(progress="delivery_failed"):
+            return "parcel could not be delivered"
+        case shipping.ShipmentProgressed(progress="return_to_sender"):
+            return "parcel on its way back"
+    return ""
+
+
 @subscription("orders.failed_refunds", of=(payments.RefundFailed,))
 def on_failed_refunds(*, events: Sequence[Recorded], now: datetime) -> None:
     """Money is still owed to the customer: a person finds another way to pay it back."""

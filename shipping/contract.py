@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
@@ -79,6 +80,34 @@ class ShipmentWithdrawn(ShipmentEvent):
 @dataclass(frozen=True, kw_only=True)
 class ShipmentHandedOver(ShipmentEvent):
     """The carrier has the parcel. `lines` is what is in it: sku, quantity."""
+
+    lines: list[Annotated[dict[str, Any], PackedPieces]]
+
+
+@register_event("shipping.ShipmentProgressed")
+@dataclass(frozen=True, kw_only=True)
+class ShipmentProgressed(ShipmentEvent):
+    """The carrier told how far the parcel has come. `happened_at` is by the carrier's clock.
+
+    `progress`: in_transit, out_for_delivery, delayed, ready_for_pickup, delivery_failed or return_to_sender.
+    """
+
+    progress: str
+    happened_at: datetime
+
+
+@register_event("shipping.ShipmentLost")
+@dataclass(frozen=True, kw_only=True)
+class ShipmentLost(ShipmentEvent):
+    """The carrier does not know where the parcel is. It may still turn up. `happened_at` is by the carrier's clock."""
+
+    happened_at: datetime
+
+
+@register_event("shipping.ShipmentReturned")
+@dataclass(frozen=True, kw_only=True)
+class ShipmentReturned(ShipmentEvent):
+    """The carrier brought the parcel back. `lines` is what is in it; whether it goes on the shelf a person decides."""
 
     lines: list[Annotated[dict[str, Any], PackedPieces]]
 

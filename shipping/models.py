@@ -12,6 +12,8 @@ from sagas.ids import uuid7
 
 SKU_LENGTH = 100
 NOT_LIVE = ("voided", "label_failed")
+#: The carrier has it, or had it.
+LEFT = ("handed_over", "delivered", "returned", "lost")
 
 
 class Shipment(models.Model):
@@ -26,6 +28,8 @@ class Shipment(models.Model):
         VOIDED = "voided"  #: No label, and none may be bought. Final, unless a late label shows up.
         HANDED_OVER = "handed_over"  #: The carrier has it. From here on giving back is a return.
         DELIVERED = "delivered"  #: The customer has it. Final.
+        RETURNED = "returned"  #: The carrier brought it back to us. Final.
+        LOST = "lost"  #: The carrier does not know where it is. It may turn up.
 
     MOVES: ClassVar[dict[str, set[str]]] = {
         State.LABEL_PENDING: {
@@ -34,10 +38,12 @@ class Shipment(models.Model):
         State.UNKNOWN: {State.LABEL_PENDING, State.LABEL_BOUGHT, State.LABEL_FAILED, State.VOID_PENDING},
         State.LABEL_BOUGHT: {State.VOID_PENDING, State.HANDED_OVER},
         State.VOID_PENDING: {State.VOIDED, State.HANDED_OVER},
-        State.HANDED_OVER: {State.DELIVERED},
+        State.HANDED_OVER: {State.DELIVERED, State.RETURNED, State.LOST},
+        State.LOST: {State.HANDED_OVER, State.DELIVERED, State.RETURNED},
         State.VOIDED: {State.LABEL_BOUGHT},
         State.LABEL_FAILED: {State.LABEL_BOUGHT},
         State.DELIVERED: set(),
+        State.RETURNED: set(),
     }  # fmt: skip
 
     id = models.UUIDField(primary_key=True, default=uuid7)
@@ -52,6 +58,11 @@ class Shipment(models.Model):
     code = models.CharField(max_length=100, default="")  #: Why the carrier refused, or what is unknown.
     carrier_id = models.CharField(max_length=100, default="")
     tracking = models.CharField(max_length=100, default="")
+    progress = models.CharField(
+        max_length=16, default="", db_default=""
+    )  #: The carrier's last word of its way.
+    progress_at = models.DateTimeField(null=True)  #: When that was, by the carrier's clock.
+    ask_at = models.DateTimeField(null=True)  #: When to ask after it, should nothing be heard until then.
     price_minor = models.BigIntegerField(default=0)
     surplus = ArrayField(
         models.CharField(max_length=100), default=list
@@ -76,7 +87,7 @@ class Shipment(models.Model):
                 fields=["carrier_id"], condition=~Q(carrier_id=""), name="shipping_shipment_label_once"
             ),
             models.CheckConstraint(
-                condition=~Q(state__in=("label_bought", "handed_over", "delivered")) | ~Q(carrier_id=""),
+                condition=~Q(state__in=("label_bought", *LEFT)) | ~Q(carrier_id=""),
                 name="shipping_shipment_bought_has_a_label",
             ),
         ]
@@ -84,6 +95,7 @@ class Shipment(models.Model):
             models.Index("order_id", name="shipping_shipment_order"),
             models.Index("id", name="shipping_shipment_to_hand_over", condition=Q(state="label_bought")),
             models.Index("id", name="shipping_shipment_to_deliver", condition=Q(state="handed_over")),
+            models.Index("ask_at", name="shipping_shipment_to_ask", condition=Q(ask_at__isnull=False)),
             models.Index("id", name="shipping_shipment_surplus", condition=~Q(surplus=[])),
         ]
 

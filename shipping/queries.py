@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sagas.sql import rows
@@ -21,6 +22,12 @@ SELECT id, carrier_id FROM shipping_shipment WHERE state = 'handed_over' AND id 
 """
 SURPLUS = """
 SELECT id, label FROM shipping_shipment, unnest(surplus) AS label WHERE surplus <> '{}' ORDER BY id LIMIT %s
+"""
+
+
+BY_CARRIER_ID = "SELECT carrier_id, id FROM shipping_shipment WHERE carrier_id = ANY(%s::text[])"
+SILENT = """
+SELECT id, carrier_id FROM shipping_shipment WHERE ask_at <= %s ORDER BY ask_at LIMIT %s
 """
 
 
@@ -47,3 +54,13 @@ def to_deliver(*, limit: int, after: UUID | None = None) -> list[Waiting]:
 def surplus_labels(*, limit: int) -> list[Waiting]:
     """Labels too many that still have to be given back, each with its shipment."""
     return [Waiting(*row) for row in rows(SURPLUS, [limit])]
+
+
+def by_carrier_id(names: Collection[str]) -> dict[str, UUID]:
+    """Shipments by their name at the carrier. Those nobody knows are left out."""
+    return dict(rows(BY_CARRIER_ID, [sorted(names)])) if names else {}
+
+
+def silent_parcels(*, now: datetime, limit: int) -> list[Waiting]:
+    """Parcels on their way of which nothing was heard for long, the longest first."""
+    return [Waiting(*row) for row in rows(SILENT, [now, limit])]

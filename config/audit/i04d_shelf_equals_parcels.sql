@@ -2,7 +2,7 @@
 WITH taken AS (
   SELECT s.id, l.sku, sum(l.quantity - l.withdrawn) AS pieces
     FROM shipping_shipment s JOIN shipping_shipmentline l ON l.shipment_id = s.id
-   WHERE s.state IN ('handed_over', 'delivered') AND l.quantity > l.withdrawn GROUP BY 1, 2
+   WHERE s.state IN ('handed_over', 'delivered', 'returned', 'lost') AND l.quantity > l.withdrawn GROUP BY 1, 2
 ), gone AS (
   SELECT source_id AS id, sku, -sum(asked) AS pieces FROM inventory_movement WHERE kind = 'shipment' GROUP BY 1, 2
 )

@@ -2,7 +2,8 @@
 WITH last AS (
   SELECT DISTINCT ON (stream) stream, type FROM sagas_event
    WHERE type IN ('shipping.ShipmentBooked', 'shipping.ShipmentRefused', 'shipping.ShipmentUnknown',
-                  'shipping.ShipmentCancelled', 'shipping.ShipmentHandedOver', 'shipping.ShipmentDelivered')
+                  'shipping.ShipmentCancelled', 'shipping.ShipmentHandedOver', 'shipping.ShipmentDelivered',
+                  'shipping.ShipmentProgressed', 'shipping.ShipmentLost', 'shipping.ShipmentReturned')
    ORDER BY stream, version DESC
 ), told AS (SELECT stream, max(version) AS version FROM sagas_event GROUP BY 1)
 SELECT 'shipment ' || s.reference, s.state, coalesce(m.type, 'no event'), s.version, coalesce(v.version, 0)
@@ -13,6 +14,8 @@ SELECT 'shipment ' || s.reference, s.state, coalesce(m.type, 'no event'), s.vers
          WHEN 'shipping.ShipmentRefused' THEN ARRAY['label_failed']
          WHEN 'shipping.ShipmentCancelled' THEN ARRAY['voided']
          WHEN 'shipping.ShipmentHandedOver' THEN ARRAY['handed_over']
+         WHEN 'shipping.ShipmentProgressed' THEN ARRAY['handed_over'] WHEN 'shipping.ShipmentLost' THEN ARRAY['lost']
+         WHEN 'shipping.ShipmentReturned' THEN ARRAY['returned']
          WHEN 'shipping.ShipmentDelivered' THEN ARRAY['delivered']
          WHEN 'shipping.ShipmentUnknown' THEN ARRAY['unknown', 'label_pending', 'void_pending']
          ELSE ARRAY['label_pending', 'void_pending', 'voided'] END)

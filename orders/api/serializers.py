@@ -345,7 +345,11 @@ class OrderStockOut(serializers.Serializer[Any]):
 
 
 class ShipmentOut(serializers.Serializer[Any]):
-    """What came of the parcel: label_bought, label_failed, handed_over, delivered, voided or unknown; empty before."""
+    """What came of the parcel. Empty before its label was asked for.
+
+    label_bought, label_failed, voided or unknown; handed_over, then the carrier's last word (in_transit,
+    out_for_delivery, delayed, ready_for_pickup, delivery_failed, return_to_sender); delivered, returned or lost.
+    """
 
     id = serializers.UUIDField(source="shipment_id", allow_null=True)
     state = serializers.CharField(source="shipment_state")

@@ -187,6 +187,10 @@ def _handed_over(row: OrderRow, _: shipping.ShipmentHandedOver, at: datetime) ->
     row.shipment_state, row.handed_over_at = "handed_over", at
 
 
+def _progressed(row: OrderRow, event: shipping.ShipmentProgressed, _: datetime) -> None:
+    row.shipment_state = event.progress
+
+
 def _delivered(row: OrderRow, _: shipping.ShipmentDelivered, at: datetime) -> None:
     row.shipment_state, row.delivered_at = "delivered", at
 
@@ -227,6 +231,9 @@ APPLIERS: dict[type, Applier] = {
     shipping.ShipmentBooked: _booked,
     shipping.ShipmentRefused: _ships("label_failed"),
     shipping.ShipmentUnknown: _ships("unknown"),
+    shipping.ShipmentProgressed: _progressed,
+    shipping.ShipmentLost: _ships("lost"),
+    shipping.ShipmentReturned: _ships("returned"),
     shipping.ShipmentCancelled: _ships("voided"),
     shipping.ShipmentWithdrawn: _nothing,
     shipping.ShipmentHandedOver: _handed_over,

@@ -126,7 +126,10 @@ _UNDONE = frozenset({State.CANCELLING, State.CANCELLED, State.REJECTED})
 _AUTHORIZED = frozenset({"authorized", "capture_failed"})
 _CAPTURED = frozenset({"captured", "partly_refunded"})
 _RESERVED = frozenset({"held", "allocated", "consumed"})
-_BOOKED = frozenset({"label_bought", "handed_over", "delivered"})
+_BOOKED = frozenset({
+    "label_bought", "handed_over", "in_transit", "out_for_delivery", "delayed", "ready_for_pickup",
+    "delivery_failed", "return_to_sender", "returned", "lost", "delivered",
+})  # fmt: skip
 
 if [f.name for f in fields(OrderRow)] != list(COLUMNS):  # pragma: no cover
     raise AssertionError("A row's fields are its columns, in one order.")

@@ -14,6 +14,7 @@ from shipping.commands.book import (
 from shipping.commands.clear import StockNews, clear_shipments
 from shipping.commands.leaving import Moved, deliver, deliver_parcels, hand_over, pick_up
 from shipping.commands.surplus import void_surplus_labels
+from shipping.commands.tracking import Scanned, ask_after_parcels, record_scans
 from shipping.commands.void import (
     AlreadyHandedOver,
     CancelParcel,
@@ -33,9 +34,11 @@ __all__ = [
     "Labels",
     "Moved",
     "Parcel",
+    "Scanned",
     "StockNews",
     "Voided",
     "WithdrawParcel",
+    "ask_after_parcels",
     "begin_bookings",
     "begin_cancellations",
     "begin_withdrawals",
@@ -45,6 +48,7 @@ __all__ = [
     "hand_over",
     "pick_up",
     "record_bookings",
+    "record_scans",
     "record_voids",
     "void_surplus_labels",
 ]

@@ -17,7 +17,7 @@ from shipping import contract, queries
 from shipping.carriers.base import Carrier, Deliverer, MovedResult, MoveParcels
 from shipping.commands.parcels import LockedShipment, lock_by_id, save_all
 from shipping.contract import ShipmentDelivered, ShipmentHandedOver
-from shipping.models import Shipment
+from shipping.models import LEFT, Shipment
 from shipping.queries import Waiting
 
 State = Shipment.State
@@ -41,7 +41,7 @@ def hand_over(shipment_ids: Sequence[UUID], *, now: datetime) -> list[Answer]:
     A label that is just being given back is handed over all the same: the carrier was first.
     Publishes ShipmentHandedOver.
     """
-    return _change(shipment_ids, _hand_over, now=now)
+    return _change(shipment_ids, leave, now=now)
 
 
 def deliver(shipment_ids: Sequence[UUID], *, now: datetime) -> list[Answer]:
@@ -49,7 +49,7 @@ def deliver(shipment_ids: Sequence[UUID], *, now: datetime) -> list[Answer]:
 
     Publishes ShipmentDelivered, and ShipmentHandedOver where it is news.
     """
-    return _change(shipment_ids, _deliver, now=now)
+    return _change(shipment_ids, arrive, now=now)
 
 
 def pick_up(
@@ -107,8 +107,9 @@ def _change(
     return answers
 
 
-def _hand_over(shipment: LockedShipment, events: list[Append]) -> Answer:
-    if shipment.state in (State.HANDED_OVER, State.DELIVERED):
+def leave(shipment: LockedShipment, events: list[Append]) -> Answer:
+    """The carrier has it, if that is news. Refused when its label was given back."""
+    if shipment.state in LEFT:
         return Done()
     if State.HANDED_OVER not in Shipment.MOVES[shipment.state]:
         return Refused(contract.CANCELLED, shipment.state)
@@ -117,11 +118,12 @@ def _hand_over(shipment: LockedShipment, events: list[Append]) -> Answer:
     return Done()
 
 
-def _deliver(shipment: LockedShipment, events: list[Append]) -> Answer:
-    if shipment.state == State.DELIVERED:
+def arrive(shipment: LockedShipment, events: list[Append]) -> Answer:
+    """The customer has it, if that is news. What came back to us did not arrive."""
+    if shipment.ended:
         return Done()
-    left = _hand_over(shipment, events)
+    left = leave(shipment, events)
     if isinstance(left, Done):
-        shipment.go(State.DELIVERED)
+        shipment.end(State.DELIVERED)
         events.append(shipment.tell(ShipmentDelivered))
     return left

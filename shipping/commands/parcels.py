@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,10 +16,14 @@ from shipping.contract import ShipmentEvent
 from shipping.models import NOT_LIVE, Shipment
 
 State = Shipment.State
+ENDED = (State.DELIVERED, State.RETURNED)
+#: A parcel of which nothing was heard for so long is asked after.
+ASK_AFTER = timedelta(hours=6)
 
 COLUMNS = """
 s.id, s.key, s.keys, s.shop_id, s.order_id, s.reference, s.state, s.code, s.carrier_id, s.tracking,
-s.price_minor, s.surplus, s.applied, s.ready_at, s.stop_reason, s.stop_version, s.version"""
+s.progress, s.progress_at, s.ask_at, s.price_minor, s.surplus, s.applied, s.ready_at, s.stop_reason, s.stop_version,
+s.version"""
 
 LOCK_BY_ORDER = f"""
 SELECT {COLUMNS} FROM shipping_shipment s WHERE s.order_id = ANY(%s::uuid[]) ORDER BY s.id FOR NO KEY UPDATE
@@ -39,16 +43,18 @@ UPDATE shipping_shipmentline l SET withdrawn = u.withdrawn
 WRITE = """
 UPDATE shipping_shipment s
    SET state = u.state, code = u.code, carrier_id = u.carrier_id, tracking = u.tracking, price_minor = u.price_minor,
-       ready_at = u.ready_at, stop_reason = u.stop_reason, stop_version = u.stop_version, version = u.version,
+       progress = u.progress, progress_at = u.progress_at, ask_at = u.ask_at, ready_at = u.ready_at,
+       stop_reason = u.stop_reason, stop_version = u.stop_version, version = u.version,
        moved_at = CASE WHEN s.state <> u.state THEN %s ELSE s.moved_at END
-  FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::text[],
-              %s::int[], %s::int[])
-       AS u (id, state, code, carrier_id, tracking, price_minor, ready_at, stop_reason, stop_version, version)
+  FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::timestamptz[],
+              %s::timestamptz[], %s::timestamptz[], %s::text[], %s::int[], %s::int[])
+       AS u (id, state, code, carrier_id, tracking, price_minor, progress, progress_at, ask_at, ready_at, stop_reason,
+             stop_version, version)
  WHERE s.id = u.id
 """
 WRITTEN = (
-    "id", "state", "code", "carrier_id", "tracking", "price_minor", "ready_at", "stop_reason", "stop_version",
-    "version",
+    "id", "state", "code", "carrier_id", "tracking", "price_minor", "progress", "progress_at", "ask_at",
+    "ready_at", "stop_reason", "stop_version", "version",
 )  # fmt: skip
 # What hardly ever changes, and is dear to write.
 WRITE_LISTS = """
@@ -89,6 +95,9 @@ class LockedShipment:
     code: str
     carrier_id: str
     tracking: str
+    progress: str
+    progress_at: datetime | None
+    ask_at: datetime | None
     price_minor: int
     surplus: list[str]
     applied: list[UUID]
@@ -115,6 +124,21 @@ class LockedShipment:
         if to != self.state and to not in Shipment.MOVES[self.state]:
             raise IllegalMove(detail=f"shipment {self.id}: {self.state} to {to}")
         self.state, self.changed = to, True
+
+    @property
+    def ended(self) -> bool:
+        """Whether its way has come to an end."""
+        return self.state in ENDED
+
+    def end(self, to: str) -> None:
+        """Its way has come to an end: nobody asks after it any more. Raises IllegalMove."""
+        self.go(to)
+        self.ask_at = None
+
+    def reach(self, state: str, progress: str, at: datetime) -> None:
+        """It has come so far, by the carrier's clock. Raises IllegalMove."""
+        self.go(state)
+        self.progress, self.progress_at = progress, at
 
     def tell(self, event: type[ShipmentEvent], **more: Any) -> Append:
         """The next event of its stream."""
@@ -160,8 +184,14 @@ def lock_by_id(ids: Iterable[UUID]) -> dict[UUID, LockedShipment]:
 
 
 def save_all(shipments: Iterable[LockedShipment], *, at: datetime) -> None:
-    """Write shipments and lines that changed: two statements at most, a third where lists have grown."""
+    """Write shipments and lines that changed: two statements at most, a third where lists have grown.
+
+    Whatever has left is asked after in time, unless something is heard.
+    """
     unique = {shipment.id: shipment for shipment in shipments}.values()
+    for shipment in unique:
+        if shipment.state == State.HANDED_OVER and shipment.ask_at is None:
+            shipment.ask_at, shipment.changed = at + ASK_AFTER, True
     _save_lines([(s.id, line) for s in unique for line in s.lines if line.changed])
     if changed := [s for s in unique if s.changed]:
         execute(WRITE, [at, *([getattr(s, name) for s in changed] for name in WRITTEN)])

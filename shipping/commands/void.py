@@ -14,10 +14,10 @@ from shipping import contract
 from shipping.commands.book import BookParcel, Parcel, insert, parcel_of
 from shipping.commands.parcels import Line, LockedShipment, lock_by_order, save_all
 from shipping.contract import ShipmentCancelled, ShipmentHandedOver, ShipmentWithdrawn
-from shipping.models import Shipment
+from shipping.models import LEFT, Shipment
 
 State = Shipment.State
-GONE = (State.HANDED_OVER, State.DELIVERED)
+GONE = LEFT
 
 
 class AlreadyHandedOver(Refused):
