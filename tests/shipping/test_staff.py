@@ -43,12 +43,38 @@ def test_a_parcel_shows_what_is_in_it_and_cannot_be_changed(dock: Dock, staff: C
     assert dock.state("A-1") == Shipment.State.LABEL_BOUGHT
 
 
+def test_a_label_is_printed_while_it_is_there_and_kept_nowhere(dock: Dock, staff: Client) -> None:
+    dock.book("A-1", "A-2")
+    shipment = dock.shipment("A-1")
+    dock.cancel("A-2")
+
+    label = staff.get(f"/admin/shipping/shipment/{shipment.pk}/label/")
+    void = staff.get(f"/admin/shipping/shipment/{dock.shipment('A-2').pk}/label/", follow=True)
+
+    assert label["Content-Type"] == "application/pdf"
+    assert "no-store" in label["Cache-Control"]
+    assert label.content.startswith(b"%PDF-")
+    assert (
+        f"{shipment.pk}/label/"
+        in staff.get(f"/admin/shipping/shipment/{shipment.pk}/change/").content.decode()
+    )
+    assert "No label: shipping.label_void" in void.content.decode()
+
+
+def test_nobody_prints_a_label_who_may_not_see_parcels(dock: Dock, client: Client) -> None:
+    dock.book("A-1")
+    client.force_login(User.objects.create_user("otto", is_staff=True))
+
+    assert client.get(f"/admin/shipping/shipment/{dock.shipment('A-1').pk}/label/").status_code == 404
+
+
 @pytest.mark.parametrize(
     ("sql", "index"),
     [
         ("SELECT id FROM shipping_shipment WHERE surplus <> '{}' ORDER BY id LIMIT 5", "surplus"),
         ("SELECT id FROM shipping_shipment WHERE state = 'label_bought' ORDER BY id LIMIT 5", "to_hand_over"),
         ("SELECT id FROM shipping_shipment WHERE state = 'handed_over' ORDER BY id LIMIT 5", "to_deliver"),
+        ("SELECT id FROM shipping_shipment WHERE ask_at <= now() ORDER BY ask_at LIMIT 5", "to_ask"),
     ],
 )
 def test_work_lists_are_read_from_their_own_index(sql: str, index: str) -> None:
