@@ -13,7 +13,24 @@ from config.embedded.state import State
 from sagas.resilience.circuit import CircuitPolicy
 
 STYLES = ("orchestration", "choreography")
+CARRIERS = ("sandbox", "http")
 ROLES = ("web", "worker", "keep", "manage")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CarrierSettings:
+    """A carrier that speaks the protocol of docs/carriers.md."""
+
+    url: str
+    token: str = field(repr=False)
+
+    @classmethod
+    def from_environment(cls) -> CarrierSettings:
+        """Read everything, failing with the variable's name."""
+        url = env.text("CARRIER_URL")
+        if not url.startswith(("https://", "http://")):
+            raise env.BadEnvironment("CARRIER_URL", f"must be an http address, not {url!r}")
+        return cls(url=url, token=env.text("CARRIER_TOKEN"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +43,7 @@ class WaybillSettings:
     sandbox_url: str
     payment_gateway: str
     carrier: str
+    carrier_account: CarrierSettings | None = None  #: Only when the carrier is not the sandbox.
     #: Who leads an order when nobody says: the engine (orchestration) or no one (choreography).
     fulfilment_style: str = "orchestration"
 
@@ -76,6 +94,7 @@ class WaybillSettings:
         """Read everything, failing with the variable's name."""
         state = State.current()
         noted = state.noted()
+        carrier = env.choice("CARRIER", CARRIERS[0], among=CARRIERS)
         return cls(
             role=env.choice("WAYBILL_ROLE", "manage", among=ROLES),
             state=state.root,
@@ -84,7 +103,8 @@ class WaybillSettings:
                 "WAYBILL_SANDBOX_URL", str(noted.get("sandbox_url", "http://127.0.0.1:8090"))
             ),
             payment_gateway=env.text("PAYMENT_GATEWAY", "sandbox"),
-            carrier=env.text("CARRIER", "sandbox"),
+            carrier=carrier,
+            carrier_account=CarrierSettings.from_environment() if carrier == "http" else None,
             fulfilment_style=env.choice("FULFILMENT_STYLE", STYLES[0], among=STYLES),
             claim_limit=env.integer("WAYBILL_CLAIM_LIMIT", 250, least=1),
             runs=env.flag("WAYBILL_RUNS", default=True),
