@@ -1,4 +1,6 @@
-"""What only pages need. A client of the API is no browser: it has no session, no user of ours and no flash messages."""
+"""What only pages need. A client of the API or a provider is no browser: it has no session, no user of ours and no
+flash messages.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,16 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
 
-API = "/api/v1/"
+#: Addresses of machines.
+MACHINES = ("/api/v1/", "/webhooks/")
 
 
 class PagesOnly(MiddlewareMixin):
-    """Steps aside for requests to the API."""
+    """Steps aside for requests of machines."""
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        return self.get_response(request) if request.path_info.startswith(API) else super().__call__(request)
+        machine = request.path_info.startswith(MACHINES)
+        return self.get_response(request) if machine else super().__call__(request)
 
 
 class Sessions(PagesOnly, SessionMiddleware):

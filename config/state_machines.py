@@ -17,7 +17,7 @@ from config.embedded.state import BASE_DIR
 from inventory.models import Reservation
 from orders.models import CreditNote, Order
 from payments.models import Payment, Refund
-from sagas.models import Intent, Saga, SagaStep
+from sagas.models import IncomingWebhook, Intent, Saga, SagaStep
 from shipping.models import Shipment
 
 PAGE = BASE_DIR / "docs" / "state_machines.md"
@@ -60,6 +60,13 @@ MACHINES = (
     Machine("Hold", Saga.Hold, Saga.HOLD_MOVES, ("none",), ends=("none",)),
     Machine("Step", SagaStep.State, SagaStep.MOVES, ("due",), ends=("done", "refused", "skipped", "dropped")),
     Machine("Intent", Intent.State, Intent.MOVES, ("new",)),
+    Machine(
+        "Incoming webhook",
+        IncomingWebhook.State,
+        IncomingWebhook.MOVES,
+        ("received",),
+        ends=("applied", "ignored", "expired"),
+    ),
 )
 
 

@@ -13,6 +13,7 @@ urlpatterns = [
     path("staff/", include("sagas.urls")),
     path("admin/", admin.site.urls),
     path("api/", include("config.api.urls")),
+    path("webhooks/", include("sagas.inbox.urls")),
     path("health/live", health.live, name="live"),
     path("health/ready", health.ready, name="ready"),
     path("metrics", telemetry.metrics, name="metrics"),

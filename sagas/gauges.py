@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from sagas import circuits, lag, overview
 from sagas.clock import database_now
 from sagas.definition import definitions
+from sagas.inbox.sources import source_names
 from sagas.models import Saga
 from sagas.remember import Remembered
 from sagas.resilience.circuit import Position
@@ -38,6 +39,16 @@ SELECT t.name, count(*) FROM sagas_turn t
  GROUP BY 1
 """
 CORNERED = "SELECT name, cap FROM sagas_death"
+# Unread is what came and was not looked at; what waits for its object or its turn has been.
+WEBHOOKS = """
+SELECT n.name, u.count, extract(epoch FROM waybill_now() - u.oldest)::float8
+  FROM unnest(%s::text[]) AS n (name)
+  CROSS JOIN LATERAL (
+    SELECT count(*), min(received_at) FILTER (WHERE state = 'received') FROM (
+      SELECT received_at, state FROM sagas_incomingwebhook w
+       WHERE w.source = n.name AND w.settled_at IS NULL LIMIT %s) w
+  ) u (count, oldest)
+"""
 _OPEN = tuple(state for state in Saga.State if state not in Saga.FINAL)
 
 
@@ -72,7 +83,9 @@ class RowGauges(Collector):
 def read() -> list[Metric]:
     """Every gauge, from the rows as they are now."""
     now = database_now()
-    return [*_sagas(), *_due(), *_lags(now), *_builds(), *_parked(), *_turns(), *_circuits()]
+    return [
+        *_sagas(), *_due(), *_lags(now), *_builds(), *_parked(), *_turns(), *_circuits(), *_webhooks(),
+    ]  # fmt: skip
 
 
 def _sagas() -> Iterator[Metric]:
@@ -158,6 +171,21 @@ def _turns() -> Iterator[Metric]:
     for name, most in rows(CORNERED):
         cap.add_metric([name], most)
     yield from (dead, cap)
+
+
+def _webhooks() -> Iterator[Metric]:
+    count = GaugeMetricFamily(
+        "waybill_webhooks_open", "Incoming webhooks that have not come to an end.", labels=["source"]
+    )
+    age = GaugeMetricFamily(
+        "waybill_webhooks_unread_oldest_seconds",
+        "Age of the oldest webhook nobody has read.",
+        labels=["source"],
+    )
+    for name, waiting, oldest in rows(WEBHOOKS, [source_names(), overview.MOST_ROWS]):
+        count.add_metric([name], waiting)
+        age.add_metric([name], oldest or 0)
+    yield from (count, age)
 
 
 #: Offered to whoever serves the metrics.

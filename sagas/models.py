@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from sagas.forced import ForcedCircuit  # noqa: F401 - a row of this app
 from sagas.ids import uuid7
+from sagas.inbox.rows import IncomingWebhook  # noqa: F401 - a row of this app
 from sagas.personal import Erasure, Person  # noqa: F401 - rows of this app
 from sagas.rebuild.rows import ProjectionBuild, ProjectionSlot, SkippedEvent  # noqa: F401 - rows of this app
 from sagas.web import kept  # noqa: F401 - a row of this app

@@ -21,6 +21,8 @@ from sagas.contract import OperatorActed
 from sagas.engine.intents import ask
 from sagas.forced import ForcedCircuit
 from sagas.ids import operation_key, uuid7
+from sagas.inbox import store as inbox
+from sagas.inbox.sources import find_source
 from sagas.models import Checkpoint, ParkedEvent, Pause, Saga
 from sagas.steps import all_steps
 from sagas.verdicts import Refused
@@ -237,6 +239,17 @@ def settle_parked(parked_ids: Sequence[int], *, how: str, actor: str, reason: st
         )
         _write(how, f"{len(found)} parked events", actor=actor, reason=reason, now=now)
     return len(found)
+
+
+def read_again(webhook_ids: Sequence[UUID], *, actor: str, reason: str, now: datetime) -> int:
+    """Have incoming webhooks read once more, from the start. How many; those without a body stay as they are."""
+    _check(actor, reason)
+    with transaction.atomic():
+        sources = inbox.read_again(webhook_ids, now=now)
+        _write("read_again", f"{len(sources)} webhooks", actor=actor, reason=reason, now=now)
+        readers = {source.reader for name in sources if (source := find_source(name)) is not None}
+        transaction.on_commit(partial(bell.ring, *sorted(readers)), robust=True)
+    return len(sources)
 
 
 def redrive(

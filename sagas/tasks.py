@@ -19,6 +19,8 @@ from sagas.delivery import deliver
 from sagas.engine.intents import TASK as APPLY_INTENTS
 from sagas.engine.intents import take_up
 from sagas.engine.work import work
+from sagas.inbox import work as inbox
+from sagas.inbox.reader import reader_names
 from sagas.quoting import words_of
 from sagas.steps import all_steps
 
@@ -33,6 +35,11 @@ def run_step(name: str) -> None:
 def run_delivery(name: str) -> None:
     """A doorbell rang at a subscription."""
     _quietly(name, partial(deliver, name, now=database_now))
+
+
+def run_reading(name: str) -> None:
+    """A doorbell rang for incoming webhooks."""
+    _quietly(name, partial(inbox.read, name))
 
 
 def run_intents() -> None:
@@ -69,7 +76,7 @@ def refuse_bad_definitions() -> None:
 
 @worker_init.connect
 def register_tasks(**_: Any) -> None:
-    """Make a task of every registered step and subscription. A worker begins when all apps are loaded.
+    """Make a task of every step, subscription and reader of webhooks. A worker begins when all apps are loaded.
 
     A definition that could not be finished ends the worker here, not at 3 a.m.
     """
@@ -79,6 +86,8 @@ def register_tasks(**_: Any) -> None:
     for sub in subscriptions():
         for shard in range(sub.shards):
             _register(sub.task(shard), partial(run_delivery, sub.task(shard)))
+    for name in reader_names():
+        _register(name, partial(run_reading, name))
     _register(APPLY_INTENTS, run_intents)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from sagas.admin import parked, person, saga
+from sagas.admin import inbox, parked, person, saga
 
 # One way through: the links in the header. The list of all records is one of them.
 admin.site.site_header = admin.site.site_title = "Waybill"
@@ -12,4 +12,4 @@ admin.site.index_title = "All records"
 admin.site.site_url = None
 admin.site.enable_nav_sidebar = False
 
-__all__ = ["parked", "person", "saga"]
+__all__ = ["inbox", "parked", "person", "saga"]
