@@ -80,6 +80,11 @@ def numbers(name: str) -> dict[str, int]:
     return found
 
 
+def secrets(name: str, default: str = "") -> tuple[str, ...]:
+    """Secrets separated by spaces or commas, the newest first; none when it is not set. Never shown in an error."""
+    return tuple(text(name, default).replace(",", " ").split())
+
+
 def choice(name: str, default: str, *, among: Sequence[str]) -> str:
     """One of the allowed words."""
     value = text(name, default)

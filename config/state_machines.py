@@ -16,8 +16,9 @@ from django.db.models import TextChoices
 from config.embedded.state import BASE_DIR
 from inventory.models import Reservation
 from orders.models import CreditNote, Order
-from payments.models import Payment, Refund
-from sagas.models import IncomingWebhook, Intent, Saga, SagaStep
+from payments.models import Dispute, Payment, Refund
+from sagas.inbox.rows import IncomingWebhook
+from sagas.models import Intent, Saga, SagaStep
 from shipping.models import Shipment
 
 PAGE = BASE_DIR / "docs" / "state_machines.md"
@@ -60,6 +61,7 @@ MACHINES = (
     Machine("Hold", Saga.Hold, Saga.HOLD_MOVES, ("none",), ends=("none",)),
     Machine("Step", SagaStep.State, SagaStep.MOVES, ("due",), ends=("done", "refused", "skipped", "dropped")),
     Machine("Intent", Intent.State, Intent.MOVES, ("new",)),
+    Machine("Dispute", Dispute.State, Dispute.MOVES, ("open", "won", "lost")),
     Machine(
         "Incoming webhook",
         IncomingWebhook.State,

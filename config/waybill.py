@@ -47,6 +47,9 @@ class WaybillSettings:
     #: Who leads an order when nobody says: the engine (orchestration) or no one (choreography).
     fulfilment_style: str = "orchestration"
 
+    #: What providers of payments sign their webhooks with: during a rotation both secrets. Never shown.
+    payment_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+
     #: Most steps one claim takes; a claim of up to `small_claim` holds hot rows through a whole run of local steps.
     claim_limit: int = 250
     small_claim: int = 50
@@ -106,6 +109,7 @@ class WaybillSettings:
             carrier=carrier,
             carrier_account=CarrierSettings.from_environment() if carrier == "http" else None,
             fulfilment_style=env.choice("FULFILMENT_STYLE", STYLES[0], among=STYLES),
+            payment_webhook_secrets=env.secrets("PAYMENT_WEBHOOK_SECRETS", state.noted_webhook_secret()),
             claim_limit=env.integer("WAYBILL_CLAIM_LIMIT", 250, least=1),
             runs=env.flag("WAYBILL_RUNS", default=True),
             lease_seconds=env.seconds("WAYBILL_LEASE_SECONDS", 60),

@@ -97,6 +97,36 @@ class RefundFailed(PaymentEvent):
     code: str
 
 
+@register_event("payments.RefundReturned")
+@dataclass(frozen=True, kw_only=True)
+class RefundReturned(PaymentEvent):
+    """A refund that had gone back has come back to us, maybe days later. It is owed again; a person finds a way."""
+
+    refund_id: UUID
+    code: str
+
+
+@register_event("payments.CaptureReversed")
+@dataclass(frozen=True, kw_only=True)
+class CaptureReversed(PaymentEvent):
+    """The provider took `amount_minor` back that it had captured for us. The customer owes it."""
+
+    code: str
+
+
+@register_event("payments.PaymentFlagged")
+@dataclass(frozen=True, kw_only=True)
+class PaymentFlagged(PaymentEvent):
+    """A person has to look at this payment. Nothing was applied; `amount_minor` is what stands in question.
+
+    `flag`: mismatch (the provider has what cannot be; `said` tells what), disputed, dispute_lost, or dispute_won,
+    which lifts it.
+    """
+
+    flag: str
+    said: str
+
+
 @register_event("payments.CustomerCredited")
 @dataclass(frozen=True, kw_only=True)
 class CustomerCredited(Event):

@@ -84,6 +84,12 @@ class Payment(Moving):
         CAPTURE = "capture"
         VOID = "void"
 
+    class Flag(models.TextChoices):
+        NONE = ""
+        REVERSED = "reversed"  #: The provider took captured money back.
+        DISPUTED = "disputed"  #: The customer's bank wants it back; the dispute is open.
+        DISPUTE_LOST = "dispute_lost"  #: The bank has decided against us.
+
     #: A late success reopens a tombstone (voided, declined): the truth is kept, so that it can be undone.
     MOVES: ClassVar = {
         State.CREATED: {
@@ -127,6 +133,8 @@ class Payment(Moving):
     released_at = models.DateTimeField(null=True)  #: When the provider confirmed that it holds nothing.
     version = models.IntegerField(default=0)  #: Of the event stream.
     made_at = models.DateTimeField()
+    reversed_minor = models.BigIntegerField(default=0, db_default=0)  #: Of what was captured, taken back.
+    flag = models.CharField(max_length=12, choices=Flag, default=Flag.NONE, db_default=Flag.NONE)
 
     class Meta:
         constraints: ClassVar = [
@@ -166,6 +174,10 @@ class Payment(Moving):
                 condition=Q(captured_minor=0) | Q(state="captured"),
                 name="payments_payment_captured_stays_captured",
             ),
+            models.CheckConstraint(
+                condition=Q(reversed_minor__gte=0, reversed_minor__lte=F("captured_minor")),
+                name="payments_payment_reversed_at_most_captured",
+            ),
         ]
         indexes: ClassVar = [models.Index("order_id", name="payments_payment_order")]
 
@@ -183,14 +195,15 @@ class Refund(Moving):
     class State(models.TextChoices):
         SUBMITTING = "submitting"  #: Promised in the ledger; the provider is being asked.
         UNKNOWN = "unknown"  #: The provider may have paid it back. Left only by asking it.
-        SUCCEEDED = "succeeded"  #: Gone back, if anything had to go through the provider. Final.
+        #: Gone back, if anything had to go through the provider. Final, unless the provider could not after all.
+        SUCCEEDED = "succeeded"
         FAILED = "failed"  #: The provider could not. Still owed: tried again only because a person said so.
 
     MOVES: ClassVar = {
         State.SUBMITTING: {State.SUCCEEDED, State.FAILED, State.UNKNOWN},
         State.UNKNOWN: {State.SUBMITTING, State.SUCCEEDED, State.FAILED},
         State.FAILED: {State.SUBMITTING, State.SUCCEEDED},
-        State.SUCCEEDED: set(),
+        State.SUCCEEDED: {State.FAILED},
     }
 
     id = models.UUIDField(primary_key=True, default=uuid7)
@@ -207,6 +220,7 @@ class Refund(Moving):
     code = models.CharField(max_length=100, default="")
     mismatch = models.CharField(max_length=200, default="")
     provider_id = models.CharField(max_length=100, default="")
+    returned_at = models.DateTimeField(null=True)  #: When it came back to us after it had gone back.
     made_at = models.DateTimeField()
 
     class Meta:
@@ -231,6 +245,63 @@ class Refund(Moving):
         return f"refund of {self.reference}"
 
 
+class Dispute(Moving):
+    """A customer's bank wants captured money back. Told by the provider; no amount of ours comes from it."""
+
+    class State(models.TextChoices):
+        OPEN = "open"  #: The bank has not decided; evidence may be sent to the provider.
+        WON = "won"  #: The money stays. Final.
+        LOST = "lost"  #: The bank has taken it. Final.
+
+    MOVES: ClassVar = {State.OPEN: {State.WON, State.LOST}, State.WON: set(), State.LOST: set()}
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="disputes")
+    provider_id = models.CharField(max_length=100)
+    state = models.CharField(max_length=4, choices=State, default=State.OPEN)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["provider_id"], name="payments_dispute_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"dispute {self.provider_id}"
+
+
+class Watch(models.Model):
+    """A payment or refund that stayed unfinished for long: the provider is asked about it in growing intervals.
+
+    A table beside the payments, since an index on their state would cost every one of their moves.
+    """
+
+    class Kind(models.TextChoices):
+        PAYMENT = "payment"
+        REFUND = "refund"
+
+    id = models.UUIDField(primary_key=True)  #: Of the payment or the refund.
+    kind = models.CharField(max_length=7, choices=Kind)
+    looks = models.IntegerField(default=0)
+    look_at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index("look_at", name="payments_watch_due")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class Patrol(models.Model):
+    """How far the rows of a kind have been looked through for what stayed unfinished. Ids sort by time."""
+
+    kind = models.CharField(primary_key=True, max_length=7, choices=Watch.Kind)
+    seen = models.UUIDField()
+
+    def __str__(self) -> str:
+        return f"{self.kind} up to {self.seen}"
+
+
 class Account(models.TextChoices):
     """The chart of accounts. docs/ledger.md explains each and shows every entry."""
 
@@ -241,6 +312,7 @@ class Account(models.TextChoices):
     REFUNDS = "refunds"  #: Against revenue: what was given back or is owed back.
     REFUNDS_PAYABLE = "refunds_payable"  #: Liability: promised back through the provider, not gone yet.
     CUSTOMER_CREDIT = "customer_credit"  #: Liability: owed to customers in another way.
+    RECEIVABLE = "receivable"  #: Asset: sold, but taken back by the provider; customers owe it.
 
 
 class JournalEntry(models.Model):
@@ -253,6 +325,8 @@ class JournalEntry(models.Model):
         REFUND_PROMISED = "refund_promised"
         REFUND_PAID = "refund_paid"
         CREDIT = "credit"
+        REFUND_RETURNED = "refund_returned"
+        CAPTURE_REVERSED = "capture_reversed"
 
     id = models.UUIDField(primary_key=True, default=uuid7)
     kind = models.CharField(max_length=20, choices=Kind)
@@ -288,7 +362,7 @@ class JournalLine(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(condition=~Q(amount_minor=0), name="payments_journalline_amount_not_zero"),
             models.CheckConstraint(
-                condition=Q(account__in=Account.values), name="payments_journalline_known_account"
+                condition=Q(account__in=Account.values), name="payments_journalline_account_known"
             ),
         ]
 

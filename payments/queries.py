@@ -10,12 +10,24 @@ from django.db.models import BigIntegerField, Count, F, Sum, Value
 from django.db.models.functions import Coalesce
 
 from payments.models import JournalLine, Payment, Refund
+from payments.news import Found, PaymentAsItStands, RefundAsItStands
 from sagas.sql import rows
 
 PAYMENTS_OF_ORDERS = """
 SELECT DISTINCT ON (order_id) order_id, id, state, unknown_of, currency, amount_minor, authorized_minor,
        captured_minor, refunding_minor, refunded_minor, code
   FROM payments_payment WHERE order_id = ANY(%s::uuid[]) ORDER BY order_id, id DESC
+"""
+
+
+TOLD_PAYMENTS = """
+SELECT id, saga_id, provider_id, state, unknown_of, amount_minor, currency, authorized_minor, captured_minor,
+       reversed_minor
+  FROM payments_payment WHERE provider_id <> '' AND provider_id = ANY(%s::text[])
+"""
+TOLD_REFUNDS = """
+SELECT id, saga_id, payment_id, provider_id, reference, state, amount_minor
+  FROM payments_refund WHERE payment_id = ANY(%s::uuid[])
 """
 
 
@@ -49,6 +61,15 @@ class StateTotal:
 def payment_of_orders(order_ids: Iterable[UUID]) -> dict[UUID, OrderPayment]:
     """The newest payment of each order, in one statement. An order without one is not in the answer."""
     return {row[0]: OrderPayment(*row) for row in rows(PAYMENTS_OF_ORDERS, [list(order_ids)])}
+
+
+def find_told(intent_ids: Iterable[str]) -> Found:
+    """What we have of these intents of the gateway, with the refunds of each, in two statements."""
+    payments = {row[2]: PaymentAsItStands(*row) for row in rows(TOLD_PAYMENTS, [list(intent_ids)])}
+    refunds: dict[UUID, list[RefundAsItStands]] = {}
+    for row in rows(TOLD_REFUNDS, [[p.id for p in payments.values()]]) if payments else ():
+        refunds.setdefault(row[2], []).append(RefundAsItStands(*row))
+    return Found(payments, refunds)
 
 
 def payment_totals() -> list[StateTotal]:

@@ -25,7 +25,8 @@ from config.embedded.valkey import Valkey
 
 #: What the developer's shell may hold and tests must not see.
 FOREIGN = ("DATABASE_URL", "DATABASE_REPLICA_URL", "REDIS_URL", "WAYBILL_SANDBOX_URL", "WAYBILL_CRASH_POINT",
-           "SENTRY_DSN", "PROMETHEUS_MULTIPROC_DIR", "WAYBILL_ROLE", "WAYBILL_LOG_STYLE", "WAYBILL_HOSTS")  # fmt: skip
+           "SENTRY_DSN", "PROMETHEUS_MULTIPROC_DIR", "WAYBILL_ROLE", "WAYBILL_LOG_STYLE", "WAYBILL_HOSTS",
+           "PAYMENT_WEBHOOK_SECRETS")  # fmt: skip
 
 
 PREFIX = "waybill-test-"

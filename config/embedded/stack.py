@@ -87,6 +87,9 @@ class Stack:
         self.env["DATABASE_URL"] = os.environ.get("DATABASE_URL") or self._start_postgres()
         self.env["REDIS_URL"] = os.environ.get("REDIS_URL") or self._start_valkey()
         self.env["WAYBILL_SECRET_KEY"] = os.environ.get("WAYBILL_SECRET_KEY") or self.state.secret_key()
+        self.env["PAYMENT_WEBHOOK_SECRETS"] = (
+            os.environ.get("PAYMENT_WEBHOOK_SECRETS") or self.state.webhook_secret()
+        )
 
     def _start_postgres(self) -> str:
         home = self.state.database_home()
@@ -134,9 +137,13 @@ class Stack:
         if not url:
             port = free_port()
             url = f"http://127.0.0.1:{port}"
-            self.supervisor.start(self.sandbox(port, self._sandbox_arguments), wait=wait)
+            self.supervisor.start(self.sandbox(port, self._sandbox_arguments + self._webhooks()), wait=wait)
         self.env["WAYBILL_SANDBOX_URL"] = url
         self.state.note(sandbox_url=url)
+
+    def _webhooks(self) -> tuple[str, ...]:
+        """Where the sandbox's gateway sends its webhooks. Without a web server nobody would take them."""
+        return ("--webhooks", f"{self.web_url}/webhooks/payments/sandbox/") if self.web else ()
 
     def sandbox(self, port: int, arguments: Sequence[str] = ()) -> Program:
         """The sandbox gateway and carrier. Its own record lies in the state folder."""

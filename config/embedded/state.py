@@ -134,15 +134,29 @@ class State:
 
     def secret_key(self) -> str:
         """Django's signing key of this state, made once and readable by its owner only."""
-        file = self.root / "secret_key"
-        if not file.exists():
-            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-                out.write(secrets.token_urlsafe(50))
-        return file.read_text()
+        return self._kept_secret("secret_key", "")
+
+    def webhook_secret(self) -> str:
+        """What the sandbox signs its webhooks with, made once and readable by its owner only."""
+        return self._kept_secret("webhook_secret", "whsec_")
 
     def noted_secret(self) -> str:
         """The signing key if this state has one; empty before the first run."""
-        file = self.root / "secret_key"
+        return self._noted_secret("secret_key")
+
+    def noted_webhook_secret(self) -> str:
+        """The sandbox's webhook secret if this state has one; empty before the first run."""
+        return self._noted_secret("webhook_secret")
+
+    def _kept_secret(self, name: str, prefix: str) -> str:
+        file = self.root / name
+        if not file.exists():
+            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+                out.write(prefix + secrets.token_urlsafe(50))
+        return file.read_text()
+
+    def _noted_secret(self, name: str) -> str:
+        file = self.root / name
         return file.read_text() if os.access(file, os.R_OK) else ""
 
     def note(self, **facts: Any) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 from payments import contract
 from payments.commands import ledger
-from payments.commands.sheet import PaymentRow, Sheet
+from payments.commands.sheet import Cause, PaymentRow, Sheet
 from payments.gateways.base import ALREADY_VOIDED, DECLINED
 from payments.models import Payment
 from sagas.ids import uuid7
+from sagas.inbox.work import wake_unmatched
 from sagas.sql import rows
 from sagas.steps import Continue, NotDone, StepCall
 from sagas.verdicts import Answer, Done, Refused, Unknown, Waiting
@@ -81,11 +82,13 @@ def _begin(sheet: Sheet, call: StepCall) -> PaymentRow | Answer:
 def record_authorizations(answers: Sequence[tuple[StepCall, Outcome]], *, now: datetime) -> list[Outcome]:
     """Store what the provider said. Safe to repeat, and open to answers that come late.
 
-    A late success reopens a tombstone (voided to authorized), so that the undo has something to let go.
+    A late success reopens a tombstone (voided to authorized), so that the undo has something to let go. What the
+    provider told of an intent before its id was known here is read after the commit.
     """
     sheet = Sheet.of_sagas([call.saga_id for call, _ in answers], now=now)
     outcomes = [_record(sheet, call, outcome) for call, outcome in answers]
     sheet.save()
+    wake_unmatched([o.memo["provider_id"] for o in outcomes if isinstance(o, Continue)], now=now)
     return outcomes
 
 
@@ -97,7 +100,7 @@ def _record(sheet: Sheet, call: StepCall, outcome: Outcome) -> Outcome:
         case Done():
             return authorized(sheet, payment, call, outcome.result)
         case _ if _asks_for_authorization(payment):
-            _not_authorized(sheet, payment, call, outcome)
+            not_authorized(sheet, payment, call, outcome)
     return outcome
 
 
@@ -106,7 +109,8 @@ def _asks_for_authorization(payment: PaymentRow) -> bool:
     return payment.state in OPEN_STATES or payment.unknown_of in (Operation.CREATE, Operation.AUTHORIZE)
 
 
-def _not_authorized(sheet: Sheet, payment: PaymentRow, call: StepCall, outcome: Outcome) -> None:
+def not_authorized(sheet: Sheet, payment: PaymentRow, call: Cause, outcome: Outcome) -> None:
+    """Store that the hold was not given, or that it is unknown whether it was."""
     match outcome:
         case NotDone():
             sheet.move(payment, State.AUTHORIZING if payment.provider_id else State.CREATED)
@@ -130,7 +134,7 @@ def given(payment: PaymentRow) -> Done:
     return Done({"payment_id": str(payment.id)})
 
 
-def authorized(sheet: Sheet, payment: PaymentRow, call: StepCall, facts: Mapping[str, Any]) -> Done:
+def authorized(sheet: Sheet, payment: PaymentRow, call: Cause, facts: Mapping[str, Any]) -> Done:
     """The provider holds the money. Facts: provider_id."""
     if payment.state in WAS_AUTHORIZED or payment.authorized_minor or payment.released_at is not None:
         return given(payment)  # known already, or old news of a hold that is gone
@@ -141,7 +145,7 @@ def authorized(sheet: Sheet, payment: PaymentRow, call: StepCall, facts: Mapping
     return given(payment)
 
 
-def note_authorization(sheet: Sheet, payment: PaymentRow, call: StepCall, facts: Mapping[str, Any]) -> None:
+def note_authorization(sheet: Sheet, payment: PaymentRow, call: Cause, facts: Mapping[str, Any]) -> None:
     """Write down once that the whole amount is, or was, held."""
     payment.provider_id = payment.provider_id or facts.get("provider_id", "")
     if payment.authorized_minor:
@@ -152,7 +156,7 @@ def note_authorization(sheet: Sheet, payment: PaymentRow, call: StepCall, facts:
 
 
 def unknown(
-    sheet: Sheet, payment: PaymentRow, call: StepCall, operation: str, answer: Unknown | Waiting
+    sheet: Sheet, payment: PaymentRow, call: Cause, operation: str, answer: Unknown | Waiting
 ) -> None:
     """Nobody knows what the provider did, or it said what cannot be. Published once for each such answer."""
     mismatch = answer.detail[:200] if answer.code == MISMATCH else ""

@@ -9,7 +9,7 @@ from typing import Any
 from payments import contract
 from payments.commands import ledger
 from payments.commands.attempts import VOIDED, WAS_AUTHORIZED, Outcome, bank_code, note_authorization, unknown
-from payments.commands.sheet import PaymentRow, Sheet
+from payments.commands.sheet import Cause, PaymentRow, Sheet
 from payments.gateways.base import CAPTURE_FAILED, DECLINED, NOT_AUTHORIZED
 from payments.models import Payment
 from sagas.steps import NotDone, StepCall
@@ -94,7 +94,7 @@ def _not_captured(sheet: Sheet, payment: PaymentRow, call: StepCall, outcome: Ou
             )  # proven that it did not happen: a void may win the next time
 
 
-def captured(sheet: Sheet, payment: PaymentRow, call: StepCall, facts: Mapping[str, Any]) -> Done:
+def captured(sheet: Sheet, payment: PaymentRow, call: Cause, facts: Mapping[str, Any]) -> Done:
     """The provider took the money. Facts: amount_minor, and provider_id where it was not known."""
     amount = int(facts["amount_minor"])
     if payment.state in Payment.FINAL and payment.state != State.CAPTURED:
@@ -109,7 +109,7 @@ def captured(sheet: Sheet, payment: PaymentRow, call: StepCall, facts: Mapping[s
     return Done({"captured_minor": payment.captured_minor})
 
 
-def expired(sheet: Sheet, payment: PaymentRow, call: StepCall) -> None:
+def expired(sheet: Sheet, payment: PaymentRow, call: Cause) -> None:
     """The provider let the hold go by itself."""
     sheet.move(payment, State.EXPIRED)
     payment.released_at = sheet.now

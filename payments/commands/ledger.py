@@ -89,6 +89,16 @@ def refund_paid(amount: int) -> tuple[Line, ...]:
     return ((Account.REFUNDS_PAYABLE, amount), (Account.PROVIDER_CLEARING, -amount))
 
 
+def refund_returned(amount: int) -> tuple[Line, ...]:
+    """It had gone back, and has come back to us: it is owed as before."""
+    return ((Account.PROVIDER_CLEARING, amount), (Account.REFUNDS_PAYABLE, -amount))
+
+
+def capture_reversed(amount: int) -> tuple[Line, ...]:
+    """What was captured was taken back: the customer owes it."""
+    return ((Account.RECEIVABLE, amount), (Account.PROVIDER_CLEARING, -amount))
+
+
 def credit(amount: int) -> tuple[Line, ...]:
     """It is owed to the customer in another way."""
     return ((Account.REFUNDS, amount), (Account.CUSTOMER_CREDIT, -amount))

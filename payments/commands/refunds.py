@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from payments import contract
 from payments.commands.attempts import MISMATCH, Outcome, bank_code
-from payments.commands.ledger import Kind, columns, refund_paid, refund_promised
+from payments.commands.ledger import Kind, columns, refund_paid, refund_promised, refund_returned
 from payments.commands.owing import Owed
-from payments.commands.sheet import PaymentRow, Sheet
+from payments.commands.sheet import Cause, PaymentRow, Sheet
+from payments.gateways.base import REFUND_FAILED
 from payments.models import Payment, Refund
 from sagas.ids import uuid7
 from sagas.sql import execute, rows
@@ -20,6 +21,8 @@ from sagas.steps import NotDone, StepCall
 from sagas.verdicts import Answer, Done, IllegalMove, Refused, Unavailable, Unknown, Waiting
 
 State = Refund.State
+#: A payment that a person has to look at is looked at again once a day.
+LOOK_AGAIN = timedelta(days=1)
 
 
 @dataclass(slots=True)
@@ -40,6 +43,7 @@ class RefundRow:
     code: str = ""
     mismatch: str = ""
     provider_id: str = ""
+    returned_at: datetime | None = None
     intent_id: str = ""
 
 
@@ -53,14 +57,16 @@ INSERT = f"""
 INSERT INTO payments_refund ({", ".join(STORED)}, made_at, moved_at)
 SELECT u.*, %s::timestamptz, %s::timestamptz
   FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[],
-              %s::bigint[], %s::bigint[], %s::text[], %s::smallint[], %s::text[], %s::text[], %s::text[]) AS u
+              %s::bigint[], %s::bigint[], %s::text[], %s::smallint[], %s::text[], %s::text[], %s::text[],
+              %s::timestamptz[]) AS u
 """  # noqa: S608 - column names of our own
 SAVE = """
 UPDATE payments_refund AS r
    SET state = u.state, failures = u.failures, code = u.code, mismatch = u.mismatch,
-       provider_id = u.provider_id, moved_at = %s
-  FROM unnest(%s::uuid[], %s::text[], %s::smallint[], %s::text[], %s::text[], %s::text[])
-    AS u (id, state, failures, code, mismatch, provider_id)
+       provider_id = u.provider_id, returned_at = u.returned_at, moved_at = %s
+  FROM unnest(%s::uuid[], %s::text[], %s::smallint[], %s::text[], %s::text[], %s::text[],
+              %s::timestamptz[])
+    AS u (id, state, failures, code, mismatch, provider_id, returned_at)
  WHERE r.id = u.id
 """
 
@@ -117,6 +123,21 @@ class Refunds:
                 self._unknown(refund, call, outcome)
         return outcome
 
+    def settle(self, refund: RefundRow, cause: Cause, provider_id: str) -> None:
+        """It has gone back, though nobody at work on it had asked."""
+        self._succeed(refund, cause, {"provider_id": provider_id})
+
+    def take_back(self, refund: RefundRow, cause: Cause, code: str) -> None:
+        """What had gone back has come back to us: owed again, in the ledger too."""
+        payment = self._payment(refund)
+        self._move(refund, State.FAILED).code = code[:100]
+        refund.returned_at = self.sheet.now
+        self.sheet.change(payment).refunded_minor -= refund.amount_minor
+        payment.refunding_minor += refund.amount_minor
+        self.sheet.book(payment, Kind.REFUND_RETURNED, refund_returned(refund.amount_minor), source=refund.id)
+        fact = {"refund_id": refund.id, "code": refund.code}
+        self.sheet.tell(payment, contract.RefundReturned, refund.amount_minor, cause, **fact)
+
     def try_again(self, refund: RefundRow) -> None:
         """A person has said that a failed refund is to be tried once more."""
         if refund.state == State.FAILED:
@@ -129,12 +150,13 @@ class Refunds:
             execute(INSERT, [self.sheet.now, self.sheet.now, *columns(table)])
         if self._changed:
             changed = [
-                (r.id, r.state, r.failures, r.code, r.mismatch, r.provider_id) for r in self._changed.values()
+                (r.id, r.state, r.failures, r.code, r.mismatch, r.provider_id, r.returned_at)
+                for r in self._changed.values()
             ]
             execute(SAVE, [self.sheet.now, *columns(changed)])
         self.sheet.save()
 
-    def _succeed(self, refund: RefundRow, call: StepCall, facts: dict[str, Any]) -> Done:
+    def _succeed(self, refund: RefundRow, call: Cause, facts: dict[str, Any]) -> Done:
         payment = self._payment(refund)
         self._move(refund, State.SUCCEEDED)
         refund.provider_id, refund.code = str(facts["provider_id"]), ""
@@ -216,9 +238,13 @@ def _begin(refunds: Refunds, call: StepCall) -> RefundRow | Answer:
             p.state == Payment.State.CAPTURING or p.unknown_of == Payment.Operation.CAPTURE for p in payments
         ):
             return Unavailable("payments.unsettled", detail="the capture is not settled yet")
+        if flag := next((p.flag for p in payments if p.flag), ""):
+            return Waiting(f"payments.{flag}", call.now + LOOK_AGAIN)
         if any(p.captured_minor and p.currency != call.currency for p in payments):
             return Refused("payments.currency_differs", detail=f"asked for {call.currency}")
         refund = _promise(refunds, call, payments)
+    if refund.returned_at is not None:
+        return Refused(REFUND_FAILED, refund.code)
     refunds.try_again(refund)
     return result_of(refund) if refund.state == State.SUCCEEDED else refund
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from payments import contract
@@ -18,10 +18,16 @@ from payments.commands.owing import Owed, owe
 from payments.models import Payment
 from sagas.log import Append, publish
 from sagas.sql import execute, rows
-from sagas.steps import StepCall
 from sagas.verdicts import IllegalMove
 
 State = Payment.State
+
+
+class Cause(Protocol):
+    """What made something happen, as far as an event tells it: a step's call, or news from the provider."""
+
+    @property
+    def correlation_id(self) -> str: ...
 
 
 @dataclass(slots=True)
@@ -47,11 +53,14 @@ class PaymentRow:
     code: str = ""
     released_at: datetime | None = None
     version: int = 0
+    reversed_minor: int = 0
+    flag: str = ""
 
     @property
     def refundable_minor(self) -> int:
-        """Captured, not given back and not promised to anybody."""
-        return self.captured_minor - self.refunded_minor - self.refunding_minor
+        """Captured and still there, not given back and not promised to anybody."""
+        left = self.captured_minor - self.reversed_minor - self.refunded_minor - self.refunding_minor
+        return max(left, 0)
 
 
 NAMES = tuple(f.name for f in fields(PaymentRow))
@@ -59,7 +68,7 @@ MUTABLE = {
     "state": "text", "unknown_of": "text", "mismatch": "text", "provider_id": "text",
     "authorized_minor": "bigint", "captured_minor": "bigint", "refunding_minor": "bigint",
     "refunded_minor": "bigint", "code": "text",
-    "released_at": "timestamptz", "version": "int",
+    "released_at": "timestamptz", "version": "int", "reversed_minor": "bigint", "flag": "text",
 }  # fmt: skip
 
 LOCK = f"SELECT {', '.join(NAMES)} FROM payments_payment WHERE {{}} ORDER BY id FOR NO KEY UPDATE"  # noqa: S608
@@ -133,7 +142,7 @@ class Sheet:
         payment: PaymentRow,
         event: type[contract.PaymentEvent],
         amount: int,
-        call: StepCall,
+        call: Cause,
         **more: Any,
     ) -> None:
         """Publish a fact about a payment, as the next version of its stream."""

@@ -11,7 +11,7 @@ from payments.commands.attempts import Outcome, open_payments, unknown
 from payments.commands.captures import captured
 from payments.commands.refunds import RefundRow, Refunds
 from payments.commands.refunds import State as RefundState
-from payments.commands.sheet import PaymentRow, Sheet
+from payments.commands.sheet import Cause, PaymentRow, Sheet
 from payments.models import Payment
 from sagas.steps import Continue, NotDone, StepCall
 from sagas.verdicts import Answer, Done, Unavailable, Unknown, Waiting
@@ -63,7 +63,7 @@ def _give_back(refunds: Refunds, call: StepCall, payment: PaymentRow) -> RefundR
     refund = refunds.by_saga.get(call.saga_id)
     if refund is None and payment.refundable_minor:
         refund = refunds.promise(call, payment, amount=payment.refundable_minor, credit_minor=0)
-    if refund is None or refund.state == RefundState.SUCCEEDED:
+    if refund is None or refund.state == RefundState.SUCCEEDED or refund.returned_at is not None:
         return None
     refunds.try_again(refund)
     return refund
@@ -119,7 +119,7 @@ def _refunded(refunds: Refunds, call: StepCall, outcome: Outcome) -> Outcome:
     return Done() if isinstance(outcome, Done) else outcome
 
 
-def released(sheet: Sheet, payment: PaymentRow, call: StepCall) -> None:
+def released(sheet: Sheet, payment: PaymentRow, call: Cause) -> None:
     """Nothing is held any more, or never was."""
     sheet.move(payment, State.VOIDED)
     payment.released_at = sheet.now if payment.provider_id else None

@@ -19,8 +19,8 @@ from django.utils.safestring import SafeString
 
 from sagas import display, operate
 from sagas.admin.acts import ReasonForm
+from sagas.inbox.rows import IncomingWebhook
 from sagas.inbox.sources import source_names
-from sagas.models import IncomingWebhook
 from sagas.read_only import ReadOnlyAdmin
 from sagas.verdicts import Refused
 

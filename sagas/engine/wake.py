@@ -27,7 +27,8 @@ Standing = Literal["woken", "busy", "held"]
 # Whoever is at a row holds its lock or its lease: it is passed over, and said to be busy.
 WAKE = """
 WITH open AS (
-  SELECT t.id, t.saga_id, t.name, s.hold IN ('parked', 'paused') OR (t.wake_at IS NULL AND t.lease_until IS NULL) AS held
+  SELECT t.id, t.saga_id, t.name,
+         s.hold IN ('parked', 'paused') OR (t.wake_at IS NULL AND t.lease_until IS NULL) AS held
     FROM sagas_step t JOIN sagas_saga s ON s.id = t.saga_id
    WHERE t.saga_id = ANY(%(sagas)s::uuid[]) AND t.name = ANY(%(names)s::text[]) AND t.finished_at IS NULL
 ), free AS (

@@ -31,8 +31,9 @@ class Notice:
             raise Unreadable("the event has no id or type that could be stored")
         if len(self.object_id) > MOST_ID or len(self.meaning) > MOST_MEANING:
             raise Unreadable("the object's id or the meaning is too long")
-        if "\0" in f"{self.event_id}{self.type}{self.object_id}{self.meaning}":
-            raise Unreadable("a zero byte in an id")
+        text = f"{self.event_id}{self.type}{self.object_id}{self.meaning}"
+        if "\0" in text or not text.isascii():
+            raise Unreadable("an id with a sign that no id has")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,8 +61,8 @@ PATIENCE = timedelta(days=3)
 def claim(sources: Sequence[str], *, limit: int) -> tuple[datetime | None, list[Incoming]]:
     """Take due messages for one reading; others pass over them. The database's clock, None when nothing is due."""
     found = rows(CLAIM, [list(sources), limit, LEASE])
-    messages = [Incoming(*row[1:7], bytes(row[7]), *row[8:]) for row in found]
-    return (found[0][0] if found else None), sorted(messages, key=lambda m: m.id)
+    messages = sorted((Incoming(*row[1:]) for row in found), key=lambda m: m.id)
+    return (found[0][0] if found else None), messages
 
 
 def twins(messages: Iterable[Incoming]) -> set[UUID]:
@@ -91,7 +91,8 @@ def overdue(sources: Sequence[str]) -> dict[str, float]:
 
 def wait_after(attempts: int) -> timedelta:
     """How long to wait after so many readings: 1 s, doubled up to an hour."""
-    return min(FIRST_WAIT * 2 ** min(attempts - 1, 12), LONGEST_WAIT)
+    doubled: timedelta = FIRST_WAIT * 2 ** min(attempts - 1, 12)
+    return min(doubled, LONGEST_WAIT)
 
 
 def _written(
@@ -128,13 +129,10 @@ def delete_settled(before: datetime, *, limit: int) -> int:
 
 READ_AGAIN = """
 UPDATE sagas_incomingwebhook
-   SET state = 'received', code = '', wake_at = %s, settled_at = NULL, expires_at = %s
- WHERE id = ANY(%s::uuid[]) AND body <> '' AND settled_at IS NOT NULL
+   SET state = CASE WHEN settled_at IS NULL THEN state ELSE 'received' END, code = '', wake_at = %s, expires_at = %s,
+       settled_at = NULL
+ WHERE id = ANY(%s::uuid[]) AND body <> ''
 RETURNING source
-"""
-READ_NOW = """
-UPDATE sagas_incomingwebhook SET wake_at = %s
- WHERE id = ANY(%s::uuid[]) AND settled_at IS NULL RETURNING source
 """
 
 
@@ -143,6 +141,4 @@ def read_again(ids: Sequence[UUID], *, now: datetime) -> list[str]:
 
     One whose body is gone stays as it is. `attempts` goes on counting, so an old reading cannot settle it.
     """
-    ended = rows(READ_AGAIN, [now, now + PATIENCE, list(ids)])
-    waiting = rows(READ_NOW, [now, list(ids)])
-    return [source for (source,) in (*ended, *waiting)]
+    return [source for (source,) in rows(READ_AGAIN, [now, now + PATIENCE, list(ids)])]

@@ -77,7 +77,7 @@ def _in_halves(reader: Reader, messages: Sequence[Incoming]) -> None:
 def _set_aside(message: Incoming, error: Exception) -> None:
     """A bug of ours: the message keeps its place and is tried again in growing intervals until it expires."""
     sentry_sdk.capture_exception(error)
-    logger.error("webhook_failed", source=message.source, event=message.event_id, error=words_of(error))
+    logger.error("webhook_failed", source=message.source, webhook=message.event_id, error=words_of(error))
     with transaction.atomic():
         store.settle([(message, Later("bug"))], now=database_now())
 
@@ -128,7 +128,7 @@ def _tell(settled: Iterable[tuple[Incoming, str]]) -> None:
     for message, state in ended:
         if state == "expired":
             logger.warning(
-                "webhook_expired", source=message.source, event=message.event_id, type=message.type
+                "webhook_expired", source=message.source, webhook=message.event_id, type=message.type
             )
 
 

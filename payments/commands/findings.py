@@ -1,0 +1,223 @@
+"""What the provider has, found out by asking when no step was at work: written down as it is, in one transaction.
+
+Sagas are locked before payments, as everywhere. What cannot be is flagged for a person and changes nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from payments import contract
+from payments.commands import attempts, ledger
+from payments.commands.captures import captured, expired
+from payments.commands.refunds import RefundRow, Refunds
+from payments.commands.sheet import PaymentRow, Sheet
+from payments.commands.voids import released
+from payments.gateways import base
+from payments.gateways.base import IntentStatus, RefundStatus
+from payments.models import Dispute, Payment, Refund
+from sagas.engine.wake import Latecomers
+from sagas.verdicts import Refused
+
+State = Payment.State
+Operation = Payment.Operation
+
+MISMATCH = "mismatch"
+DISPUTE_ENDS = {"won": Dispute.State.WON, "warning_closed": Dispute.State.WON, "lost": Dispute.State.LOST}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What was found out about one payment: its intent, one of its refunds, or a word that makes no sense.
+
+    `refund_saga_id` names our refund if it is known which one it is; `dispute` is the provider's id and word.
+    """
+
+    saga_id: UUID
+    intent: base.Intent | None = None
+    refund: base.Refund | None = None
+    refund_saga_id: UUID | None = None
+    nonsense: str = ""
+    dispute: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class News:
+    """What makes it happen: word from the provider, in the name of the request that began the saga."""
+
+    correlation_id: str
+
+
+def record_findings(findings: Sequence[Finding], *, now: datetime) -> list[str]:
+    """Bring our rows to where the provider stands; one word each for what was done. Safe to repeat, in any order.
+
+    A hold that we gave up is kept, and its undo made due again. Publishes what changed, or PaymentFlagged.
+    """
+    late = Latecomers({f.saga_id for f in findings})
+    sheet = Sheet.of_sagas({f.saga_id for f in findings}, now=now)
+    refunds = Refunds(sheet, [f.refund_saga_id for f in findings if f.refund_saga_id])
+    recorder = _Recorder(sheet, refunds, late)
+    words = [recorder.record(finding) for finding in findings]
+    refunds.save()
+    late.save()
+    return words
+
+
+class _Recorder:
+    def __init__(self, sheet: Sheet, refunds: Refunds, late: Latecomers) -> None:
+        self.sheet, self.refunds, self.late = sheet, refunds, late
+
+    def record(self, finding: Finding) -> str:
+        payment = self.sheet.by_saga[finding.saga_id]
+        news = News(self.late.correlation(finding.saga_id))
+        if finding.nonsense:
+            return self._cannot_be(payment, finding.nonsense, news)
+        if finding.dispute is not None:
+            return self._disputed(payment, *finding.dispute, news)
+        if finding.refund is not None:
+            return self._refund(payment, finding.refund, finding.refund_saga_id, news)
+        return self._intent(payment, finding.intent, news) if finding.intent else "nothing_found"
+
+    # --- the payment itself ------------------------------------------------------------------------------
+
+    def _intent(self, payment: PaymentRow, intent: base.Intent, news: News) -> str:
+        asked = (payment.provider_id, payment.amount_minor, payment.currency)
+        told = (intent.id, intent.amount_minor, intent.currency)
+        if told != asked:
+            return self._cannot_be(payment, f"asked for {asked}, told of {told}", news)
+        match intent.status:
+            case IntentStatus.AUTHORIZED:
+                return self._held(payment, intent, news)
+            case IntentStatus.CAPTURED:
+                return self._captured(payment, intent, news)
+            case IntentStatus.VOIDED | IntentStatus.DECLINED:
+                return self._gone(payment, intent, news)
+            case _:
+                return "undecided"
+
+    def _held(self, payment: PaymentRow, intent: base.Intent, news: News) -> str:
+        if intent.capturable_minor != payment.amount_minor:
+            return self._cannot_be(payment, f"{intent.capturable_minor} held of {payment.amount_minor}", news)
+        if _is_asked_for(payment):
+            attempts.authorized(self.sheet, payment, news, {"provider_id": intent.id})
+            return "authorized"
+        if payment.state in (State.VOIDED, State.DECLINED) and not payment.authorized_minor:
+            payment.released_at = None
+            given = attempts.authorized(self.sheet, payment, news, {"provider_id": intent.id})
+            self.late.succeeded(payment.saga_id, contract.AUTHORIZE_PAYMENT, given)
+            return "late_success"
+        if payment.state in Payment.FINAL:
+            return self._cannot_be(payment, f"still held, though {payment.state}", news)
+        return "known"
+
+    def _captured(self, payment: PaymentRow, intent: base.Intent, news: News) -> str:
+        if intent.captured_minor != payment.amount_minor:
+            words = f"{intent.captured_minor} captured of {payment.amount_minor}"
+            return self._cannot_be(payment, words, news)
+        if payment.state == State.CAPTURED:
+            return "known"
+        if payment.state in Payment.FINAL:
+            return self._cannot_be(payment, f"captured, though {payment.state}", news)
+        if _is_asked_for(payment):
+            attempts.authorized(self.sheet, payment, news, {"provider_id": intent.id})
+        captured(self.sheet, payment, news, {"amount_minor": intent.captured_minor})
+        return "captured"
+
+    def _gone(self, payment: PaymentRow, intent: base.Intent, news: News) -> str:
+        """The provider holds nothing and has taken nothing."""
+        if payment.state == State.CAPTURED:
+            return self._reversed(payment, intent, news) if payment.captured_minor else "known"
+        if payment.state in Payment.FINAL:
+            return "known"
+        if _is_asked_for(payment):
+            voided = intent.status == IntentStatus.VOIDED
+            no = Refused(base.ALREADY_VOIDED) if voided else Refused(base.DECLINED, intent.decline_code)
+            attempts.not_authorized(self.sheet, payment, news, no)
+            return "declined"
+        if payment.state == State.VOIDING or payment.unknown_of == Operation.VOID:
+            released(self.sheet, payment, news)
+            return "voided"
+        expired(self.sheet, payment, news)
+        return "expired"
+
+    def _reversed(self, payment: PaymentRow, intent: base.Intent, news: News) -> str:
+        """F25: it was captured, and later was not."""
+        if payment.reversed_minor:
+            return "known"
+        amount = payment.captured_minor
+        self.sheet.change(payment).reversed_minor = amount
+        payment.flag = Payment.Flag.REVERSED
+        self.sheet.book(payment, ledger.Kind.CAPTURE_REVERSED, ledger.capture_reversed(amount))
+        code = intent.decline_code[:100] or str(intent.status)
+        self.sheet.tell(payment, contract.CaptureReversed, amount, news, code=code)
+        return "reversed"
+
+    # --- what stands beside it ---------------------------------------------------------------------------
+
+    def _refund(self, payment: PaymentRow, told: base.Refund, saga_id: UUID | None, news: News) -> str:
+        refund = self.refunds.by_saga.get(saga_id) if saga_id else None
+        gone = told.status in (RefundStatus.SUCCEEDED, RefundStatus.PENDING)
+        if refund is None:
+            words = f"{told.amount_minor} given back as {told.id}, not by us"
+            return self._cannot_be(payment, words, news) if gone else "not_ours"
+        ours = (refund.intent_id, refund.amount_minor, refund.currency)
+        theirs = (told.intent_id, told.amount_minor, told.currency)
+        if ours != theirs:
+            return self._cannot_be(payment, f"asked to give back {ours}, told of {theirs}", news)
+        return self._our_refund(payment, refund, told, news)
+
+    def _our_refund(self, payment: PaymentRow, refund: RefundRow, told: base.Refund, news: News) -> str:
+        failed = told.status in (RefundStatus.FAILED, RefundStatus.CANCELLED)
+        if refund.state == Refund.State.SUCCEEDED:
+            if not failed:
+                return "known"
+            self.refunds.take_back(refund, news, told.failure_code or str(told.status))
+            return "refund_returned"
+        if refund.state == Refund.State.FAILED:
+            if refund.returned_at is None or failed:
+                return "known"
+            return self._cannot_be(payment, f"{told.id} has gone back, though it had come back", news)
+        if told.status != RefundStatus.SUCCEEDED:
+            return "undecided"
+        self.refunds.settle(refund, news, told.id)
+        return "refunded"
+
+    def _disputed(self, payment: PaymentRow, ident: str, word: str, news: News) -> str:
+        """F34. Whatever comes first: an end that was told stays the end."""
+        state = DISPUTE_ENDS.get(word, Dispute.State.OPEN)
+        fresh = {
+            "payment_id": payment.id,
+            "state": state,
+            "made_at": self.sheet.now,
+            "moved_at": self.sheet.now,
+        }
+        dispute, new = Dispute.objects.get_or_create(provider_id=ident, defaults=fresh)
+        if not new:
+            if dispute.state == state or not Dispute.may_move(dispute.state, state):
+                return "known"
+            dispute.move(state, at=self.sheet.now)
+        flag = {Dispute.State.OPEN: "disputed", Dispute.State.LOST: "dispute_lost"}.get(state, "dispute_won")
+        self.sheet.change(payment).flag = "" if flag == "dispute_won" else flag
+        self._flagged(payment, flag, ident, news)
+        return flag
+
+    def _cannot_be(self, payment: PaymentRow, words: str, news: News) -> str:
+        """F22: nothing is applied. Told once for the same words."""
+        if payment.mismatch == words[:200]:
+            return MISMATCH
+        self.sheet.change(payment).mismatch = words[:200]
+        self._flagged(payment, MISMATCH, words[:200], news)
+        return MISMATCH
+
+    def _flagged(self, payment: PaymentRow, flag: str, said: str, news: News) -> None:
+        fact = {"flag": flag, "said": said}
+        self.sheet.tell(payment, contract.PaymentFlagged, payment.amount_minor, news, **fact)
+
+
+def _is_asked_for(payment: PaymentRow) -> bool:
+    """Whether it is not known yet that anything is held."""
+    asked = payment.unknown_of in (Operation.CREATE, Operation.AUTHORIZE)
+    return asked or payment.state in attempts.OPEN_STATES
