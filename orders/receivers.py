@@ -135,11 +135,40 @@ def trouble_of(event: shipping.ShipmentEvent) -> str:
     return ""
 
 
-@subscription("orders.failed_refunds", of=(payments.RefundFailed,))
+@subscription("orders.failed_refunds", of=(payments.RefundFailed, payments.RefundReturned))
 def on_failed_refunds(*, events: Sequence[Recorded], now: datetime) -> None:
-    """Money is still owed to the customer: a person finds another way to pay it back."""
+    """Money is still owed to the customer: a person finds another way to pay it back.
+
+    What comes back to us does so when its order has long ended, so that calls for a person wherever it stands.
+    """
     failed = [r.event for r in events if isinstance(r.event, payments.RefundFailed)]
     commands.flag_orders({e.order_id: f"refund failed: {e.code}" for e in failed}, on_hold=False, now=now)
+    returned = [r.event for r in events if isinstance(r.event, payments.RefundReturned)]
+    commands.call_for({e.order_id: f"refund came back: {e.code}" for e in returned}, now=now)
+
+
+@subscription(
+    "orders.payment_trouble",
+    of=(payments.PaymentFlagged, payments.CaptureReversed, payments.PaymentUnknown),
+)
+def on_payment_trouble(*, events: Sequence[Recorded], now: datetime) -> None:
+    """The provider has what cannot be, or takes money back: nothing leaves before a person has looked."""
+    reasons = {r.event.order_id: said for r in events if (said := trouble_in(r.event))}  # type: ignore[attr-defined]
+    commands.call_for(reasons, hold=True, now=now)
+
+
+def trouble_in(event: Event) -> str:
+    """What a person has to know of an event about a payment. Empty when nobody has to look."""
+    match event:
+        case payments.PaymentFlagged(flag="dispute_won"):
+            return ""
+        case payments.PaymentFlagged(flag=flag, said=said):
+            return f"payment {flag}: {said}"
+        case payments.CaptureReversed(code=code):
+            return f"payment taken back: {code}"
+        case payments.PaymentUnknown(code="payments.mismatch", operation=operation):
+            return f"payment mismatch: {operation}"
+    return ""
 
 
 @projection(

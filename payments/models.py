@@ -195,8 +195,7 @@ class Refund(Moving):
     class State(models.TextChoices):
         SUBMITTING = "submitting"  #: Promised in the ledger; the provider is being asked.
         UNKNOWN = "unknown"  #: The provider may have paid it back. Left only by asking it.
-        #: Gone back, if anything had to go through the provider. Final, unless the provider could not after all.
-        SUCCEEDED = "succeeded"
+        SUCCEEDED = "succeeded"  #: Gone back, if anything had to. Final, unless it comes back to us later.
         FAILED = "failed"  #: The provider could not. Still owed: tried again only because a person said so.
 
     MOVES: ClassVar = {

@@ -3,7 +3,9 @@ SELECT 'refund ' || coalesce(r.id, e.id), coalesce(r.amount_minor, 0), coalesce(
   FROM (SELECT id, amount_minor FROM payments_refund WHERE state = 'succeeded' AND amount_minor > 0) r
   FULL JOIN (SELECT (data ->> 'refund_id')::uuid AS id, count(*) AS times,
                     sum((data ->> 'amount_minor')::bigint) AS amount
-               FROM sagas_event WHERE type = 'payments.PaymentRefunded' GROUP BY 1) e ON e.id = r.id
+               FROM sagas_event f WHERE type = 'payments.PaymentRefunded'
+                AND NOT EXISTS (SELECT FROM sagas_event b WHERE b.stream = f.stream AND b.type = 'payments.RefundReturned'
+                                   AND b.data ->> 'refund_id' = f.data ->> 'refund_id') GROUP BY 1) e ON e.id = r.id
  WHERE e.times IS DISTINCT FROM 1 OR r.amount_minor IS DISTINCT FROM e.amount
 UNION ALL
 SELECT 'credit ' || coalesce(b.source, e.source), coalesce(b.amount, 0), coalesce(e.amount, 0), coalesce(e.times, 0)

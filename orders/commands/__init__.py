@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orders.commands.attention import call_attention, clear_attention
+from orders.commands.attention import call_attention, call_for, clear_attention
 from orders.commands.cancel import (
     CancelAnswer,
     OrderNotFound,
@@ -26,6 +26,7 @@ __all__ = [
     "accept_orders",
     "begin_late_cancellations",
     "call_attention",
+    "call_for",
     "cancel_order",
     "clear_attention",
     "confirm_orders",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -30,6 +30,18 @@ def call_attention(notes: Sequence[SagaNote], *, now: datetime) -> None:
         if order is not None:
             hold = order.state in HELD
             order.need_attention(note.reason or "parked", on_hold=hold, owner=OWNER if hold else "", now=now)
+    repository.save(orders.values(), now=now)
+
+
+def call_for(reasons: Mapping[UUID, str], *, hold: bool = False, now: datetime) -> None:
+    """Call a person to orders about their money, wherever they stand. Safe to repeat; unknown orders are left out.
+
+    With `hold` what has not been handed over goes on hold too.
+    """
+    orders = repository.load(reasons) if reasons else {}
+    for order in orders.values():
+        held = order.on_hold or (hold and order.state in HELD)
+        order.need_attention(reasons[order.id][:200], on_hold=held, owner=OWNER if held else "", now=now)
     repository.save(orders.values(), now=now)
 
 

@@ -145,6 +145,11 @@ def _refunded(row: OrderRow, event: payments.PaymentRefunded, _: datetime) -> No
     row.payment_state = "refunded" if row.refunded_minor >= row.captured_minor else "partly_refunded"
 
 
+def _returned(row: OrderRow, event: payments.RefundReturned, _: datetime) -> None:
+    row.refunded_minor -= event.amount_minor
+    row.payment_state = "partly_refunded" if row.refunded_minor else "captured"
+
+
 def _pays(state: str) -> Applier:
     def apply(row: OrderRow, _: Any, __: datetime) -> None:
         row.payment_state = state
@@ -223,6 +228,9 @@ APPLIERS: dict[type, Applier] = {
     payments.PaymentUnknown: _nothing,
     payments.PaymentRefunded: _refunded,
     payments.RefundFailed: _nothing,
+    payments.RefundReturned: _returned,
+    payments.CaptureReversed: _nothing,
+    payments.PaymentFlagged: _nothing,
     inventory.StockReserved: _stock("held"),
     inventory.StockReleased: _released,
     inventory.StockAllocated: _stock("allocated"),

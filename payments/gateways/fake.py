@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from payments.gateways import base
 from payments.gateways.base import (
@@ -136,6 +136,13 @@ class FakeGateway(FakeProvider):
 
     def list_refunds(self, *, after: str | None = None, limit: int = 100) -> Page[Refund] | Unavailable:
         return page(list(reversed(self._refunds.values())), after, limit)
+
+    def happen(self, ident: str, **changes: Any) -> None:
+        """Let something befall an intent or a refund that nobody here asked for, as banks do."""
+        if ident in self._intents:
+            self._intents[ident] = replace(self._intents[ident], **changes)
+        else:
+            self._refunds[ident] = replace(self._refunds[ident], **changes)
 
     def _act_on(self, operation: str, intent_id: str, key: str, body: Hashable, move: Move) -> IntentResult:
         found = self._intents.get(intent_id)

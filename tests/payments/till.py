@@ -31,7 +31,7 @@ WITH said AS (
     FROM payments_journalentry e JOIN payments_journalline l ON l.entry_id = e.id GROUP BY 1)
 SELECT p.id, p.state, s.held, s.clearing, s.payable
   FROM payments_payment p LEFT JOIN said s USING (id)
- WHERE coalesce(s.clearing, 0) <> p.captured_minor - p.refunded_minor
+ WHERE coalesce(s.clearing, 0) <> p.captured_minor - p.refunded_minor - p.reversed_minor
     OR coalesce(s.payable, 0) <> p.refunding_minor
     OR coalesce(s.held, 0) <> CASE WHEN p.state IN ('captured', 'voided', 'expired') THEN 0
                                    ELSE p.authorized_minor END
