@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 import uuid_utils
@@ -26,3 +27,8 @@ def operation_key(shop_id: UUID, reference: str, operation: str, intent: int = 1
     restore, so that a repeat is recognised by the provider. Only a proven "not done" raises `intent`.
     """
     return UUID(int=uuid_utils.uuid5(_NAMESPACE, f"{shop_id}|{reference}|{operation}|{intent}").int)
+
+
+def first_id_at(moment: datetime) -> UUID:
+    """The lowest identity that could be made at this moment: what was made before sorts below it."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from config.embedded.state import state_root
 from config.sandbox.desk import DAY_SECONDS
-from config.sandbox.profiles import load_profile
+from config.sandbox.profiles import BadRule, load_profile
 from config.sandbox.server import Options, serve
+from config.sandbox.webhooks import Door
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--key-ttl", type=float, default=DAY_SECONDS, help="seconds until idempotency keys are forgotten"
     )
+    parser.add_argument(
+        "--webhooks",
+        default="",
+        help="the address the gateway's events are sent to, signed with the first of PAYMENT_WEBHOOK_SECRETS;"
+        " without it none are sent",
+    )
 
 
 def run(values: Mapping[str, Any]) -> None:
@@ -37,5 +45,14 @@ def run(values: Mapping[str, Any]) -> None:
     options = Options(
         host=values["host"], port=values["port"], database=values["database"], seed=values["seed"],
         profile=load_profile(values["profile"]), key_seconds=values["key_ttl"],
+        webhooks=door(values["webhooks"]),
     )  # fmt: skip
     asyncio.run(serve(options))
+
+
+def door(url: str) -> Door | None:
+    """Where events go; None without an address. Raises BadRule when there is no secret to sign them with."""
+    secrets = os.environ.get("PAYMENT_WEBHOOK_SECRETS", "").replace(",", " ").split()
+    if url and not secrets:
+        raise BadRule("--webhooks needs a secret in PAYMENT_WEBHOOK_SECRETS")
+    return Door(url, secrets[0]) if url else None

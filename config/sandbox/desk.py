@@ -20,6 +20,7 @@ from aiohttp import web
 from config.sandbox.director import Director
 from config.sandbox.profiles import Rule
 from config.sandbox.record import Record
+from config.sandbox.webhooks import Webhooks
 from config.sandbox.wire import ErrorShape, Reply, Turned, carrier_error, fingerprint, gateway_error
 
 DAY_SECONDS = 86_400.0
@@ -64,9 +65,16 @@ class Call:
 class Desk:
     """Takes calls in. One per server: keys in use are known by the process, stored answers by the record."""
 
-    def __init__(self, record: Record, director: Director, key_seconds: float = DAY_SECONDS) -> None:
+    def __init__(
+        self,
+        record: Record,
+        director: Director,
+        key_seconds: float = DAY_SECONDS,
+        webhooks: Webhooks | None = None,
+    ) -> None:
         self.record = record
         self.director = director
+        self.webhooks = webhooks or Webhooks(director, None)
         self._key_seconds = key_seconds
         self._in_use: set[tuple[str, str]] = set()
 
@@ -107,6 +115,7 @@ class Desk:
             self._store(call, rule, answer)
         if rule is None:
             await self.record.committed()
+            await self.webhooks.before_the_answer(call.reference)
             return answer.to_response()
         return await self._after(request, call, rule, answer)
 
@@ -142,6 +151,7 @@ class Desk:
         if rule.action in {"do_then_drop", "do_then_5xx"} or rule.params.get("done_first"):
             self._strike(call, rule)
         await self.record.committed()
+        await self.webhooks.before_the_answer(call.reference)
         if rule.action == "do_then_drop":
             return hang_up(request)
         if rule.action == "do_then_5xx":

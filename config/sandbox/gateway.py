@@ -17,6 +17,7 @@ from aiohttp import web
 
 from config.sandbox.desk import Call, Desk
 from config.sandbox.profiles import Rule
+from config.sandbox.webhooks import event_of
 from config.sandbox.wire import Reply, Turned, gateway_error, read_form, reply, whole_number
 
 MOST_AMOUNT = 99_999_999_999
@@ -62,6 +63,7 @@ class Gateway:
                 "INSERT INTO intent (id, reference, status, amount, body) VALUES (?, ?, ?, ?, ?)",
                 (intent["id"], reference_of(intent), intent["status"], intent["amount"], json.dumps(intent)),
             )
+            self.desk.webhooks.tell("payment_intent.created", intent, reference_of(intent))
             return self.confirm(intent, {}, rule) if confirm else reply(intent)
 
         reference = str(metadata.get("reference", "")) if isinstance(metadata, dict) else ""
@@ -173,6 +175,7 @@ class Gateway:
         )
         if effect:
             note_effect(self.desk, reference_of(intent), effect, intent["id"], amount)
+        self.desk.webhooks.tell(event_of(intent), intent, reference_of(intent))
 
     def _search(self, wanted: dict[str, str]) -> Reply:
         rows = self.record.rows(

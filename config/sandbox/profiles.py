@@ -16,6 +16,7 @@ from typing import Any
 OPERATIONS = frozenset({
     "create", "authorize", "capture", "void", "refund", "retrieve",  # the gateway; retrieve is every read
     "book", "cancel_shipment", "pickups", "deliveries", "find",  # the carrier; find is every read
+    "webhooks",  # what the gateway tells of a reference
 })  # fmt: skip
 
 #: What a rule may do, and how often to one reference unless it says otherwise (None: each time).
@@ -29,6 +30,15 @@ ACTIONS: Mapping[str, int | None] = {
     "do_then_5xx": 1,  # params: status, replays ("error" or "result")
     "rate_limit": 1,  # params: retry_after
     "unavailable": 1,  # params: seconds (instead of a number of times), retry_after
+    # Of webhooks only:
+    "never": None,
+    "early": None,  # taken by the receiver before the call is answered
+    "late": None,  # params: seconds
+    "shuffle": None,  # params: seconds, within which they come in any order
+    "duplicate": None,  # params: copies
+    "twin": None,  # the same fact under a second id
+    "forge": None,  # signed with another secret
+    "lie": None,  # params: what is said in place of the truth
 }
 
 

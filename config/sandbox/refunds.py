@@ -110,4 +110,5 @@ class Refunds:
         )
         if failure is None:
             note_effect(self.desk, reference_of(intent), "refunds", ident, amount)
+        self.desk.webhooks.tell("refund.created", refund, reference_of(refund) or reference_of(intent))
         return Reply(200, text)

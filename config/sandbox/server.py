@@ -15,10 +15,12 @@ from config.sandbox.carrier import Carrier
 from config.sandbox.control import Control
 from config.sandbox.desk import DAY_SECONDS, Desk
 from config.sandbox.director import Director
+from config.sandbox.doings import Doings
 from config.sandbox.gateway import Gateway
 from config.sandbox.profiles import DEMO, Profile
 from config.sandbox.record import Record
 from config.sandbox.refunds import Refunds
+from config.sandbox.webhooks import Door, Webhooks
 from config.sandbox.wire import MOST_BODY_BYTES, Turned
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -34,6 +36,7 @@ class Options:
     seed: int = 1
     profile: Profile = DEMO
     key_seconds: float = DAY_SECONDS
+    webhooks: Door | None = None
 
 
 @web.middleware
@@ -47,11 +50,18 @@ async def turn_away(request: web.Request, handler: Handler) -> web.StreamRespons
 
 def make_app(record: Record, options: Options) -> web.Application:
     """The application over an open record."""
-    desk = Desk(record, Director(record, options.profile, options.seed), options.key_seconds)
+    director = Director(record, options.profile, options.seed)
+    webhooks = Webhooks(director, options.webhooks)
+    desk = Desk(record, director, options.key_seconds, webhooks)
     gateway = Gateway(desk)
     app = web.Application(middlewares=[turn_away], client_max_size=MOST_BODY_BYTES)
-    for part in (gateway, Refunds(desk, gateway), Carrier(desk), Control(desk)):
+    for part in (gateway, Refunds(desk, gateway), Carrier(desk), Control(desk), Doings(desk, gateway)):
         app.add_routes(part.routes())
+
+    async def close(_: web.Application) -> None:
+        await webhooks.close()
+
+    app.on_cleanup.append(close)
     return app
 
 

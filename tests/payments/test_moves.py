@@ -23,10 +23,10 @@ def test_every_state_has_its_moves_and_every_move_a_state() -> None:
         assert set().union(*model.MOVES.values()) <= known
 
 
-def test_a_captured_an_expired_and_a_refunded_end() -> None:
+def test_a_captured_and_an_expired_end_and_a_refund_may_only_come_back() -> None:
     assert not Payment.MOVES[State.CAPTURED]
     assert not Payment.MOVES[State.EXPIRED]
-    assert not Refund.MOVES[Refund.State.SUCCEEDED]
+    assert Refund.MOVES[Refund.State.SUCCEEDED] == {Refund.State.FAILED}
 
 
 def test_a_move_along_the_table_is_stored(clock: Clock) -> None:

@@ -1,0 +1,106 @@
+"""What stayed unfinished is watched, so that the provider is asked about it although nobody tells us (F20).
+
+Rows are looked through once, in the order of their ids, when they have come to a certain age: what is not final by
+then is watched. So an index on their state, which would cost every move of a payment, is not needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+
+from payments.models import Payment, Refund, Watch
+from sagas.ids import first_id_at
+from sagas.sql import execute, rows
+
+#: Younger than this, a payment is still at work and nobody wonders.
+AGE = timedelta(minutes=15)
+LONGEST_WAIT = timedelta(days=1)
+
+BEGIN = "INSERT INTO payments_patrol (kind, seen) VALUES (%s, %s) ON CONFLICT (kind) DO NOTHING"
+SEEN = "SELECT seen FROM payments_patrol WHERE kind = %s FOR UPDATE SKIP LOCKED"
+LOOK_THROUGH = """
+WITH old AS (
+  SELECT id, state FROM {table} WHERE id > %s AND id <= %s ORDER BY id LIMIT %s
+), watched AS (
+  INSERT INTO payments_watch (id, kind, looks, look_at)
+  SELECT id, %s, 0, %s FROM old WHERE state <> ALL(%s::text[]) ON CONFLICT (id) DO NOTHING
+)
+SELECT id FROM old ORDER BY id DESC
+"""
+MOVE_ON = "UPDATE payments_patrol SET seen = %s WHERE kind = %s"
+
+# The next look is noted before the first: whoever dies meanwhile leaves it to the next one, later.
+TAKE = """
+WITH due AS (
+  SELECT id FROM payments_watch WHERE look_at <= %s ORDER BY look_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE payments_watch w
+   SET looks = w.looks + 1, look_at = %s + least(%s::interval * power(2, least(w.looks, 12)), %s::interval)
+  FROM due WHERE w.id = due.id
+RETURNING w.id
+"""
+WATCHED_PAYMENTS = """
+SELECT p.id, p.saga_id, p.saga_id, p.provider_id, '', p.state = ANY(%s::text[])
+  FROM payments_payment p WHERE p.id = ANY(%s::uuid[])
+"""
+WATCHED_REFUNDS = """
+SELECT r.id, p.saga_id, r.saga_id, p.provider_id, r.reference, r.state = ANY(%s::text[])
+  FROM payments_refund r JOIN payments_payment p ON p.id = r.payment_id WHERE r.id = ANY(%s::uuid[])
+"""
+FORGET = "DELETE FROM payments_watch WHERE id = ANY(%s::uuid[])"
+
+REFUND_ENDS = (Refund.State.SUCCEEDED, Refund.State.FAILED)
+KINDS: dict[str, tuple[str, Sequence[str]]] = {
+    Watch.Kind.PAYMENT: ("payments_payment", Payment.FINAL),
+    Watch.Kind.REFUND: ("payments_refund", REFUND_ENDS),
+}
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A payment or refund to be asked about. `reference` is the refund's; it is empty for a payment."""
+
+    id: UUID
+    payment_saga_id: UUID
+    saga_id: UUID
+    intent_id: str
+    reference: str
+    ended: bool
+
+
+def patrol(*, limit: int, now: datetime) -> int:
+    """Look through the next rows that have come of age and watch those that are unfinished. How many were seen."""
+    return sum(_patrol(kind, limit, now) for kind in KINDS)
+
+
+def _patrol(kind: str, limit: int, now: datetime) -> int:
+    table, ends = KINDS[kind]
+    with transaction.atomic():
+        execute(BEGIN, [kind, UUID(int=0)])
+        if not (seen := rows(SEEN, [kind])):
+            return 0  # another keeper is at it
+        params = [seen[0][0], first_id_at(now - AGE), limit, kind, now, list(ends)]
+        found = rows(LOOK_THROUGH.format(table=table), params)
+        if found:
+            execute(MOVE_ON, [found[0][0], kind])
+    return len(found)
+
+
+def take_watched(*, limit: int, now: datetime) -> list[Watched]:
+    """Those that are to be asked about now; each is taken again only after twice as long, at most a day.
+
+    What has come to an end meanwhile is watched no more.
+    """
+    taken = [ident for (ident,) in rows(TAKE, [now, limit, now, AGE, LONGEST_WAIT])]
+    found = [Watched(*row) for row in rows(WATCHED_PAYMENTS, [list(Payment.FINAL), taken])]
+    found += [Watched(*row) for row in rows(WATCHED_REFUNDS, [list(REFUND_ENDS), taken])]
+    open_ = [one for one in found if not one.ended]
+    gone = set(taken) - {one.id for one in open_}
+    if gone:
+        execute(FORGET, [list(gone)])
+    return open_

@@ -1,0 +1,51 @@
+"""Loops of payments in the `keep` process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from payments.commands import watching
+from payments.commands.watching import Watched
+from payments.tasks import PAYMENT_STEPS, REFUND_STEPS, apply_answers, ask_about
+from sagas.engine.wake import at_work
+from sagas.inbox.reader import Question
+from sagas.inbox.work import side_by_side
+from sagas.loops import keeper
+
+LOOK_THROUGH, ASK = 5_000, 50
+
+
+@keeper("payments.patrol", every=60.0)
+def patrol(*, now: datetime) -> int:
+    """Find payments and refunds that are unfinished a quarter of an hour after they were begun."""
+    return watching.patrol(limit=LOOK_THROUGH, now=now)
+
+
+@keeper("payments.ask_after", every=10.0)
+def ask_after(*, now: datetime) -> int:
+    """Ask the gateway about those that no step is at work on, and write down what it says: webhooks may get lost."""
+    with transaction.atomic():
+        watched = watching.take_watched(limit=ASK, now=now)
+    questions = [_question(one) for one in _left_alone(watched)]
+    answers = side_by_side(ask_about, questions)
+    if answers:
+        with transaction.atomic():
+            apply_answers(answers, now=now)
+    return len(watched)
+
+
+def _left_alone(watched: Sequence[Watched]) -> list[Watched]:
+    """Those that the provider knows, and that no step looks after by itself."""
+    busy = at_work({one.saga_id for one in watched if one.reference}, REFUND_STEPS)
+    busy |= at_work({one.saga_id for one in watched if not one.reference}, PAYMENT_STEPS)
+    return [one for one in watched if one.intent_id and one.saga_id not in busy]
+
+
+def _question(one: Watched) -> Question:
+    payload = {"saga_id": one.payment_saga_id, "intent_id": one.intent_id}
+    if one.reference:
+        payload |= {"reference": one.reference, "refund_saga_id": one.saga_id}
+    return Question(str(one.id), payload)
