@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from uuid import UUID
 
 import pytest
@@ -46,6 +47,14 @@ def shop(transactional_db: None, sandbox: SandboxProcess, monkeypatch: pytest.Mo
     """A shop whose orders are only paid, by sagas of their own."""
     gateway = SandboxGateway(sandbox.client())
     monkeypatch.setattr(gateways, "get_gateway", lambda: gateway)
+    with registered() as shop_id:
+        yield shop_id
+    assert wrong_books() == []
+
+
+@contextmanager
+def registered() -> Iterator[UUID]:
+    """The definitions of these tests, and a shop's id."""
     travel(0)
     steps = [compensatable(contract.AUTHORIZE_PAYMENT), compensatable("payments.toy_check")]
     SagaDefinition(PAY, 1, [*steps, pivot(contract.CAPTURE_PAYMENT)], context=("payment_method",))
@@ -55,11 +64,10 @@ def shop(transactional_db: None, sandbox: SandboxProcess, monkeypatch: pytest.Mo
     unregister(PAY)
     unregister(GIVE_BACK)
     travel(0)
-    assert wrong_books() == []
 
 
-def pay(shop: UUID, *references: str) -> None:
-    """Run one saga for each reference until nothing is left to do."""
+def pay(shop: UUID, *references: str, settle: bool = True) -> None:
+    """Run one saga for each reference until nothing is left to do, or only start them."""
     starts = [
         StartSaga(
             definition=PAY, reference=name, shop_id=shop, subject_id=uuid7(), label=name, amount_minor=1000,
@@ -68,7 +76,8 @@ def pay(shop: UUID, *references: str) -> None:
         for name in references
     ]  # fmt: skip
     start_sagas(starts, now=database_now())
-    toys.settle()
+    if settle:
+        toys.settle()
 
 
 def give_back(shop: UUID, reference: str, refund: int) -> None:
