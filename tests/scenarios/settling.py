@@ -9,6 +9,8 @@ from config.demo.run import lagging
 from sagas.clock import database_now, travel
 from sagas.delivery import deliver
 from sagas.engine.work import work
+from sagas.inbox.reader import reader_names
+from sagas.inbox.work import read
 from sagas.keeping.sweep import due_steps, every_queue
 from sagas.loops import all_loops
 from sagas.sql import rows
@@ -18,7 +20,10 @@ from sagas.tasks import take_up_intents
 HORIZON = timedelta(minutes=10)
 
 #: Loops that only ring or hand on what is called here by itself, and bookkeeping.
-ELSEWHERE = {"sagas.sweep", "sagas.relay", "sagas.intents", "sagas.retention", "sagas.forget_answers"}
+ELSEWHERE = {
+    "sagas.sweep", "sagas.relay", "sagas.intents", "sagas.inbox",
+    "sagas.retention", "sagas.inbox_retention", "sagas.forget_answers",
+}  # fmt: skip
 
 NEXT_WAKE = """
 SELECT min(t.wake_at) - waybill_now(),
@@ -58,6 +63,7 @@ def _round(without: set[str], queues: frozenset[str]) -> int:
     for name in [n for n, _ in due_steps() if n not in without]:
         busy += work(name, queues=queues, seconds=10)
     busy += sum(deliver(task, now=database_now) for task in lagging())
+    busy += sum(read(task) for task in reader_names() if task.startswith("payments."))
     return busy + sum(loop.body(now=database_now()) for loop in all_loops() if _belongs(loop.name))
 
 
