@@ -23,6 +23,8 @@ def onlooker() -> Client:
         "view_storedevent",
         "view_forcedcircuit",
     )
+        "view_saga", "view_parkedevent", "view_pause", "view_checkpoint", "view_storedevent", "view_incomingwebhook",
+    )  # fmt: skip
     user.user_permissions.set(Permission.objects.filter(content_type__app_label="sagas", codename__in=codes))
     return _signed_in(user)
 
