@@ -65,3 +65,21 @@ def test_good_values_come_back_in_their_type(monkeypatch: pytest.MonkeyPatch) ->
     assert env.seconds("WAYBILL_TIME", 1) == 0.5
     assert env.flag("WAYBILL_FLAG", default=True) is False
     assert env.names("WAYBILL_LIST") == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("value", "secrets"),
+    [
+        ("", ()),
+        ("one", ("one",)),
+        ("new, old", ("new", "old")),
+        ("new old", ("new", "old")),
+        (" new ,,old ", ("new", "old")),
+    ],
+)
+def test_secrets_are_listed_with_spaces_or_commas_the_newest_first(
+    monkeypatch: pytest.MonkeyPatch, value: str, secrets: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("WAYBILL_X", value)
+
+    assert env.secrets("WAYBILL_X") == secrets

@@ -105,6 +105,17 @@ def test_the_signing_key_is_made_once_and_for_its_owner_only(state: State) -> No
     state.remove()
 
 
+def test_the_webhook_secret_is_made_once_when_it_is_wanted_and_for_its_owner_only(state: State) -> None:
+    state.prepare()
+    before = state.noted_webhook_secret()
+
+    assert before == ""
+    assert state.webhook_secret() == state.webhook_secret() == state.noted_webhook_secret()
+    assert state.webhook_secret() != state.secret_key()
+    assert (state.root / "webhook_secret").stat().st_mode & 0o777 == 0o600
+    state.remove()
+
+
 @pytest.mark.parametrize(("mode", "may"), [(0o700, False), (0o711, True), (0o750, False)])
 def test_the_databases_account_needs_every_folder_on_the_way(tmp_path: Path, mode: int, may: bool) -> None:
     stranger = Account("nobody", uid=65534, gid=65534)

@@ -94,12 +94,22 @@ def test_it_greets_serves_and_leaves_nothing_behind(up: Up) -> None:
     assert json.loads(up.get("/health/ready").data)["status"] == "ok"
     assert b"waybill_" in up.get("/metrics").data
     assert log_in(up).status == 302
+    assert eventually(lambda: hears_of_a_payment(up), within=30)
 
     up.process.send_signal(signal.SIGINT)
 
     assert up.process.wait(timeout=30) == 0
     assert up.said().endswith("Stopped.\n")
     assert [child.name for child in children if child.alive] == []
+
+
+def hears_of_a_payment(up: Up) -> bool:
+    """Whether the gateway's webhook about a payment made beside Waybill is taken in, and waits for its payment."""
+    gateway = f"{up.state.noted()['sandbox_url']}/v1/payment_intents"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    urllib3.request("POST", gateway, body="amount=500&currency=gbp", headers=form, timeout=10)
+    told = re.search(rb'waybill_webhooks_open\{source="payments.sandbox"\} (\d+)', up.get("/metrics").data)
+    return told is not None and int(told[1]) > 0
 
 
 def log_in(up: Up) -> urllib3.BaseHTTPResponse:
