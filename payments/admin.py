@@ -33,12 +33,12 @@ class PaymentAdmin(ReadOnlyAdmin):
 
     list_display = (
         "reference", "state", "unknown_of", "currency", "amount_minor", "captured_minor", "refunded_minor",
-        "code", "moved_at",
+        "code", "flag", "moved_at",
     )  # fmt: skip
-    list_filter = ("state", "unknown_of", "currency")
+    list_filter = ("state", "unknown_of", "flag", "currency")
     search_fields = ("order_id__exact", "provider_id__exact")
     search_help_text = "the order's or the provider's id, exactly"
-    readonly_fields = ("refunds_table", "ledger")
+    readonly_fields = ("refunds_table", "disputes_table", "ledger")
 
     @admin.display(description="refunds")
     def refunds_table(self, payment: Payment) -> SafeString:
@@ -46,6 +46,12 @@ class PaymentAdmin(ReadOnlyAdmin):
             "", "<div>{} {} {} {}</div>",
             payment.refunds.order_by("id").values_list("state", "amount_minor", "currency", "code"),
         )  # fmt: skip
+
+    @admin.display(description="disputes")
+    def disputes_table(self, payment: Payment) -> SafeString:
+        return format_html_join(
+            "", "<div>{} {}</div>", payment.disputes.order_by("id").values_list("provider_id", "state")
+        )
 
     @admin.display(description="ledger")
     def ledger(self, payment: Payment) -> SafeString:

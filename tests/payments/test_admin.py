@@ -10,6 +10,7 @@ from django.test import Client
 
 from payments.models import Payment
 from tests.payments.factories import a_payment
+from tests.payments.letters import Postman, about_dispute
 from tests.payments.till import Till
 
 
@@ -46,6 +47,21 @@ def test_a_payments_page_tells_its_refunds_and_its_ledger(till: Till, staff: Cli
     assert answer.status_code == 200
     assert "succeeded 400 GBP" in text
     assert "provider_clearing 1000 GBP, sales -1000 GBP" in text
+
+
+def test_f34_a_payments_page_tells_its_disputes_and_the_list_finds_what_is_flagged(
+    postman: Postman, till: Till, staff: Client
+) -> None:
+    till.captured("A-1")
+    till.captured("A-2")
+    postman.tell(about_dispute(till.payment("A-1").provider_id, "needs_response", "dp_7"))
+    postman.read()
+
+    page = staff.get(f"/admin/payments/payment/{till.payment('A-1').pk}/change/").content.decode()
+    flagged = staff.get("/admin/payments/payment/", {"flag__exact": "disputed"}).content.decode()
+
+    assert "dp_7 open" in page
+    assert ("A-1" in flagged, "A-2" in flagged) == (True, False)
 
 
 def test_f80_nobody_edits_adds_or_deletes_a_payment(staff: Client) -> None:
