@@ -41,12 +41,15 @@ def _taken(source: Source, body: bytes, request: HttpRequest) -> HttpResponse:
 
 
 def _bounded_body(request: HttpRequest) -> bytes | None:
-    """The raw body; None when it is longer than is taken, and then it is not read to its end."""
+    """The raw body; None when it is longer than is taken, and then none of it is read.
+
+    What is read ends at the declared length, whatever is sent behind it.
+    """
     declared = request.META.get("CONTENT_LENGTH") or "0"
     if not declared.isdecimal() or int(declared) > MOST_BYTES:
         return None
-    body: bytes = request.read(MOST_BYTES + 1)
-    return body if len(body) <= MOST_BYTES else None
+    body: bytes = request.read()
+    return body
 
 
 def _problem(status: int, code: str, detail: str) -> JsonResponse:

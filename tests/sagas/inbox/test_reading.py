@@ -189,6 +189,7 @@ def test_two_readers_never_read_the_same_message_at_once(toys_inbox: ToyReader) 
 
 
 def test_f59_a_reader_that_wakes_up_late_settles_nothing(toys_inbox: ToyReader) -> None:
+    toys_inbox.fates["obj_1"] = [Unmatched("nobody")]
     came("evt_1")
     now, [slow] = store.claim([NAME], limit=10)
     assert now is not None
@@ -198,7 +199,7 @@ def test_f59_a_reader_that_wakes_up_late_settles_nothing(toys_inbox: ToyReader) 
     ours = store.settle([(slow, Applied("late"))], now=database_now())
 
     assert ours == []
-    assert states() == {"evt_1": "ignored: known"}
+    assert states() == {"evt_1": "unmatched: nobody"}
 
 
 def test_f57_what_a_dead_reader_had_taken_comes_back(toys_inbox: ToyReader) -> None:

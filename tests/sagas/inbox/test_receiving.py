@@ -15,6 +15,7 @@ from prometheus_client import REGISTRY
 from sagas import bell
 from sagas.inbox.receive import MOST_BYTES
 from sagas.inbox.rows import IncomingWebhook
+from tests.sagas import people
 from tests.sagas.inbox.conftest import NAME, TASK, ToyReader, body, signed
 
 DOOR = "/webhooks/sagas/toybank/"
@@ -140,13 +141,17 @@ def test_an_address_of_nobody_and_another_method_are_no_doors(toys_inbox: ToyRea
     assert client.get(DOOR).status_code == 405
 
 
-def test_a_message_costs_one_statement_and_no_session(
+def test_a_message_costs_one_statement_and_asks_for_no_session_or_user(
     rung: list[str], django_assert_num_queries: Any
 ) -> None:
-    with django_assert_num_queries(1):
-        answer = post(body("evt_1"))
+    browser, text = people.operator(), body("evt_1")
 
-    assert "Set-Cookie" not in answer.headers
+    with django_assert_num_queries(1):
+        answer = browser.post(
+            DOOR, text, content_type="application/json", headers={"X-Toy-Signature": signed(text)}
+        )
+
+    assert answer.status_code == 200
 
 
 def test_a_burst_is_taken_whole(toys_inbox: ToyReader) -> None:
