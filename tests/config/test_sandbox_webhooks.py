@@ -27,11 +27,13 @@ class Ear:
     def __init__(self) -> None:
         self.heard: list[tuple[str, bytes]] = []
         self.answers: list[int] = []
+        self.seconds = 0.0
         ear = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                time.sleep(ear.seconds)
                 ear.heard.append((self.headers["Stripe-Signature"], body))
                 self.send_response(ear.answers.pop(0) if ear.answers else 200)
                 self.end_headers()
@@ -76,6 +78,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory, shared: Ear) -> Iterator[S
 def ear(shared: Ear) -> Ear:
     shared.heard.clear()
     shared.answers.clear()
+    shared.seconds = 0.0
     return shared
 
 
@@ -132,11 +135,15 @@ def test_f18_early_is_before_the_answer_of_the_call(
     ear: Ear, client: HttpClient, sandbox: SandboxProcess
 ) -> None:
     sandbox.script("webhooks", "EARLY-1", "early")
+    ear.seconds = 0.4
 
     create(client, "EARLY-1")
-    heard = ear.types("EARLY-1")
+    early = ear.types("EARLY-1")
+    create(client, "SOON-1")
+    soon = ear.types("SOON-1")
 
-    assert heard == ["created"]
+    assert (early, soon) == (["created"], [])
+    assert eventually(lambda: ear.types("SOON-1") == ["created"])
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from payments.commands.findings import Finding, record_findings
 from payments.gateways.base import Intent, IntentStatus, RefundIntent, RefundStatus
 from payments.models import Dispute, Payment, Refund
 from payments.queries import trial_balance
@@ -176,6 +177,19 @@ def test_f25_a_capture_that_was_taken_back_is_owed_by_the_customer(till: Till, p
     assert (trial_balance()["receivable", "GBP"], trial_balance()["provider_clearing", "GBP"]) == (1000, 0)
 
 
+def test_what_was_found_out_twice_is_written_once(till: Till, postman: Postman) -> None:
+    till.captured("A-1")
+    till.gateway.happen("pi_1", status=IntentStatus.DECLINED, captured_minor=0)
+    truth = till.gateway.retrieve("pi_1")
+    assert isinstance(truth, Intent)
+    finding = Finding(saga_id=till.payment("A-1").saga_id, intent=truth)
+
+    words = [record_findings([finding], now=till.clock.now) for _ in range(2)]
+
+    assert words == [["reversed"], ["known"]]
+    assert till.story("A-1").count("CaptureReversed") == 1
+
+
 def test_f25_what_was_taken_back_is_not_given_back_once_more(till: Till, postman: Postman) -> None:
     till.captured("A-1")
     till.gateway.happen("pi_1", status=IntentStatus.DECLINED, captured_minor=0)
@@ -342,6 +356,7 @@ def test_f34_a_dispute_ends_as_it_was_decided_in_whatever_order_it_is_told(
         postman.read()
 
     assert Dispute.objects.get().state == Dispute.State.WON
+    assert set(IncomingWebhook.objects.values_list("state", flat=True)) <= {"applied", "ignored"}
     assert till.payment("A-1").flag == ""
     assert till.payment("A-1").captured_minor == 1000
 
