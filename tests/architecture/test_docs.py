@@ -13,6 +13,8 @@ from config.embedded.state import BASE_DIR
 from sagas import events
 from sagas.bus import subscriptions
 from sagas.definition import definitions
+from sagas.inbox.reader import reader_names
+from sagas.inbox.sources import source_names
 from sagas.loops import all_loops
 from sagas.steps import all_steps
 
@@ -51,6 +53,7 @@ def known_names() -> set[str]:
     """Everything that is called `app.something` and is not a module."""
     found = set(events.event_classes()) | set(all_steps())
     found |= {d.name for d in definitions()} | {loop.name for loop in all_loops()}
+    found |= {*reader_names(), *source_names()}
     return found | {sub.name for sub in subscriptions()}
 
 
