@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 from django.db import transaction
 
@@ -13,7 +15,7 @@ from payments.tasks import PAYMENT_STEPS, REFUND_STEPS, apply_answers, ask_about
 from sagas.engine.wake import at_work
 from sagas.inbox.reader import Question
 from sagas.inbox.work import side_by_side
-from sagas.loops import keeper
+from sagas.loops import keeper, one_of_many
 
 LOOK_THROUGH, ASK = 5_000, 50
 
@@ -30,11 +32,14 @@ def ask_after(*, now: datetime) -> int:
     with transaction.atomic():
         watched = watching.take_watched(limit=ASK, now=now)
     questions = [_question(one) for one in _left_alone(watched)]
-    answers = side_by_side(ask_about, questions)
-    if answers:
-        with transaction.atomic():
-            apply_answers(answers, now=now)
+    for question, answer in side_by_side(ask_about, questions):
+        one_of_many(question.about, partial(_write_down, question, answer, now))
     return len(watched)
+
+
+def _write_down(question: Question, answer: Any, now: datetime) -> int:
+    with transaction.atomic():
+        return len(apply_answers([(question, answer)], now=now))
 
 
 def _left_alone(watched: Sequence[Watched]) -> list[Watched]:

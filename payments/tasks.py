@@ -39,7 +39,7 @@ from sagas.verdicts import Refused, Unavailable
 
 READ_INBOX = "payments.read_inbox"
 SIGNATURE = "Stripe-Signature"
-#: Gateways whose webhooks are taken, whichever is in use: what the last one has to tell comes after it was left.
+#: Gateways whose webhooks are taken, whichever is in use: what another one tells is not lost at once.
 GATEWAYS = ("sandbox", "stripe")
 
 PAYMENT_STEPS = (contract.AUTHORIZE_PAYMENT, contract.CAPTURE_PAYMENT, contract.VOID_AUTHORIZATION)
@@ -56,9 +56,12 @@ class ReadInbox(Reader):
         claims = [read_claim(message.body) for message in messages]
         found = queries.find_told({claim.intent_id for claim in claims if claim.intent_id})
         open_to = partial(_is_open_to_news, found)
-        fresh = [claim for claim in claims if open_to(claim)]
+        fresh = [c for m, c in zip(messages, claims, strict=True) if _is_in_use(m.source) and open_to(c)]
         standing = _wake(found, fresh)
-        return [self._judge(found, standing, claim) for claim in claims]
+        return [
+            self._judge(found, standing, claim) if _is_in_use(message.source) else Later("gateway_not_in_use")
+            for message, claim in zip(messages, claims, strict=True)
+        ]
 
     def ask(self, question: Question) -> Any:
         return ask_about(question)
@@ -82,6 +85,11 @@ class ReadInbox(Reader):
         if at_work == "busy":
             return Later("step_at_work")
         return _question(found, payment.saga_id, claim)
+
+
+def _is_in_use(source: str) -> bool:
+    """Whether this is the gateway that can be asked. What another one told waits for it to be in use again."""
+    return source == f"payments.{settings.WAYBILL.payment_gateway}"
 
 
 def _is_open_to_news(found: Found, claim: Claim) -> bool:

@@ -87,9 +87,9 @@ class Stack:
         self.env["DATABASE_URL"] = os.environ.get("DATABASE_URL") or self._start_postgres()
         self.env["REDIS_URL"] = os.environ.get("REDIS_URL") or self._start_valkey()
         self.env["WAYBILL_SECRET_KEY"] = os.environ.get("WAYBILL_SECRET_KEY") or self.state.secret_key()
-        self.env["PAYMENT_WEBHOOK_SECRETS"] = (
-            os.environ.get("PAYMENT_WEBHOOK_SECRETS") or self.state.webhook_secret()
-        )
+        if self.web:
+            secrets = os.environ.get("PAYMENT_WEBHOOK_SECRETS") or self.state.webhook_secret()
+            self.env["PAYMENT_WEBHOOK_SECRETS"] = secrets
 
     def _start_postgres(self) -> str:
         home = self.state.database_home()

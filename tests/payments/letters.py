@@ -66,7 +66,14 @@ class Postman:
     def __init__(self, gateway: FakeGateway) -> None:
         self.gateway = gateway
 
-    def tell(self, said: dict[str, Any], *, kind: str = "payment_intent.succeeded", ident: str = "") -> str:
+    def tell(
+        self,
+        said: dict[str, Any],
+        *,
+        kind: str = "payment_intent.succeeded",
+        ident: str = "",
+        source: str = "payments.sandbox",
+    ) -> str:
         """Bring one event; its id."""
         event_id = ident or f"evt_{next(NUMBERS)}"
         event = {
@@ -80,9 +87,9 @@ class Postman:
         now = datetime.now(UTC)
         stamp = str(int(now.timestamp()))
         header = f"t={stamp},v1={signature(SECRET, stamp, text).decode()}"
-        source = find_source("payments.sandbox")
-        assert source is not None
-        receive(source, text, {SIGNATURE: header}, now=now)
+        found = find_source(source)
+        assert found is not None
+        receive(found, text, {SIGNATURE: header}, now=now)
         return event_id
 
     def tell_of(self, intent_id: str, **changes: Any) -> str:

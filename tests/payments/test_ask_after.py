@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
+from payments.commands import findings
 from payments.gateways.base import IntentStatus
 from payments.loops import ask_after, patrol
 from payments.models import Payment, Refund, Watch
@@ -60,6 +62,27 @@ def test_f20_a_refund_whose_answer_was_lost_for_good_is_found(till: Till, now: d
     assert till.refund_row("A-1/C-1").state == Refund.State.SUCCEEDED
     assert till.payment("A-1").refunded_minor == 400
     assert till.gateway.effects("A-1")["refunds"] == 1
+
+
+def test_one_that_cannot_be_written_down_does_not_hold_up_the_others(
+    till: Till, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("A-1", "A-2", "A-3"):
+        till.authorize(name)
+        till.gateway.happen(till.payment(name).provider_id, status=IntentStatus.VOIDED, capturable_minor=0)
+    honest, poor = findings.record_findings, till.payment("A-2").saga_id
+
+    def record(found: Sequence[findings.Finding], *, now: datetime) -> list[str]:
+        if any(one.saga_id == poor for one in found):
+            raise RuntimeError("a bug")
+        return honest(found, now=now)
+
+    monkeypatch.setattr(findings, "record_findings", record)
+
+    look(now + timedelta(minutes=16))
+
+    states = [till.payment(name).state for name in ("A-1", "A-2", "A-3")]
+    assert states == [State.EXPIRED, State.AUTHORIZED, State.EXPIRED]
 
 
 def test_what_has_ended_is_not_watched_and_nobody_is_asked(till: Till, now: datetime) -> None:

@@ -21,7 +21,7 @@ MANY = 500
 
 #: Statements of begin and of each record, savepoints not counted, however many calls there are.
 EXPECTED = {
-    contract.AUTHORIZE_PAYMENT: [1, 3, 4],  # insert | lock, update, wake | lock, update, ledger, events
+    contract.AUTHORIZE_PAYMENT: [1, 2, 4],  # insert | lock, update | lock, update, ledger, events
     contract.CAPTURE_PAYMENT: [2, 4],  # lock, move | lock, update, ledger, events
     contract.REFUND_PAYMENT: [
         5,

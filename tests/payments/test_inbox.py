@@ -376,6 +376,29 @@ def test_f34_an_open_dispute_stops_refunds_and_a_lost_one_stays_flagged(till: Ti
     assert [w for w in till.story("A-1") if w == "PaymentFlagged"] == ["PaymentFlagged"] * 2
 
 
+def test_a_secret_costs_one_statement_for_a_whole_batch_of_new_ids(
+    till: Till, postman: Postman, django_assert_num_queries: Any
+) -> None:
+    asks = [till.asked(till.call("payments.authorize_payment", f"A-{n}")) for n in range(20)]
+    answers = [(ask.call, till.ask(ask)) for ask in asks]
+
+    with django_assert_num_queries(5):  # lock, update, wake; a savepoint around them
+        till.record(answers)
+
+
+def test_what_another_gateway_tells_is_kept_for_when_it_is_in_use_again(
+    till: Till, postman: Postman, ears: Ears
+) -> None:
+    till.authorize("A-1")
+    ears.asked.clear()
+    event = postman.tell(about_intent(a_intent(IntentStatus.VOIDED)), source="payments.stripe")
+
+    postman.read()
+
+    assert postman.fate(event) == "matched: gateway_not_in_use"
+    assert (ears.asked, till.payment("A-1").state) == ([], State.AUTHORIZED)
+
+
 def test_what_is_not_about_payments_is_kept_and_ignored(till: Till, postman: Postman) -> None:
     event = postman.tell({"id": "cus_1", "object": "customer"}, kind="customer.created")
 

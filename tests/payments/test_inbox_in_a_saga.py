@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +17,7 @@ from django.db import connection
 from prometheus_client import REGISTRY
 from pytest_django.live_server_helper import LiveServer
 
+from config.embedded.state import BASE_DIR
 from payments import contract, gateways
 from payments.gateways.sandbox import SandboxGateway
 from payments.loops import ask_after, patrol
@@ -32,6 +37,12 @@ from tests.sagas import toys
 from tests.sandbox_process import SandboxProcess, running_sandbox
 from tests.waiting import eventually
 
+READ_ONCE = """
+import django
+django.setup()
+from sagas.inbox.work import read
+read("payments.read_inbox")
+"""
 EVERY_QUEUE = frozenset({"payments", "sagas"})
 
 
@@ -324,6 +335,29 @@ def test_f20_what_a_step_is_at_work_on_is_left_to_it(shop: UUID, sandbox: Sandbo
 
     assert between == "unknown"
     assert ends("BUSY") == ("completed", "none", "captured")
+
+
+def test_f57_a_reader_killed_after_it_asked_and_before_its_commit_has_written_nothing_and_the_next_one_does(
+    shop: UUID, sandbox: SandboxProcess, system_env: dict[str, str]
+) -> None:
+    sandbox.script("authorize", "KILLED", "decline", code="insufficient_funds")
+    pay(shop, "KILLED")
+    do(sandbox, "authorize", "KILLED")
+    came("KILLED", 1, of="capturable")
+    env = {"WAYBILL_CRASH_POINT": "inbox.after_call_before_commit", "WAYBILL_SANDBOX_URL": sandbox.url}
+
+    died = subprocess.run(
+        [sys.executable, "-c", READ_ONCE], cwd=BASE_DIR, env=os.environ | system_env | env, check=False
+    ).returncode
+    between = (ends("KILLED"), set(fates("KILLED").values()))
+    read_all()
+    toys.settle()
+
+    assert died == -signal.SIGKILL
+    assert between[0] == ("compensated", "none", "declined")
+    assert "received: " in between[1]
+    assert ends("KILLED") == ("compensated", "none", "voided")
+    assert happened(sandbox, "KILLED")["voids"] == 1
 
 
 def test_f21_a_forged_webhook_of_the_sandbox_leaves_no_row_and_is_counted(
