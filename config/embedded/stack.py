@@ -31,8 +31,9 @@ class Stack:
     """A running system, as a context manager. All it started is stopped at the end, also after an error.
 
     `workers` is the number of Celery workers (two processes each), `env` what a child needs to talk to the
-    services. Entering takes the state's lock (StateBusy when another run has it), stops what a killed run
-    left behind, and starts the services; the caller goes on with `migrate()`, then `start_platform()`.
+    services. With `webhooks` the sandbox's gateway tells the web server what happens. Entering takes the state's
+    lock (StateBusy when another run has it), stops what a killed run left behind, and starts the services; the
+    caller goes on with `migrate()`, then `start_platform()`.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Stack:
         worker_processes: int = 2,
         web: bool = False,
         web_port: int = WEB_PORT,
+        webhooks: bool = False,
         purpose: str = "make up",
         sandbox_arguments: Sequence[str] = (),
         say: Callable[[str], None] = lambda _line: None,
@@ -52,6 +54,7 @@ class Stack:
         self.worker_processes = worker_processes
         self.web = web
         self.web_port = web_port
+        self.webhooks = web and webhooks
         self.say = say
         self.supervisor = Supervisor(processes=state.processes, logs=state.logs, say=say)
         self._purpose = purpose
@@ -87,7 +90,7 @@ class Stack:
         self.env["DATABASE_URL"] = os.environ.get("DATABASE_URL") or self._start_postgres()
         self.env["REDIS_URL"] = os.environ.get("REDIS_URL") or self._start_valkey()
         self.env["WAYBILL_SECRET_KEY"] = os.environ.get("WAYBILL_SECRET_KEY") or self.state.secret_key()
-        if self.web:
+        if self.webhooks:
             secrets = os.environ.get("PAYMENT_WEBHOOK_SECRETS") or self.state.webhook_secret()
             self.env["PAYMENT_WEBHOOK_SECRETS"] = secrets
 
@@ -142,8 +145,8 @@ class Stack:
         self.state.note(sandbox_url=url)
 
     def _webhooks(self) -> tuple[str, ...]:
-        """Where the sandbox's gateway sends its webhooks. Without a web server nobody would take them."""
-        return ("--webhooks", f"{self.web_url}/webhooks/payments/sandbox/") if self.web else ()
+        """Where the sandbox's gateway sends its webhooks, if it does."""
+        return ("--webhooks", f"{self.web_url}/webhooks/payments/sandbox/") if self.webhooks else ()
 
     def sandbox(self, port: int, arguments: Sequence[str] = ()) -> Program:
         """The sandbox gateway and carrier. Its own record lies in the state folder."""

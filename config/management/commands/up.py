@@ -30,6 +30,7 @@ class Command(BaseCommand):
             State.current(),
             web=True,
             web_port=options["port"],
+            webhooks=True,
             workers=options["workers"],
             say=self.stdout.write,
         )
