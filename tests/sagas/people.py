@@ -16,14 +16,8 @@ def onlooker() -> Client:
     """Signed in as staff who may look and nothing else."""
     user = User.objects.create_user("otto", "otto@waybill.invalid", is_staff=True)
     codes = (
-        "view_saga",
-        "view_parkedevent",
-        "view_pause",
-        "view_checkpoint",
-        "view_storedevent",
-        "view_forcedcircuit",
-    )
         "view_saga", "view_parkedevent", "view_pause", "view_checkpoint", "view_storedevent", "view_incomingwebhook",
+        "view_forcedcircuit",
     )  # fmt: skip
     user.user_permissions.set(Permission.objects.filter(content_type__app_label="sagas", codename__in=codes))
     return _signed_in(user)
