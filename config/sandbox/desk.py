@@ -171,9 +171,10 @@ class Desk:
             return
         name = (call.provider, call.key)
         if name in self._in_use:
-            raise Turned(call.error(
+            twin = call.error(
                 409, "idempotency_key_in_use", "Another request with this key is being worked on.",
-                type="idempotency_error"))  # fmt: skip
+                type="idempotency_error")  # fmt: skip
+            raise Turned(advised(call, twin, retry=True))
         self._in_use.add(name)
         try:
             yield
@@ -190,9 +191,7 @@ class Desk:
         if found is None or found[3] + self._key_seconds <= self.director.now():
             return None
         if found[0] != call.fingerprint:
-            raise Turned(call.error(
-                409, "idempotency_key_reused", "This key was first used with another request.",
-                type="idempotency_error"))  # fmt: skip
+            raise Turned(reused(call))
         return Reply(found[1], found[2])
 
     def _store(self, call: Call, rule: Rule | None, answer: Reply) -> None:
@@ -223,13 +222,30 @@ def not_now(call: Call, rule: Rule, wait: str) -> Reply:
         answer = call.error(
             503, "temporarily_unavailable", "Down for a while. Nothing was done.", type="api_error"
         )
-    return Reply(answer.status, answer.body, {"Retry-After": wait})
+    return advised(call, Reply(answer.status, answer.body, {"Retry-After": wait}), retry=True)
+
+
+def reused(call: Call) -> Reply:
+    """One key for two requests. The carrier has a code for it; Stripe says it by the type alone."""
+    message = "This key was first used with another request."
+    if call.provider == "gateway":
+        return gateway_error(400, "", message, type="idempotency_error")
+    return carrier_error(409, "idempotency_key_reused", message)
 
 
 def broken(call: Call, rule: Rule) -> Reply:
     """The 5xx that is sent in place of a true answer."""
     status = int(rule.params.get("status", 500))
-    return call.error(status, "internal_error", "Something went wrong here.", type="api_error")
+    answer = call.error(status, "internal_error", "Something went wrong here.", type="api_error")
+    return advised(call, answer, retry=not replays_error(rule))
+
+
+def advised(call: Call, answer: Reply, *, retry: bool) -> Reply:
+    """Stripe tells its clients whether a repeat with the same key can bring anything else."""
+    if call.provider != "gateway":
+        return answer
+    advice = {"Stripe-Should-Retry": "true" if retry else "false"}
+    return Reply(answer.status, answer.body, {**answer.headers, **advice})
 
 
 def replays_error(rule: Rule) -> bool:

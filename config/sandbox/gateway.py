@@ -27,6 +27,12 @@ DECLINING_CARDS = {
     "pm_card_chargeDeclinedLostCard": "lost_card",
     "pm_card_chargeDeclinedExpiredCard": "expired_card",
 }
+#: What every intent has at Stripe and never anything but null here.
+UNUSED = dict.fromkeys((
+    "application", "application_fee_amount", "customer", "on_behalf_of", "processing", "receipt_email",
+    "review", "setup_future_usage", "shipping", "source", "statement_descriptor",
+    "statement_descriptor_suffix", "transfer_data", "transfer_group",
+))  # fmt: skip
 CONFIRMABLE = {"requires_confirmation", "requires_payment_method"}
 METADATA_CLAUSE = re.compile(
     r"""\s*metadata\[(['"])(?P<name>\w+)\1\]\s*:\s*(['"])(?P<value>(?:\\.|(?!\3)[^\\])*)\3\s*(?:AND\b|$)"""
@@ -96,9 +102,13 @@ class Gateway:
         return await self.desk.read(request, call)
 
     async def search(self, request: web.Request) -> web.StreamResponse:
-        """`query=metadata['reference']:'X'`, several joined by AND. Newest first, at most 100."""
+        """`query=metadata['reference']:'X'`, several joined by AND. Newest first; `page` goes on."""
         wanted = parse_query(request.query.get("query", ""))
-        call = Call.of(request, "retrieve", wanted["reference"], lambda _: self._search(wanted))
+        limit = limit_of(request)
+        below = whole_number(request.query.get("page", str(2**53)), least=1)
+        if below is None:
+            raise Turned(gateway_error(400, "parameter_invalid", "Not a page of a search.", param="page"))
+        call = Call.of(request, "retrieve", wanted["reference"], lambda _: self._search(wanted, limit, below))
         return await self.desk.read(request, call)
 
     def confirm(self, intent: dict[str, Any], params: dict[str, Any], rule: Rule | None) -> Reply:
@@ -177,18 +187,21 @@ class Gateway:
             note_effect(self.desk, reference_of(intent), effect, intent["id"], amount)
         self.desk.webhooks.tell(event_of(intent), intent, reference_of(intent))
 
-    def _search(self, wanted: dict[str, str]) -> Reply:
+    def _search(self, wanted: dict[str, str], limit: int, below: int) -> Reply:
         rows = self.record.rows(
-            "SELECT body FROM intent WHERE reference = ? ORDER BY seq DESC LIMIT 1000", (wanted["reference"],)
+            "SELECT seq, body FROM intent WHERE reference = ? AND seq < ? ORDER BY seq DESC LIMIT 1000",
+            (wanted["reference"], below),
         )
-        intents = [json.loads(body) for (body,) in rows]
+        intents = [(seq, json.loads(body)) for seq, body in rows]
         found = [
-            i for i in intents if all(i["metadata"].get(name) == value for name, value in wanted.items())
-        ]
-        url = "/v1/payment_intents/search"
-        return reply(
-            {"object": "search_result", "url": url, "has_more": False, "next_page": None, "data": found[:100]}
-        )
+            (seq, one) for seq, one in intents
+            if all(one["metadata"].get(name) == value for name, value in wanted.items())
+        ]  # fmt: skip
+        more = len(found) > limit
+        return reply({
+            "object": "search_result", "url": "/v1/payment_intents/search", "has_more": more,
+            "next_page": str(found[limit - 1][0]) if more else None, "data": [one for _, one in found[:limit]],
+        })  # fmt: skip
 
 
 def new_intent(params: dict[str, Any], metadata: Any, now: float) -> dict[str, Any]:
@@ -211,16 +224,29 @@ def new_intent(params: dict[str, Any], metadata: Any, now: float) -> dict[str, A
     ident = f"pi_{token_hex(12)}"
     card = params.get("payment_method")
     return {
-        "id": ident, "object": "payment_intent", "amount": amount, "amount_capturable": 0,
-        "amount_received": 0, "canceled_at": None, "cancellation_reason": None,
+        **UNUSED, "id": ident, "object": "payment_intent", "amount": amount, "amount_capturable": 0,
+        "amount_received": 0, "automatic_payment_methods": automatic_methods(params),
+        "canceled_at": None, "cancellation_reason": None,
         "capture_method": "manual" if method == "manual" else "automatic",
         "client_secret": f"{ident}_secret_{token_hex(12)}", "confirmation_method": "automatic",
         "created": int(now),
         "currency": currency, "description": params.get("description"), "last_payment_error": None,
         "latest_charge": None, "livemode": False, "metadata": {str(k): str(v) for k, v in metadata.items()},
-        "next_action": None, "payment_method": card, "payment_method_types": ["card"],
+        "next_action": None, "payment_method": card, "payment_method_options": {},
+        "payment_method_types": ["card"],
         "status": "requires_confirmation" if card else "requires_payment_method",
     }  # fmt: skip
+
+
+def automatic_methods(params: dict[str, Any]) -> dict[str, Any] | None:
+    """The choice of ways to pay, as it was asked for."""
+    asked = params.get("automatic_payment_methods")
+    if not isinstance(asked, dict):
+        return None
+    return {
+        "enabled": str(asked.get("enabled", "")).lower() == "true",
+        "allow_redirects": str(asked.get("allow_redirects", "always")),
+    }
 
 
 def reference_of(obj: dict[str, Any]) -> str:
@@ -273,13 +299,19 @@ def parse_query(query: str) -> dict[str, str]:
     return wanted
 
 
+def limit_of(request: web.Request) -> int:
+    """How many items a page may hold. Turns away what is not 1 to 100."""
+    limit = whole_number(request.query.get("limit", "10"), least=1, most=100)
+    if limit is None:
+        raise Turned(gateway_error(400, "parameter_invalid_integer", "limit is 1 to 100.", param="limit"))
+    return limit
+
+
 def page_of(
     desk: Desk, table: str, request: web.Request, where: str = "1", params: tuple[Any, ...] = ()
 ) -> Reply:
     """One page of a listing, newest first: limit, starting_after, has_more."""
-    limit = whole_number(request.query.get("limit", "10"), least=1, most=100)
-    if limit is None:
-        raise Turned(gateway_error(400, "parameter_invalid_integer", "limit is 1 to 100.", param="limit"))
+    limit = limit_of(request)
     below = 2**62
     if after := request.query.get("starting_after"):
         found = desk.record.row(f"SELECT seq FROM {table} WHERE id = ?", (after,))  # noqa: S608 - a constant

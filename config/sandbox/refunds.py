@@ -13,6 +13,11 @@ from config.sandbox.gateway import Gateway, decline_code, note_effect, page_of, 
 from config.sandbox.profiles import Rule
 from config.sandbox.wire import Reply, Turned, gateway_error, read_form, whole_number
 
+#: What every refund has at Stripe and never anything but null here.
+UNUSED = dict.fromkeys((
+    "balance_transaction", "receipt_number", "source_transfer_reversal", "transfer_reversal",
+))  # fmt: skip
+
 
 class Refunds:
     """Handlers of /v1/refunds."""
@@ -97,7 +102,7 @@ class Refunds:
         ident = f"re_{token_hex(12)}"
         status = "failed" if failure else "succeeded"
         refund = {
-            "id": ident, "object": "refund", "amount": amount, "charge": intent["latest_charge"],
+            **UNUSED, "id": ident, "object": "refund", "amount": amount, "charge": intent["latest_charge"],
             "created": int(self.desk.director.now()), "currency": intent["currency"],
             "metadata": {str(k): str(v) for k, v in metadata.items()}, "payment_intent": intent["id"],
             "reason": params.get("reason"), "status": status,

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 
 from aiohttp import web
 
@@ -48,13 +49,25 @@ async def turn_away(request: web.Request, handler: Handler) -> web.StreamRespons
         return turned.answer.to_response()
 
 
+@web.middleware
+async def signed(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every answer of the gateway has a number of its own, and names key and version that it was asked with."""
+    answer = await handler(request)
+    if request.path.startswith("/v1/"):
+        answer.headers["Request-Id"] = f"req_{token_hex(7)}"
+        for name in ("Idempotency-Key", "Stripe-Version"):
+            if name in request.headers:
+                answer.headers[name] = request.headers[name]
+    return answer
+
+
 def make_app(record: Record, options: Options) -> web.Application:
     """The application over an open record."""
     director = Director(record, options.profile, options.seed)
     webhooks = Webhooks(director, options.webhooks)
     desk = Desk(record, director, options.key_seconds, webhooks)
     gateway = Gateway(desk)
-    app = web.Application(middlewares=[turn_away], client_max_size=MOST_BODY_BYTES)
+    app = web.Application(middlewares=[signed, turn_away], client_max_size=MOST_BODY_BYTES)
     for part in (gateway, Refunds(desk, gateway), Carrier(desk), Control(desk), Doings(desk, gateway)):
         app.add_routes(part.routes())
 

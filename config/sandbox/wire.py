@@ -51,10 +51,10 @@ class ErrorShape(Protocol):
 
 
 def gateway_error(status: int, code: str, message: str, **details: Any) -> Reply:
-    """A Stripe error object. `details` may set type, decline_code, param, payment_intent."""
+    """A Stripe error object. `details` may set type, decline_code, param, payment_intent; some have no code."""
     default = "invalid_request_error" if status < 429 else "api_error"
     error = {"type": details.pop("type", default), "code": code, "message": message, **details}
-    return reply({"error": error}, status)
+    return reply({"error": {name: value for name, value in error.items() if value != ""}}, status)
 
 
 def carrier_error(status: int, code: str, message: str, **details: Any) -> Reply:

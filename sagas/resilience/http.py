@@ -42,12 +42,15 @@ Heard = tuple[HTTPResponse, bytes]  #: An answer that was read whole.
 
 @dataclass(frozen=True)
 class Answer:
-    """What the provider said. `json` is None when there was no JSON body; header names are lower case."""
+    """What the provider said. `json` is None when there was no JSON body; header names are lower case.
+
+    `body` is the same as it came, for a vendor's own client that wants to read it itself, or of a file that was fetched.
+    """
 
     status: int
     json: Any
     headers: Mapping[str, str] = field(default_factory=dict)
-    content: bytes = b""  #: The body as it came, of a file that was fetched.
+    body: bytes = field(default=b"", repr=False, compare=False)
 
     @property
     def ok(self) -> bool:
@@ -81,6 +84,7 @@ class HttpClient:
         if url.scheme not in {"http", "https"} or not url.hostname:
             raise ValueError(f"not an http address: {base_url!r}")
         self.provider = provider
+        self.base_url = base_url.rstrip("/")
         self._base_path = url.path.rstrip("/")
         self._connect_timeout, self._read_timeout = connect_timeout, read_timeout
         tls = tls_context() if url.scheme == "https" else None
@@ -107,7 +111,7 @@ class HttpClient:
         return self._call("GET", target, b"", self._extra(None, correlation_id, ""), operation)
 
     def fetch(self, path: str, *, operation: str, accept: str, correlation_id: str = "") -> Answer:
-        """Read a file of 8 MB at most; its bytes are `content`. Repeated as `get`. Raises NotSent, OutcomeUnknown."""
+        """Read a file of 8 MB at most; its bytes are `body`. Repeated as `get`. Raises NotSent, OutcomeUnknown."""
         extra = {**self._extra(None, correlation_id, ""), "Accept": accept}
         return self._call("GET", path, b"", extra, operation, read=read_file)
 
@@ -139,6 +143,12 @@ class HttpClient:
         content = urlencode(list(flat(fields))).encode()
         extra = self._extra(key, correlation_id, "application/x-www-form-urlencoded")
         return self._call("POST", path, content, extra, operation)
+
+    def send(
+        self, method: str, target: str, body: bytes, headers: Mapping[str, str], *, operation: str
+    ) -> Answer:
+        """A request that a vendor's own client made, with its headers. Raises NotSent, OutcomeUnknown."""
+        return self._call(method, target, body, dict(headers), operation)
 
     def _extra(self, key: str | None, correlation_id: str, content_type: str) -> dict[str, str]:
         wanted = {"Idempotency-Key": key, "X-Correlation-Id": correlation_id, "Content-Type": content_type}
@@ -231,7 +241,7 @@ def read_answer(response: HTTPResponse, body: bytes) -> Answer:
         if 200 <= response.status < 300:
             raise OutcomeUnknown("the answer is not JSON") from error
         data = None
-    return Answer(response.status, data, headers)
+    return Answer(response.status, data, headers, body)
 
 
 def read_file(response: HTTPResponse, body: bytes) -> Answer:

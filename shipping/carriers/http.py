@@ -189,9 +189,9 @@ def read_quotes(body: Any) -> tuple[Quote, ...]:
 
 def read_label(answer: Answer) -> LabelFile:
     """A label that was fetched. Raises ValueError when it is no PDF."""
-    if not answer.content.startswith(b"%PDF-"):
+    if not answer.body.startswith(b"%PDF-"):
         raise ValueError("the label is no PDF")
-    return LabelFile(answer.content, PDF)
+    return LabelFile(answer.body, PDF)
 
 
 def read_tracking(body: Any) -> Tracking:

@@ -140,8 +140,16 @@ def test_the_same_key_with_another_body_or_path_is_a_conflict(client: HttpClient
     intent = create(client, key="k").json["id"]
 
     for answer in (create(client, key="k", amount=501), act(client, intent, "confirm", "k")):
-        assert (answer.status, code_of(answer)) == (409, "idempotency_key_reused")
-        assert answer.json["error"]["type"] == "idempotency_error"
+        assert (answer.status, answer.json["error"]["type"]) == (400, "idempotency_error")
+        assert "code" not in answer.json["error"]
+
+
+def test_the_carrier_has_a_code_for_a_key_used_twice(client: HttpClient) -> None:
+    book(client, "A-1", key="k")
+
+    answer = book(client, "A-2", key="k")
+
+    assert (answer.status, code_of(answer)) == (409, "idempotency_key_reused")
 
 
 def test_a_key_belongs_to_one_provider(client: HttpClient) -> None:

@@ -154,6 +154,62 @@ def test_search_is_by_metadata(client: HttpClient) -> None:
     assert get(client, f"{INTENTS}/search", query="status:'succeeded'").status == 400
 
 
+def test_a_search_goes_on_by_its_page(client: HttpClient) -> None:
+    made = [post(client, INTENTS, **CARD, metadata={"reference": "A-1"}).json["id"] for _ in range(5)]
+    query = {"query": "metadata['reference']:'A-1'", "limit": 3}
+
+    first = get(client, f"{INTENTS}/search", **query).json
+    rest = get(client, f"{INTENTS}/search", **query, page=first["next_page"]).json
+
+    assert [one["id"] for one in (*first["data"], *rest["data"])] == made[::-1]
+    assert (first["has_more"], rest["has_more"], rest["next_page"]) == (True, False, None)
+    assert get(client, f"{INTENTS}/search", **query, page="next").status == 400
+
+
+def test_every_answer_of_the_gateway_has_a_number_and_names_what_it_was_asked_with(
+    client: HttpClient,
+) -> None:
+    asked = {"Idempotency-Key": "k-1", "Stripe-Version": "2026-10-28"}
+    answers = [
+        client.send("GET", path, b"", asked, operation="wire") for path in (INTENTS, f"{INTENTS}/pi_none")
+    ]
+
+    numbers = {answer.headers["request-id"] for answer in answers}
+    assert len(numbers) == 2
+    assert all(number.startswith("req_") for number in numbers)
+    for answer in answers:
+        assert (answer.headers["idempotency-key"], answer.headers["stripe-version"]) == ("k-1", "2026-10-28")
+    assert "request-id" not in get(client, "/carrier/v1/shipments").headers
+
+
+@pytest.mark.parametrize(
+    ("action", "params", "advice"),
+    [
+        ("rate_limit", {}, "true"),
+        ("unavailable", {}, "true"),
+        ("do_then_5xx", {"status": 500}, "false"),  # the key has stored it: a repeat gets the same
+        ("do_then_5xx", {"status": 502}, "true"),
+    ],
+)
+def test_a_failure_says_whether_a_repeat_can_bring_anything_else(
+    client: HttpClient, shared: SandboxProcess, action: str, params: dict[str, Any], advice: str
+) -> None:
+    shared.script("create", "A-1", action, **params)
+
+    failed = post(client, INTENTS, **CARD, metadata={"reference": "A-1"})
+
+    assert failed.headers["stripe-should-retry"] == advice
+    assert "stripe-should-retry" not in post(client, INTENTS, **CARD).headers
+
+
+def test_an_intent_keeps_the_choice_of_ways_to_pay(client: HttpClient) -> None:
+    chosen = post(client, INTENTS, **CARD, automatic_payment_methods={"enabled": True}).json
+    not_said = post(client, INTENTS, **CARD).json
+
+    assert chosen["automatic_payment_methods"] == {"enabled": True, "allow_redirects": "always"}
+    assert not_said["automatic_payment_methods"] is None
+
+
 def test_a_body_may_be_json_too_and_rubbish_is_turned_away(client: HttpClient) -> None:
     as_json = client.post_json(INTENTS, CARD, operation="wire")
     not_an_object = client.post_json("/carrier/v1/shipments", [1], operation="wire")  # type: ignore[arg-type]
