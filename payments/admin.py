@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
+from payments.gateways.declines import decline_class
 from payments.models import JournalEntry, Payment, Refund
 from sagas.read_only import ReadOnlyAdmin
 
@@ -38,7 +39,12 @@ class PaymentAdmin(ReadOnlyAdmin):
     list_filter = ("state", "unknown_of", "flag", "currency")
     search_fields = ("order_id__exact", "provider_id__exact")
     search_help_text = "the order's or the provider's id, exactly"
-    readonly_fields = ("refunds_table", "disputes_table", "ledger")
+    readonly_fields = ("what_may_help", "refunds_table", "disputes_table", "ledger")
+
+    @admin.display(description="what may help")
+    def what_may_help(self, payment: Payment) -> str:
+        turned_down = {Payment.State.DECLINED, Payment.State.CAPTURE_FAILED}
+        return str(decline_class(payment.code)) if payment.state in turned_down else ""
 
     @admin.display(description="refunds")
     def refunds_table(self, payment: Payment) -> SafeString:

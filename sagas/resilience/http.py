@@ -44,7 +44,7 @@ Heard = tuple[HTTPResponse, bytes]  #: An answer that was read whole.
 class Answer:
     """What the provider said. `json` is None when there was no JSON body; header names are lower case.
 
-    `body` is the same as it came, for a vendor's own client that wants to read it itself, or of a file that was fetched.
+    `body` is the same as it came: a file that was fetched, or for a vendor's own client that wants to read it itself.
     """
 
     status: int

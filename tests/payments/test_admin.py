@@ -64,6 +64,30 @@ def test_f34_a_payments_page_tells_its_disputes_and_the_list_finds_what_is_flagg
     assert ("A-1" in flagged, "A-2" in flagged) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("state", "code", "told"),
+    [
+        (Payment.State.DECLINED, "stolen_card", "final"),
+        (Payment.State.DECLINED, "try_again_later", "retry_later"),
+        (Payment.State.CAPTURE_FAILED, "expired_card", "ask_customer"),
+    ],
+)
+def test_a_declined_payment_says_what_may_help(
+    staff: Client, state: Payment.State, code: str, told: str
+) -> None:
+    payment = a_payment(state=state, code=code)
+
+    answer = staff.get(f"/admin/payments/payment/{payment.pk}/change/")
+
+    assert f'<div class="readonly">{told}</div>' in answer.content.decode()
+
+
+def test_a_payment_that_was_not_declined_needs_no_help(staff: Client) -> None:
+    answer = staff.get(f"/admin/payments/payment/{a_payment().pk}/change/")
+
+    assert "ask_customer" not in answer.content.decode()
+
+
 def test_f80_nobody_edits_adds_or_deletes_a_payment(staff: Client) -> None:
     payment = a_payment()
     page = f"/admin/payments/payment/{payment.pk}"
