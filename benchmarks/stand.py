@@ -20,7 +20,7 @@ from sagas.sql import execute, rows
 
 #: What the shell may hold and a measurement must not see.
 FOREIGN = ("DATABASE_URL", "REDIS_URL", "WAYBILL_SANDBOX_URL", "WAYBILL_CRASH_POINT", "SENTRY_DSN",
-           "FULFILMENT_STYLE", "WAYBILL_ROLE")  # fmt: skip
+           "FULFILMENT_STYLE", "WAYBILL_ROLE", "PAYMENT_GATEWAY")  # fmt: skip
 #: Nothing has moved for so long: it is stuck.
 STALL_SECONDS = 60.0
 

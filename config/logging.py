@@ -87,6 +87,7 @@ def _standard_library(style: str, level: str) -> dict[str, Any]:
             "celery.worker.strategy": {"level": "WARNING"},
             "django_structlog.celery.receivers": {"level": "WARNING"},
             "django.db.backends": {"level": "INFO"},
+            "stripe": {"level": "WARNING"},  # it tells every call twice; the metrics and our own lines do
             "urllib3": {"level": "ERROR"},
         },
     }

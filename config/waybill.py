@@ -14,6 +14,8 @@ from sagas.resilience.circuit import CircuitPolicy
 
 STYLES = ("orchestration", "choreography")
 CARRIERS = ("sandbox", "http")
+GATEWAYS = ("sandbox", "stripe")
+LIVE_KEYS = ("sk_live_", "rk_live_")
 ROLES = ("web", "worker", "keep", "manage")
 
 
@@ -34,6 +36,33 @@ class CarrierSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StripeSettings:
+    """An account at Stripe. Without a version its client asks for the one it was made for."""
+
+    api_key: str = field(repr=False)
+    api_base: str = "https://api.stripe.com"
+    api_version: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Whether this key moves real money."""
+        return self.api_key.startswith(LIVE_KEYS)
+
+    @classmethod
+    def from_environment(cls) -> StripeSettings:
+        """Read everything, failing with the variable's name."""
+        base = env.text("STRIPE_API_BASE", cls.api_base)
+        if not base.startswith(("https://", "http://")):
+            raise env.BadEnvironment("STRIPE_API_BASE", f"must be an http address, not {base!r}")
+        found = cls(
+            api_key=env.text("STRIPE_API_KEY"), api_base=base, api_version=env.text("STRIPE_API_VERSION", "")
+        )
+        if found.live and not base.startswith("https://"):
+            raise env.BadEnvironment("STRIPE_API_BASE", "must be https: a live key is not sent in the clear")
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
 class WaybillSettings:
     """How the engine works and whom it talks to."""
 
@@ -44,6 +73,7 @@ class WaybillSettings:
     payment_gateway: str
     carrier: str
     carrier_account: CarrierSettings | None = None  #: Only when the carrier is not the sandbox.
+    stripe: StripeSettings | None = None  #: Only when the gateway is Stripe.
     #: Who leads an order when nobody says: the engine (orchestration) or no one (choreography).
     fulfilment_style: str = "orchestration"
 
@@ -98,6 +128,7 @@ class WaybillSettings:
         state = State.current()
         noted = state.noted()
         carrier = env.choice("CARRIER", CARRIERS[0], among=CARRIERS)
+        gateway = env.choice("PAYMENT_GATEWAY", GATEWAYS[0], among=GATEWAYS)
         return cls(
             role=env.choice("WAYBILL_ROLE", "manage", among=ROLES),
             state=state.root,
@@ -105,9 +136,10 @@ class WaybillSettings:
             sandbox_url=env.text(
                 "WAYBILL_SANDBOX_URL", str(noted.get("sandbox_url", "http://127.0.0.1:8090"))
             ),
-            payment_gateway=env.text("PAYMENT_GATEWAY", "sandbox"),
             carrier=carrier,
             carrier_account=CarrierSettings.from_environment() if carrier == "http" else None,
+            payment_gateway=gateway,
+            stripe=StripeSettings.from_environment() if gateway == "stripe" else None,
             fulfilment_style=env.choice("FULFILMENT_STYLE", STYLES[0], among=STYLES),
             payment_webhook_secrets=env.secrets("PAYMENT_WEBHOOK_SECRETS", state.noted_webhook_secret()),
             claim_limit=env.integer("WAYBILL_CLAIM_LIMIT", 250, least=1),

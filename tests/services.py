@@ -26,7 +26,8 @@ from config.embedded.valkey import Valkey
 #: What the developer's shell may hold and tests must not see.
 FOREIGN = ("DATABASE_URL", "DATABASE_REPLICA_URL", "REDIS_URL", "WAYBILL_SANDBOX_URL", "WAYBILL_CRASH_POINT",
            "SENTRY_DSN", "PROMETHEUS_MULTIPROC_DIR", "WAYBILL_ROLE", "WAYBILL_LOG_STYLE", "WAYBILL_HOSTS",
-           "PAYMENT_WEBHOOK_SECRETS")  # fmt: skip
+           "PAYMENT_WEBHOOK_SECRETS", "PAYMENT_GATEWAY", "STRIPE_API_KEY", "STRIPE_API_BASE", "STRIPE_API_VERSION",
+           "CARRIER", "CARRIER_URL", "CARRIER_TOKEN")  # fmt: skip
 
 
 PREFIX = "waybill-test-"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
+from threading import Lock
+from typing import Any
 
 from payments.gateways.base import PaymentGateway
 from payments.gateways.sandbox import SandboxGateway
 from sagas.resilience.http import HttpClient
 
 _instead: PaymentGateway | None = None
+_one_makes_it = Lock()
 
 #: Making a connection may take this share of a call's time; the rest is for the answer.
 CONNECT_SHARE = 0.2
@@ -21,9 +24,11 @@ def get_gateway() -> PaymentGateway:
     from django.conf import settings
 
     waybill = settings.WAYBILL
-    return _gateway(
-        waybill.payment_gateway, waybill.sandbox_url, waybill.call_timeout_seconds, waybill.call_concurrency
-    )
+    with _one_makes_it:
+        return _gateway(
+            waybill.payment_gateway, waybill.sandbox_url, waybill.stripe, waybill.call_timeout_seconds,
+            waybill.call_concurrency,
+        )  # fmt: skip
 
 
 def use_gateway(gateway: PaymentGateway | None) -> None:
@@ -33,12 +38,20 @@ def use_gateway(gateway: PaymentGateway | None) -> None:
 
 
 @cache
-def _gateway(name: str, url: str, call_seconds: float, concurrency: int) -> PaymentGateway:
-    if name != "sandbox":
-        raise ValueError(f"PAYMENT_GATEWAY names no gateway we have: {name!r}. Known: sandbox.")
-    client = HttpClient(
-        url, provider="gateway", connect_timeout=call_seconds * CONNECT_SHARE,
-        read_timeout=call_seconds * (1 - CONNECT_SHARE), pool_size=concurrency,
-        headers={"Authorization": "Bearer sk_sandbox"},
-    )  # fmt: skip
-    return SandboxGateway(client)
+def _gateway(
+    name: str, sandbox_url: str, stripe: Any, call_seconds: float, concurrency: int
+) -> PaymentGateway:
+    limits: dict[str, Any] = {
+        "provider": "gateway", "connect_timeout": call_seconds * CONNECT_SHARE,
+        "read_timeout": call_seconds * (1 - CONNECT_SHARE), "pool_size": concurrency,
+    }  # fmt: skip
+    if name == "sandbox":
+        return SandboxGateway(
+            HttpClient(sandbox_url, headers={"Authorization": "Bearer sk_sandbox"}, **limits)
+        )
+    if name == "stripe":
+        from payments.gateways.stripe import StripeGateway, stripe_client
+
+        client = HttpClient(stripe.api_base, **limits)
+        return StripeGateway(stripe_client(client, api_key=stripe.api_key, api_version=stripe.api_version))
+    raise ValueError(f"PAYMENT_GATEWAY names no gateway we have: {name!r}. Known: sandbox, stripe.")

@@ -115,3 +115,68 @@ def test_the_style_of_fulfilment_is_one_of_two(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("FULFILMENT_STYLE", "improvisation")
     with pytest.raises(env.BadEnvironment, match="FULFILMENT_STYLE"):
         WaybillSettings.from_environment()
+
+
+STRIPE = {"PAYMENT_GATEWAY": "stripe", "STRIPE_API_KEY": "sk_test_1"}
+
+
+def test_stripe_needs_a_key_and_the_sandbox_none() -> None:
+    without = settings_as(PAYMENT_GATEWAY="stripe")
+
+    assert without.returncode == 1
+    assert "STRIPE_API_KEY must be set" in without.stderr
+    assert settings_as(PAYMENT_GATEWAY="sandbox").returncode == 0
+
+
+def test_a_gateway_nobody_has_stops_the_start() -> None:
+    done = settings_as(PAYMENT_GATEWAY="abacus")
+
+    assert done.returncode == 1
+    assert "PAYMENT_GATEWAY must be one of sandbox, stripe, not 'abacus'" in done.stderr
+
+
+def test_stripes_settings_have_defaults_and_do_not_show_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in STRIPE.items():
+        monkeypatch.setenv(name, value)
+
+    settings = WaybillSettings.from_environment()
+
+    assert settings.stripe is not None
+    assert (settings.stripe.api_key, settings.stripe.api_base, settings.stripe.api_version) == (
+        "sk_test_1", "https://api.stripe.com", "")  # fmt: skip
+    assert "sk_test_1" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("key", "base", "problem"),
+    [
+        ("sk_test_1", "localhost:8090", "STRIPE_API_BASE must be an http address"),
+        ("sk_live_1", "http://127.0.0.1:8090", "STRIPE_API_BASE must be https"),
+        ("rk_live_1", "http://127.0.0.1:8090", "STRIPE_API_BASE must be https"),
+        ("sk_live_1", "https://api.stripe.com", None),
+        ("sk_test_1", "http://127.0.0.1:8090", None),
+    ],
+)
+def test_a_live_key_is_not_sent_in_the_clear(
+    monkeypatch: pytest.MonkeyPatch, key: str, base: str, problem: str | None
+) -> None:
+    for name, value in (STRIPE | {"STRIPE_API_KEY": key, "STRIPE_API_BASE": base}).items():
+        monkeypatch.setenv(name, value)
+
+    if problem is None:
+        assert WaybillSettings.from_environment().payment_gateway == "stripe"
+        return
+    with pytest.raises(env.BadEnvironment, match=problem):
+        WaybillSettings.from_environment()
+
+
+def test_the_demonstration_takes_no_real_money() -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "demo"], cwd=BASE_DIR,
+        env=os.environ | STRIPE | {"STRIPE_API_KEY": "sk_live_1"}, capture_output=True, text=True, check=False,
+        timeout=60,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert "STRIPE_API_KEY is a live key" in done.stderr
+    assert "sk_live_1" not in done.stderr

@@ -20,6 +20,7 @@ from payments.gateways.base import (
 )
 from payments.gateways.fake import FakeGateway
 from payments.gateways.sandbox import SandboxGateway
+from payments.gateways.stripe import StripeGateway, stripe_client
 from tests.sandbox_process import SandboxProcess
 
 NUMBERS = count(1)
@@ -87,10 +88,16 @@ class Stage:
         return result
 
 
+#: What a module's `stage` fixture is parametrized with.
+GATEWAYS = ("fake", "sandbox", "stripe")
+
+
 def stage_of(request: pytest.FixtureRequest) -> Stage:
-    """The stage a test is parametrized with: `fake`, or `sandbox`, which the module's fixture starts."""
+    """`fake`; or the sandbox, which the module's fixture starts, by our own or by Stripe's official client."""
     if request.param == "fake":
         fake = FakeGateway()
         return Stage(fake, fake)
     running: SandboxProcess = request.getfixturevalue("sandbox")
-    return Stage(SandboxGateway(running.client()), running)
+    if request.param == "sandbox":
+        return Stage(SandboxGateway(running.client()), running)
+    return Stage(StripeGateway(stripe_client(running.client(), api_key="sk_test_conformance")), running)

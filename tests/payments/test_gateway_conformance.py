@@ -1,4 +1,4 @@
-"""One suite for every gateway: the fake in memory and the sandbox over HTTP keep the same promises."""
+"""One suite for every gateway: the fake in memory, the sandbox over HTTP, and Stripe's official client there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from payments.gateways.base import (
 )
 from sagas.resilience.asking import KeyReused
 from sagas.verdicts import Refused, Unavailable
-from tests.payments.gateway_stage import Stage, stage_of
+from tests.payments.gateway_stage import GATEWAYS, Stage, stage_of
 from tests.sandbox_process import SandboxProcess, running_sandbox
 
 
@@ -26,7 +26,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess
         yield running
 
 
-@pytest.fixture(params=["fake", "sandbox"])
+@pytest.fixture(params=GATEWAYS)
 def stage(request: pytest.FixtureRequest) -> Stage:
     return stage_of(request)
 

@@ -1,4 +1,4 @@
-"""What every gateway promises when an answer is lost, late or a 5xx: on the fake and on the sandbox."""
+"""What every gateway promises when an answer is lost, late or a 5xx: on every gateway."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from payments.gateways.base import (
     RefundStatus,
 )
 from sagas.verdicts import Unavailable, Unknown
-from tests.payments.gateway_stage import Stage, stage_of
+from tests.payments.gateway_stage import GATEWAYS, Stage, stage_of
 from tests.sandbox_process import SandboxProcess, running_sandbox
 
 
@@ -24,7 +24,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess
         yield running
 
 
-@pytest.fixture(params=["fake", "sandbox"])
+@pytest.fixture(params=GATEWAYS)
 def stage(request: pytest.FixtureRequest) -> Stage:
     return stage_of(request)
 

@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
@@ -37,6 +38,8 @@ class Command(BaseCommand):
     def handle(self, *_: Any, **options: Any) -> None:
         show = Show(Console(width=None if sys.stdout.isatty() else 120))
         state = State.current()
+        if settings.WAYBILL.stripe and settings.WAYBILL.stripe.live:
+            raise CommandError("STRIPE_API_KEY is a live key: the demonstration takes money from nobody.")
         if options["fresh"]:
             call_command("reset", stdout=self.stdout)
         try:
