@@ -21,12 +21,12 @@ REPEATS = 3
 SCALE = 1
 ONLY =
 
-.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi events chaos e2e lock services-check compare-styles bench bench-flow bench-growth bench-rebuild bench-read bench-scale load
+.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi events chaos conformance-peers e2e lock services-check compare-styles bench bench-flow bench-growth bench-rebuild bench-read bench-scale load
 
 help: ## Show this list
 	@echo "Waybill: every order through payment, inventory and shipping, or everything given back."
 	@echo
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
 
 setup: ## Make .venv from the hashed locks (PYTHON=... chooses the interpreter)
 	@sh scripts/setup.sh base
@@ -75,6 +75,9 @@ events: dev ## Is docs/events what the contracts say, and can every version ever
 
 chaos: dev ## The longer runs that kill workers, broker and database
 	@$(python) -m pytest -q -m chaos $(TESTS)
+
+conformance-peers: dev ## The Stripe gateway against localstripe, if it is on PATH or in $LOCALSTRIPE
+	@$(python) -m pytest -q -rs -m peers $(or $(TESTS),tests/payments/test_gateway_peers.py)
 
 bench: ## Measure Waybill beside its peers and bare SQL in one run (REPEATS=n, SCALE=x, ONLY=names)
 	@sh scripts/setup.sh bench

@@ -264,7 +264,7 @@ def read_refund(body: Any) -> Refund:
         raise ValueError(f"unknown status {body['status']!r}")
     metadata = body["metadata"] or {}
     return Refund(
-        id=str(body["id"]), status=status, intent_id=str(body["payment_intent"]),
+        id=str(body["id"]), status=status, intent_id=str(body["payment_intent"] or ""),
         amount_minor=int(body["amount"]), currency=str(body["currency"]).upper(),
         reference=str(metadata.get("reference", "")),
         key=str(metadata.get("key", "")), failure_code=str(body.get("failure_reason") or ""),
