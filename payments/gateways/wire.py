@@ -31,6 +31,8 @@ Fields = Mapping[str, Any]
 Status = IntentStatus
 #: The most that one page of a listing holds.
 MOST_LISTED = 100
+#: Somebody whom the provider depends on failed. It is numbered like a refusal, and yet is no answer to what we asked.
+BEHIND_IT_FAILED = 424
 STATUSES: Mapping[str, IntentStatus] = {
     "requires_confirmation": Status.UNCONFIRMED,
     "requires_payment_method": Status.UNCONFIRMED,  # declined, when there is a last_payment_error
@@ -219,6 +221,8 @@ class WireGateway(ABC):
 
 
 def _understood(answer: Answer, read: Callable[[Any], T]) -> T | Refused | Unknown:
+    if answer.status == BEHIND_IT_FAILED:
+        return Unknown("payments.provider_failed", str(answer.status))
     if not answer.ok:
         return refusal(answer)
     try:

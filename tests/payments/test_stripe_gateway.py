@@ -178,6 +178,7 @@ def test_f16_a_provider_that_cannot_be_reached_is_unavailable(server: Server) ->
         ("500 Internal Server Error", error("api_error"), Unknown("payments.provider_failed", "500")),
         ("502 Bad Gateway", "<html>", Unknown("payments.provider_failed", "502")),
         ("503 Service Unavailable", error("api_error"), Unknown("payments.provider_failed", "503")),
+        ("424 Failed Dependency", error("api_error"), Unknown("payments.provider_failed", "424")),
         ("302 Found", "", Unknown("payments.provider_failed", "302")),
         ("401 Unauthorized", error("invalid_request_error"), Unavailable("payments.provider_closed", "HTTP 401")),
         ("403 Forbidden", error("invalid_request_error"), Unavailable("payments.provider_closed", "HTTP 403")),
@@ -199,6 +200,24 @@ def test_each_answer_has_its_verdict_and_is_never_asked_twice(
 
     assert gateway_at(server.url).confirm(confirmation()) == expected
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "status", ["424 Failed Dependency", "500 Internal Server Error", "429 Too Many Requests"]
+)
+def test_a_question_without_an_answer_is_asked_again_later(server: Server, status: str) -> None:
+    gateway = gateway_at(server.url)
+    asks = [
+        lambda: gateway.retrieve("pi_1"),
+        lambda: gateway.retrieve_refund("re_1"),
+        lambda: gateway.find_by_reference("A-1"),
+        lambda: gateway.refunds_of("pi_1"),
+        gateway.list_intents,
+        gateway.list_refunds,
+    ]
+    server.scripts = [answer(status, error("api_error")) for _ in asks]
+
+    assert [type(ask()) for ask in asks] == [Unavailable] * len(asks)
 
 
 @pytest.mark.parametrize(
