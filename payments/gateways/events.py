@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any, Literal
 
 from payments.gateways.base import IntentStatus, RefundStatus
-from payments.gateways.sandbox import REFUND_STATUSES, STATUSES
+from payments.gateways.wire import REFUND_STATUSES, STATUSES
 from sagas.inbox.sources import Notice, Unreadable
 
 Kind = Literal["payment", "refund", "dispute", "other"]
