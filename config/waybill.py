@@ -74,6 +74,9 @@ class WaybillSettings:
     carrier: str
     carrier_account: CarrierSettings | None = None  #: Only when the carrier is not the sandbox.
     stripe: StripeSettings | None = None  #: Only when the gateway is Stripe.
+    #: How long a customer may take to prove who they are, and where they are sent back to.
+    payment_action_seconds: float = 3_600.0
+    payment_return_url: str = ""
     #: Who leads an order when nobody says: the engine (orchestration) or no one (choreography).
     fulfilment_style: str = "orchestration"
 
@@ -141,6 +144,8 @@ class WaybillSettings:
             payment_gateway=gateway,
             stripe=StripeSettings.from_environment() if gateway == "stripe" else None,
             fulfilment_style=env.choice("FULFILMENT_STYLE", STYLES[0], among=STYLES),
+            payment_action_seconds=env.seconds("PAYMENT_ACTION_SECONDS", 3_600),
+            payment_return_url=env.text("PAYMENT_RETURN_URL", ""),
             payment_webhook_secrets=env.secrets("PAYMENT_WEBHOOK_SECRETS", state.noted_webhook_secret()),
             claim_limit=env.integer("WAYBILL_CLAIM_LIMIT", 250, least=1),
             runs=env.flag("WAYBILL_RUNS", default=True),

@@ -7,6 +7,7 @@ Amounts are integers in the minor unit of `currency`. Events of one payment are 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sagas.events import Event, register_event
@@ -32,6 +33,14 @@ class PaymentEvent(Event):
 @dataclass(frozen=True, kw_only=True)
 class PaymentAuthorized(PaymentEvent):
     """The bank holds the money for us; none has moved."""
+
+
+@register_event("payments.PaymentActionRequired")
+@dataclass(frozen=True, kw_only=True)
+class PaymentActionRequired(PaymentEvent):
+    """The bank wants the customer to act before it holds the money, until `until`. Where is asked of the API."""
+
+    until: datetime
 
 
 @register_event("payments.PaymentDeclined")

@@ -67,6 +67,9 @@ class Payment(Moving):
         AUTHORIZING = (
             "authorizing"  #: The provider's object is known and stored; its confirmation is under way.
         )
+        REQUIRES_ACTION = (
+            "requires_action"  #: The bank wants the customer to act first (3-D Secure), until a deadline.
+        )
         AUTHORIZED = "authorized"  #: The bank holds the money; none has moved.
         CAPTURING = "capturing"  #: Taken by a capture, so that no void can start.
         CAPTURED = "captured"  #: The money is ours. Final; refunds stand beside it.
@@ -94,9 +97,12 @@ class Payment(Moving):
     MOVES: ClassVar = {
         State.CREATED: {
             State.AUTHORIZING, State.AUTHORIZED, State.DECLINED, State.VOIDING, State.VOIDED,
-            State.UNKNOWN,
+            State.UNKNOWN, State.REQUIRES_ACTION,
         },
-        State.AUTHORIZING: {State.AUTHORIZED, State.DECLINED, State.VOIDING, State.VOIDED, State.UNKNOWN},
+        State.AUTHORIZING: {
+            State.AUTHORIZED, State.DECLINED, State.VOIDING, State.VOIDED, State.UNKNOWN, State.REQUIRES_ACTION,
+        },
+        State.REQUIRES_ACTION: {State.AUTHORIZED, State.DECLINED, State.VOIDING, State.VOIDED, State.UNKNOWN},
         State.AUTHORIZED: {State.CAPTURING, State.CAPTURED, State.VOIDING, State.VOIDED, State.EXPIRED},
         State.CAPTURING: {
             State.CAPTURED, State.CAPTURE_FAILED, State.AUTHORIZED, State.EXPIRED, State.UNKNOWN,
@@ -105,7 +111,7 @@ class Payment(Moving):
         State.VOIDING: {State.VOIDED, State.CAPTURED, State.EXPIRED, State.UNKNOWN},
         State.UNKNOWN: {
             State.CREATED, State.AUTHORIZING, State.AUTHORIZED, State.CAPTURED, State.CAPTURE_FAILED,
-            State.DECLINED, State.VOIDING, State.VOIDED, State.EXPIRED,
+            State.DECLINED, State.VOIDING, State.VOIDED, State.EXPIRED, State.REQUIRES_ACTION,
         },
         State.VOIDED: {State.AUTHORIZED},
         State.DECLINED: {State.AUTHORIZED},
@@ -121,7 +127,7 @@ class Payment(Moving):
     reference = models.CharField(max_length=200)
     currency = models.CharField(max_length=3)
     amount_minor = models.BigIntegerField()
-    state = models.CharField(max_length=14, choices=State, default=State.CREATED)
+    state = models.CharField(max_length=15, choices=State, default=State.CREATED)
     unknown_of = models.CharField(max_length=9, choices=Operation, default=Operation.NONE)
     mismatch = models.CharField(max_length=200, default="")  #: What the provider said that cannot be.
     provider_id = models.CharField(max_length=100, default="")
@@ -183,6 +189,18 @@ class Payment(Moving):
 
     def __str__(self) -> str:
         return f"payment of {self.reference}"
+
+
+class CustomerAction(models.Model):
+    """Where the customer of a payment acts, and until when. The address may hold a secret: it is in no event or log."""
+
+    payment = models.OneToOneField(Payment, primary_key=True, on_delete=models.PROTECT, related_name="action")
+    url = models.TextField()
+    until = models.DateTimeField()
+    made_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"action for {self.payment_id}"
 
 
 class Refund(Moving):

@@ -73,7 +73,7 @@ def _payment_is_known(payment: PaymentAsItStands, claim: Claim) -> bool:  # noqa
         case IntentStatus.UNCONFIRMED:
             return True  # it was made, and nothing else: we made it
         case IntentStatus.REQUIRES_ACTION | IntentStatus.PROCESSING:
-            return payment.state in HELD_BEFORE | NOT_HELD
+            return payment.state in HELD_BEFORE | NOT_HELD | {State.REQUIRES_ACTION}
         case IntentStatus.AUTHORIZED:
             return payment.state in HELD_BEFORE or payment.authorized_minor > 0
         case IntentStatus.CAPTURED:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import BigIntegerField, Count, F, Sum, Value
 from django.db.models.functions import Coalesce
 
+from payments.gateways.declines import decline_class
 from payments.models import JournalLine, Payment, Refund
 from payments.news import Found, PaymentAsItStands, RefundAsItStands
 from sagas.sql import rows
@@ -100,3 +102,50 @@ def balances_of_payment(payment_id: UUID) -> dict[str, int]:
         .exclude(balance=0)
     )
     return dict(found)
+
+
+DETAIL = """
+SELECT p.id, p.state, p.currency, p.amount_minor, p.authorized_minor, p.captured_minor, p.refunded_minor, p.code,
+       a.url, a.until
+  FROM payments_payment p LEFT JOIN payments_customeraction a ON a.payment_id = p.id
+ WHERE p.order_id = %s AND p.shop_id = %s ORDER BY p.id DESC LIMIT 1
+"""
+TURNED_DOWN = {Payment.State.DECLINED, Payment.State.CAPTURE_FAILED}
+
+
+@dataclass(frozen=True)
+class Action:
+    """Where the customer acts, and until when."""
+
+    url: str
+    until: datetime
+
+
+@dataclass(frozen=True)
+class PaymentDetail:
+    """One payment, as its shop sees it. `action` only while the customer has to act."""
+
+    id: UUID
+    state: str
+    currency: str
+    amount_minor: int
+    authorized_minor: int
+    captured_minor: int
+    refunded_minor: int
+    code: str
+    action: Action | None
+
+    @property
+    def decline_class(self) -> str:
+        """What may help against a no. Empty when there was none."""
+        return str(decline_class(self.code)) if self.state in TURNED_DOWN else ""
+
+
+def payment_detail(order_id: UUID, shop_id: UUID) -> PaymentDetail | None:
+    """The newest payment of the shop's order, or None."""
+    found = rows(DETAIL, [order_id, shop_id])
+    if not found:
+        return None
+    *known, url, until = found[0]
+    waits = known[1] == Payment.State.REQUIRES_ACTION and until is not None
+    return PaymentDetail(*known, Action(url, until) if waits else None)

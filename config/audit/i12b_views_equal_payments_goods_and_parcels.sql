@@ -8,6 +8,7 @@ SELECT 'payment of ' || v.external_reference, v.payment_state, p.state, v.captur
  WHERE (v.captured_minor, v.refunded_minor) <> (p.captured_minor, p.refunded_minor)
     OR p.state <> ALL (CASE v.payment_state
          WHEN '' THEN ARRAY['created', 'authorizing', 'voiding', 'unknown']
+         WHEN 'requires_action' THEN ARRAY['requires_action', 'voiding', 'unknown']
          WHEN 'authorized' THEN ARRAY['authorized', 'capturing', 'voiding', 'unknown']
          WHEN 'capture_failed' THEN ARRAY['capture_failed', 'voiding', 'unknown']
          WHEN 'partly_refunded' THEN ARRAY['captured'] WHEN 'refunded' THEN ARRAY['captured']

@@ -75,11 +75,13 @@ class Desk:
         self.record = record
         self.director = director
         self.webhooks = webhooks or Webhooks(director, None)
+        self.address = ""  #: By which the last caller reached us.
         self._key_seconds = key_seconds
         self._in_use: set[tuple[str, str]] = set()
 
     async def take(self, request: web.Request, call: Call) -> web.StreamResponse:
         """Answer a call that acts, with all that may befall it."""
+        self.address = f"{request.scheme}://{request.host}"
         try:
             with self._holding(call):
                 return await self._take(request, call)

@@ -33,6 +33,7 @@ UNUSED = dict.fromkeys((
     "review", "setup_future_usage", "shipping", "source", "statement_descriptor",
     "statement_descriptor_suffix", "transfer_data", "transfer_group",
 ))  # fmt: skip
+ACTION_CARDS = {"pm_card_authenticationRequired", "pm_card_threeDSecure2Required"}
 CONFIRMABLE = {"requires_confirmation", "requires_payment_method"}
 METADATA_CLAUSE = re.compile(
     r"""\s*metadata\[(['"])(?P<name>\w+)\1\]\s*:\s*(['"])(?P<value>(?:\\.|(?!\3)[^\\])*)\3\s*(?:AND\b|$)"""
@@ -121,6 +122,8 @@ class Gateway:
         code = decline_code(rule) or DECLINING_CARDS.get(str(card))
         if code is not None:
             return self._decline(intent, code)
+        if str(card) in ACTION_CARDS or (rule is not None and rule.action == "require_action"):
+            return self._have_customer_act(intent, str(card), str(params.get("return_url") or ""))
         intent.update(
             status="requires_capture", payment_method=card, amount_capturable=intent["amount"],
             latest_charge=f"ch_{token_hex(12)}", last_payment_error=None,
@@ -151,14 +154,22 @@ class Gateway:
 
     def cancel(self, intent: dict[str, Any], params: dict[str, Any], _: Rule | None) -> Reply:
         """Let the hold go. Refused once captured, and once canceled."""
-        if intent["status"] not in CONFIRMABLE | {"requires_capture"}:
+        if intent["status"] not in CONFIRMABLE | {"requires_capture", "requires_action"}:
             raise unexpected(intent, "cancel")
         held = intent["amount_capturable"]
         intent.update(
-            status="canceled", amount_capturable=0, canceled_at=int(self.desk.director.now()),
+            status="canceled", amount_capturable=0, next_action=None, canceled_at=int(self.desk.director.now()),
             cancellation_reason=params.get("cancellation_reason"),
         )  # fmt: skip
         self._save(intent, "voids" if held else "", held)
+        return reply(intent)
+
+    def _have_customer_act(self, intent: dict[str, Any], card: str, return_url: str) -> Reply:
+        """The bank decides once the customer has been at the page that the intent names."""
+        url = f"{self.desk.address}/sandbox/bank/{intent['id']}"
+        there = {"type": "redirect_to_url", "redirect_to_url": {"url": url, "return_url": return_url or None}}
+        intent.update(status="requires_action", payment_method=card, next_action=there)
+        self._save(intent, "", 0)
         return reply(intent)
 
     def load(self, ident: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ OPERATIONS = frozenset({
 ACTIONS: Mapping[str, int | None] = {
     "approve": None,
     "decline": None,  # params: code, or decline_code of the card
+    "require_action": None,  # of an authorization: the customer has to act
     "refuse": None,  # params: code
     "delay": 1,  # params: seconds, done_first
     "do_then_drop": 1,

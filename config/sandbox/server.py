@@ -12,6 +12,7 @@ from secrets import token_hex
 
 from aiohttp import web
 
+from config.sandbox.bank import Bank
 from config.sandbox.carrier import Carrier
 from config.sandbox.control import Control
 from config.sandbox.desk import DAY_SECONDS, Desk
@@ -68,7 +69,10 @@ def make_app(record: Record, options: Options) -> web.Application:
     desk = Desk(record, director, options.key_seconds, webhooks)
     gateway = Gateway(desk)
     app = web.Application(middlewares=[signed, turn_away], client_max_size=MOST_BODY_BYTES)
-    for part in (gateway, Refunds(desk, gateway), Carrier(desk), Control(desk), Doings(desk, gateway)):
+    parts = (
+        gateway, Refunds(desk, gateway), Bank(desk, gateway), Doings(desk, gateway), Carrier(desk), Control(desk),
+    )  # fmt: skip
+    for part in parts:
         app.add_routes(part.routes())
 
     async def close(_: web.Application) -> None:

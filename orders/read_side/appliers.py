@@ -220,6 +220,7 @@ APPLIERS: dict[type, Applier] = {
     orders.OrderNeedsAttention: _needs_attention,
     orders.OrderAttentionCleared: _attention_cleared,
     payments.PaymentAuthorized: _authorized,
+    payments.PaymentActionRequired: _pays("requires_action"),
     payments.PaymentDeclined: _pays("declined"),
     payments.PaymentVoided: _pays("voided"),
     payments.PaymentExpired: _pays("expired"),

@@ -9,9 +9,10 @@ from typing import Any
 from django.conf import settings
 
 from payments import contract
-from payments.commands import ledger
+from payments.commands import acting, ledger
+from payments.commands.acting import CustomerMustAct
 from payments.commands.sheet import Cause, PaymentRow, Sheet
-from payments.gateways.base import ALREADY_VOIDED, DECLINED
+from payments.gateways.base import ACTION_EXPIRED, ALREADY_VOIDED, DECLINED
 from payments.models import Payment
 from sagas.ids import uuid7
 from sagas.inbox.work import wake_unmatched
@@ -28,7 +29,7 @@ VOIDED = "payments.voided"
 #: States that say that the authorization was given, whatever came after.
 WAS_AUTHORIZED = {State.AUTHORIZED, State.CAPTURING, State.CAPTURED, State.CAPTURE_FAILED}
 #: States in which nothing is known to be held yet.
-OPEN_STATES = {State.CREATED, State.AUTHORIZING}
+OPEN_STATES = {State.CREATED, State.AUTHORIZING, State.REQUIRES_ACTION}
 
 OPEN = """
 INSERT INTO payments_payment (
@@ -117,8 +118,10 @@ def not_authorized(sheet: Sheet, payment: PaymentRow, call: Cause, outcome: Outc
     match outcome:
         case NotDone():
             sheet.move(payment, State.AUTHORIZING if payment.provider_id else State.CREATED)
-        case Refused() if outcome.code == ALREADY_VOIDED:
-            # Not our void, then the row would not ask: somebody let go of it there, so it was refused to us.
+        case CustomerMustAct():
+            customer_must_act(sheet, payment, call, outcome)
+        case Refused() if outcome.code in (ALREADY_VOIDED, ACTION_EXPIRED):
+            # Not our undo, then the row would not ask: it was let go of there, so it was refused to us.
             sheet.move(payment, State.VOIDED)
             payment.code, payment.released_at = bank_code(outcome), sheet.now
             sheet.tell(payment, contract.PaymentDeclined, payment.amount_minor, call, code=payment.code)
@@ -130,6 +133,14 @@ def not_authorized(sheet: Sheet, payment: PaymentRow, call: Cause, outcome: Outc
         case Unknown() | Waiting():
             operation = Operation.AUTHORIZE if payment.provider_id else Operation.CREATE
             unknown(sheet, payment, call, operation, outcome)
+
+
+def customer_must_act(sheet: Sheet, payment: PaymentRow, call: Cause, answer: CustomerMustAct) -> None:
+    """The bank decides once the customer has acted. Published once."""
+    acting.keep_action(payment.id, answer, now=sheet.now)
+    if payment.state != State.REQUIRES_ACTION:
+        sheet.move(payment, State.REQUIRES_ACTION)
+        sheet.tell(payment, contract.PaymentActionRequired, payment.amount_minor, call, until=answer.deadline)
 
 
 def given(payment: PaymentRow) -> Done:

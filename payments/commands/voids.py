@@ -20,7 +20,9 @@ State = Payment.State
 Operation = Payment.Operation
 
 #: From here a void goes to the provider, if the provider knows the payment at all.
-VOIDABLE = {State.CREATED, State.AUTHORIZING, State.AUTHORIZED, State.CAPTURE_FAILED}
+VOIDABLE = {
+    State.CREATED, State.AUTHORIZING, State.REQUIRES_ACTION, State.AUTHORIZED, State.CAPTURE_FAILED,
+}  # fmt: skip
 GONE = {State.VOIDED, State.DECLINED, State.EXPIRED}
 
 

@@ -29,6 +29,8 @@ ALREADY_CAPTURED = "payments.already_captured"
 ALREADY_VOIDED = "payments.already_voided"
 NOT_AUTHORIZED = "payments.not_authorized"
 NOT_CAPTURED = "payments.not_captured"
+REQUIRES_ACTION = "payments.requires_action"
+ACTION_EXPIRED = "payments.action_expired"  # the customer did not act in time
 GATEWAY_REFUSED = "payments.gateway_refused"  # any other no; the detail has the vendor's word
 
 T = TypeVar("T")
@@ -70,10 +72,11 @@ class CreateIntent:
 
 @dataclass(frozen=True, kw_only=True)
 class ConfirmIntent:
-    """Hold the money."""
+    """Hold the money. The customer, if the bank wants them to act, is sent back to `return_url` after it."""
 
     key: UUID
     intent_id: str
+    return_url: str = ""
     correlation_id: str = ""
 
 
@@ -120,6 +123,7 @@ class Intent:
     reference: str
     key: str
     decline_code: str = ""
+    action_url: str = ""  #: Where the customer acts, while the bank wants them to.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +160,7 @@ class PaymentGateway(Protocol):
         ...
 
     def confirm(self, request: ConfirmIntent) -> IntentResult:
-        """Hold the money. Refused: declined (detail: the bank's code), already voided."""
+        """Hold the money, or have the customer act first. Refused: declined (the bank's code), already voided."""
         ...
 
     def capture(self, request: CaptureIntent) -> IntentResult:

@@ -56,7 +56,7 @@ class FakeGateway(FakeProvider):
 
     def confirm(self, request: base.ConfirmIntent) -> IntentResult:
         def move(intent: Intent, trouble: Trouble | None) -> Intent | Refused:
-            if intent.status in {Status.AUTHORIZED, Status.CAPTURED}:
+            if intent.status in {Status.AUTHORIZED, Status.CAPTURED, Status.REQUIRES_ACTION}:
                 return intent
             if intent.status == Status.DECLINED:
                 return Refused(base.DECLINED, intent.decline_code)
@@ -65,10 +65,25 @@ class FakeGateway(FakeProvider):
             if trouble is not None and trouble.action == "decline":
                 self._keep(replace(intent, status=Status.DECLINED, decline_code=trouble.code))
                 return Refused(base.DECLINED, trouble.code)
+            if trouble is not None and trouble.action == "require_action":
+                url = f"https://bank.invalid/{intent.id}"
+                return self._keep(replace(intent, status=Status.REQUIRES_ACTION, action_url=url))
             self.note(intent.reference, "holds")
             return self._keep(replace(intent, status=Status.AUTHORIZED, capturable_minor=intent.amount_minor))
 
         return self._act_on("authorize", request.intent_id, str(request.key), request.intent_id, move)
+
+    def customer_acts(self, intent_id: str, *, well: bool = True) -> None:
+        """The customer proves who they are, or fails to. Of no effect where nobody waits for them."""
+        intent = self._intents[intent_id]
+        if intent.status != Status.REQUIRES_ACTION:
+            return
+        if well:
+            self.note(intent.reference, "holds")
+            held = {"status": Status.AUTHORIZED, "capturable_minor": intent.amount_minor}
+        else:
+            held = {"status": Status.DECLINED, "decline_code": "payment_intent_authentication_failure"}
+        self._keep(replace(intent, action_url="", **held))  # type: ignore[arg-type]
 
     def capture(self, request: base.CaptureIntent) -> IntentResult:
         def move(intent: Intent, trouble: Trouble | None) -> Intent | Refused:

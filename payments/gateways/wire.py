@@ -106,7 +106,8 @@ class WireGateway(ABC):
         return result
 
     def confirm(self, request: base.ConfirmIntent) -> IntentResult:
-        return self._act("confirm", request.intent_id, {}, request.key, request.correlation_id)
+        fields = {"return_url": request.return_url} if request.return_url else {}
+        return self._act("confirm", request.intent_id, fields, request.key, request.correlation_id)
 
     def capture(self, request: base.CaptureIntent) -> IntentResult:
         fields = {"amount_to_capture": request.amount_minor}
@@ -258,7 +259,14 @@ def read_intent(body: Any) -> Intent:
         capturable_minor=int(body["amount_capturable"]), captured_minor=int(body["amount_received"]),
         reference=str(body["metadata"].get("reference", "")), key=str(body["metadata"].get("key", "")),
         decline_code=str(fault.get("decline_code") or fault.get("code") or ""),
+        action_url=action_in(body.get("next_action")),
     )  # fmt: skip
+
+
+def action_in(action: Any) -> str:
+    """Where the customer acts. Empty when they have nothing to do, or not by following a link."""
+    told = action.get("redirect_to_url") if isinstance(action, dict) else None
+    return str(told.get("url") or "") if isinstance(told, dict) else ""
 
 
 def read_refund(body: Any) -> Refund:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TypeVar
+from uuid import UUID
 
+from payments.commands.acting import deadlines
 from payments.commands.attempts import MISMATCH
 from payments.commands.refunds import RefundRow
 from payments.commands.sheet import PaymentRow
@@ -19,19 +21,25 @@ Read = TypeVar("Read", base.Intent, tuple[base.Refund, ...])
 
 #: A mismatch is for a person; until one acts it is looked at again once a day.
 LOOK_AGAIN = timedelta(days=1)
+#: The provider is asked what it has before anything is asked of it.
+TO_BE_ASKED = (Payment.State.UNKNOWN, Payment.State.REQUIRES_ACTION)
 
 
 def asks(calls: Sequence[StepCall], begun: Sequence[PaymentRow | RefundRow | Answer]) -> list[Ask | Answer]:
     """Begun payments and refunds as questions; answers stay answers."""
-    return [_ask(call, one) for call, one in zip(calls, begun, strict=True)]
+    until = deadlines([b.id for b in begun if isinstance(b, PaymentRow) and b.state in TO_BE_ASKED])
+    return [_ask(call, one, until) for call, one in zip(calls, begun, strict=True)]
 
 
-def _ask(call: StepCall, begun: PaymentRow | RefundRow | Answer) -> Ask | Answer:
+def _ask(
+    call: StepCall, begun: PaymentRow | RefundRow | Answer, until: Mapping[UUID, datetime]
+) -> Ask | Answer:
     match begun:
         case PaymentRow():
             return Ask(call, {
                 "intent_id": begun.provider_id, "amount_minor": begun.amount_minor,
-                "currency": begun.currency, "unknown": begun.state == Payment.State.UNKNOWN,
+                "currency": begun.currency, "unknown": begun.state in TO_BE_ASKED,
+                "action_until": until.get(begun.id),
             })  # fmt: skip
         case RefundRow():
             return Ask(call, {

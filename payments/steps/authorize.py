@@ -7,9 +7,14 @@ void that comes then makes sure that nothing ever will be: it cancels the intent
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+from urllib.parse import quote
+
+from django.conf import settings
 
 from payments import contract, gateways
 from payments.commands import attempts
+from payments.commands.acting import CustomerMustAct
 from payments.gateways import base
 from payments.gateways.base import IntentStatus
 from payments.steps.answers import asks, difference, found, intent_id, mismatch, surely, undecided
@@ -17,6 +22,8 @@ from sagas.steps import Ask, Continue, ExternalStep, NotDone, StepCall, external
 from sagas.verdicts import Answer, Done, Refused, Unavailable, Unknown
 
 NO_ANSWER = "payments.no_answer"
+#: A customer who has acted is mostly told of at once; should that get lost, it is seen so often.
+LOOK_EVERY = timedelta(minutes=5)
 Outcome = Answer | Continue
 
 
@@ -70,8 +77,9 @@ class AuthorizePayment(ExternalStep):
     def _confirm(self, ask: Ask) -> Outcome:
         call = ask.call
         request = base.ConfirmIntent(
-            key=call.key, intent_id=intent_id(ask), correlation_id=call.correlation_id
-        )
+            key=call.key, intent_id=intent_id(ask), return_url=return_url(call),
+            correlation_id=call.correlation_id,
+        )  # fmt: skip
         result = surely(call, gateways.get_gateway().confirm(request))
         if not isinstance(result, base.Intent):
             return result
@@ -98,5 +106,24 @@ class AuthorizePayment(ExternalStep):
                 return Refused(base.ALREADY_VOIDED)
             case IntentStatus.UNCONFIRMED:
                 return NotDone()
+            case IntentStatus.REQUIRES_ACTION:
+                return self._wait_for_customer(ask, intent)
             case _:
                 return undecided(intent)
+
+    def _wait_for_customer(self, ask: Ask, intent: base.Intent) -> Answer:
+        """F12: until the deadline the customer may act; then the intent is let go, so that nobody can any more."""
+        call, until = ask.call, ask.payload["action_until"]
+        deadline = until or call.now + timedelta(seconds=settings.WAYBILL.payment_action_seconds)
+        if call.now < deadline:
+            return CustomerMustAct(intent.action_url, deadline=deadline, look_at=call.now + LOOK_EVERY)
+        let_go = base.VoidIntent(key=call.key, intent_id=intent.id, correlation_id=call.correlation_id)
+        gone = gateways.get_gateway().void(let_go)
+        if isinstance(gone, base.Intent):
+            return Refused(base.ACTION_EXPIRED)
+        return Unknown(gone.code, gone.detail)  # it is asked again what the customer did
+
+
+def return_url(call: StepCall) -> str:
+    """Where the customer is sent back to. `{reference}` in the setting is the order's."""
+    return settings.WAYBILL.payment_return_url.replace("{reference}", quote(call.reference, safe=""))

@@ -1,0 +1,1 @@
+"""Payments as shops see them."""
