@@ -21,7 +21,7 @@ REPEATS = 3
 SCALE = 1
 ONLY =
 
-.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi events chaos conformance-peers e2e lock services-check compare-styles bench bench-flow bench-growth bench-rebuild bench-read bench-scale load
+.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi events chaos chaos-provider conformance-peers e2e lock services-check compare-styles bench bench-flow bench-growth bench-rebuild bench-read bench-scale load
 
 help: ## Show this list
 	@echo "Waybill: every order through payment, inventory and shipping, or everything given back."
@@ -72,6 +72,9 @@ openapi: dev
 
 events: dev ## Is docs/events what the contracts say, and can every version ever written be read?
 	@$(manage) event_catalogue --check
+
+chaos-provider: dev ## Orders on a bad day of their providers: slow, wrong, down and late (SEED=n, ORDERS=n)
+	@SEED=$(SEED) ORDERS=$(or $(ORDERS),5000) $(python) -m pytest -q -m provider tests/chaos/test_provider.py
 
 chaos: dev ## The longer runs that kill workers, broker and database
 	@$(python) -m pytest -q -m chaos $(TESTS)
