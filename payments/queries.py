@@ -148,4 +148,5 @@ def payment_detail(order_id: UUID, shop_id: UUID) -> PaymentDetail | None:
         return None
     *known, url, until = found[0]
     waits = known[1] == Payment.State.REQUIRES_ACTION and until is not None
-    return PaymentDetail(*known, Action(url, until) if waits else None)
+    values = (*known, Action(url, until) if waits else None)
+    return PaymentDetail(*values)

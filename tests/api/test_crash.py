@@ -74,7 +74,7 @@ def server(
 @pytest.mark.parametrize(
     ("crash_point", "was_done"), [("api.before_commit", False), ("api.after_commit", True)]
 )
-def test_a_server_that_dies_around_the_commit_leaves_no_key_in_progress(
+def test_f05_a_server_that_dies_around_the_commit_leaves_no_key_in_progress(
     transactional_db: None, server: Callable[[str], Server], crash_point: str, was_done: bool
 ) -> None:
     counter, document = Counter.open("Unlucky Shop"), an_order()
@@ -93,7 +93,7 @@ def test_a_server_that_dies_around_the_commit_leaves_no_key_in_progress(
     assert (Saga.objects.count(), KeptAnswer.objects.count()) == (1, 1)
 
 
-def test_a_server_that_dies_amid_orders_in_bulk_loses_and_doubles_none_of_them(
+def test_f05_a_server_that_dies_amid_orders_in_bulk_loses_and_doubles_none_of_them(
     transactional_db: None, server: Callable[[str], Server]
 ) -> None:
     counter = Counter.open("Unlucky Shop")

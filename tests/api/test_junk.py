@@ -91,7 +91,7 @@ def fine(response: Any) -> bool:
 @example(place="placed_at", value="0001-01-01T00:00:00+23:59")
 @example(place="customer.name", value="\ud800")
 @example(place="lines.0.sku", value="\x00")
-def test_an_order_with_junk_in_one_place(counter: Counter, place: str, value: Any) -> None:
+def test_f09_an_order_with_junk_in_one_place(counter: Counter, place: str, value: Any) -> None:
     before = Order.objects.count()
 
     taken = fine(counter.post(ORDERS, as_json(replaced(an_order(), place, value))))
@@ -204,7 +204,7 @@ def test_headers_of_junk(counter: Counter, headers: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("path", [ORDERS, MOVEMENTS])
-def test_ten_megabytes_are_refused_without_being_kept(counter: Counter, path: str) -> None:
+def test_f09_ten_megabytes_are_refused_without_being_kept(counter: Counter, path: str) -> None:
     body = b'{"external_reference": "' + b"x" * 10_000_000 + b'"}'
 
     response = counter.move_raw(body) if path == MOVEMENTS else counter.post(path, body)

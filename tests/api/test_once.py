@@ -36,7 +36,7 @@ def at_once(sends: list[Callable[[], Any]]) -> list[Any]:
         return list(pool.map(send, sends))
 
 
-def test_a_repeat_is_given_the_first_answer_and_says_so(counter: Counter) -> None:
+def test_f01_a_repeat_is_given_the_first_answer_and_says_so(counter: Counter) -> None:
     document = an_order()
 
     first, second = counter.post(ORDERS, document, key="K"), counter.post(ORDERS, document, key="K")
@@ -58,7 +58,7 @@ def test_the_same_document_written_differently_is_the_same_request(counter: Coun
     assert response["Idempotency-Replayed"] == "true"
 
 
-def test_fifty_at_once_under_one_key_make_one_order(transactional_db: None) -> None:
+def test_f01_fifty_at_once_under_one_key_make_one_order(transactional_db: None) -> None:
     counter, document = Counter.open("Busy Shop"), an_order()
 
     answers = at_once([lambda: counter.post(ORDERS, document, key="K")] * 50)
@@ -74,7 +74,7 @@ def test_fifty_at_once_under_one_key_make_one_order(transactional_db: None) -> N
     assert counter.post(ORDERS, document, key="K")["Idempotency-Replayed"] == "true"
 
 
-def test_a_twin_in_flight_is_told_to_come_back(
+def test_f01_a_twin_in_flight_is_told_to_come_back(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counter, document = Counter.open("Busy Shop"), an_order()
@@ -106,7 +106,7 @@ def test_a_twin_in_flight_is_told_to_come_back(
     assert Order.objects.count() == 1
 
 
-def test_the_lock_on_a_key_dies_with_its_connection(transactional_db: None) -> None:
+def test_f05_the_lock_on_a_key_dies_with_its_connection(transactional_db: None) -> None:
     counter, document = Counter.open("Unlucky Shop"), an_order()
     died = threading.Event()
 
@@ -139,7 +139,7 @@ def test_the_lock_on_a_key_dies_with_its_connection(transactional_db: None) -> N
     assert after.status_code == 202
 
 
-def test_a_key_used_for_another_document_is_refused_and_changes_nothing(counter: Counter) -> None:
+def test_f02_a_key_used_for_another_document_is_refused_and_changes_nothing(counter: Counter) -> None:
     document = an_order()
     counter.post(ORDERS, document, key="K")
 
@@ -158,7 +158,7 @@ def test_a_key_used_at_another_address_is_refused(counter: Counter) -> None:
     assert Order.objects.get().state == "draft"
 
 
-def test_keys_of_two_shops_never_meet(counter: Counter, other: Counter) -> None:
+def test_f02_keys_of_two_shops_never_meet(counter: Counter, other: Counter) -> None:
     document = an_order()
 
     first, second = counter.post(ORDERS, document, key="K"), other.post(ORDERS, document, key="K")
@@ -182,7 +182,7 @@ def test_keys_of_two_shops_never_meet(counter: Counter, other: Counter) -> None:
         ("\x7f", "invalid"),
     ],
 )
-def test_a_key_that_is_missing_or_malformed_is_refused_with_a_link(
+def test_f03_a_key_that_is_missing_or_malformed_is_refused_with_a_link(
     counter: Counter, path: str, key: str | None, code: str
 ) -> None:
     response = counter.post(path, an_order(), key=key)

@@ -131,3 +131,25 @@ def test_every_metric_a_page_names_is_kept() -> None:
 
     assert len(named) > 10
     assert sorted(name for name in named if f'"{name}"' not in all_code()) == []
+
+
+SCENARIOS = BASE_DIR / "docs" / "failure-scenarios.md"
+
+
+def test_every_test_that_proves_a_failure_scenario_exists_and_has_its_number() -> None:
+    defined = set(
+        re.findall(r"def (test_f\d\d_\w+)", "".join(map(text_of, (BASE_DIR / "tests").rglob("*.py"))))
+    )
+    rows = re.findall(r"^\| (F\d\d) \|.*\| ([^|]+) \|$", text_of(SCENARIOS), re.MULTILINE)
+    named = {number: re.findall(r"`(test_\w+)`", cell) for number, cell in rows}
+
+    assert [n for n, tests in named.items() if not tests] == []
+    assert [t for tests in named.values() for t in tests if t not in defined] == []
+    assert [t for n, tests in named.items() for t in tests if f"{n.lower()}_" not in t] == []
+
+
+def test_the_scenarios_of_orders_payments_and_stock_are_all_there() -> None:
+    wanted = [*range(1, 10), 11, *range(12, 26), *range(28, 35), *range(36, 42)]
+    told = {int(n) for n in re.findall(r"^\| F(\d\d) \|", text_of(SCENARIOS), re.MULTILINE)}
+
+    assert [f"F{n:02}" for n in wanted if n not in told] == []
