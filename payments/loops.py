@@ -50,7 +50,7 @@ def _left_alone(watched: Sequence[Watched]) -> list[Watched]:
 
 
 def _question(one: Watched) -> Question:
-    payload = {"saga_id": one.payment_saga_id, "intent_id": one.intent_id}
+    about = {"saga_id": one.payment_saga_id, "intent_id": one.intent_id}
     if one.reference:
-        payload |= {"reference": one.reference, "refund_saga_id": one.saga_id}
-    return Question(str(one.id), payload)
+        return Question(str(one.id), about | {"reference": one.reference})
+    return Question(str(one.id), about | {"place": (one.state, one.version)})

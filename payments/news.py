@@ -33,6 +33,12 @@ class PaymentAsItStands:
     authorized_minor: int
     captured_minor: int
     reversed_minor: int
+    version: int
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Where it stands: a row that has moved since then stands elsewhere."""
+        return self.state, self.version
 
 
 @dataclass(frozen=True)
@@ -88,15 +94,14 @@ def _payment_is_known(payment: PaymentAsItStands, claim: Claim) -> bool:  # noqa
 
 
 def refund_meant(found: Found, claim: Claim) -> RefundAsItStands | None:
-    """The refund of ours that a claim is about: by the gateway's id, else the only one that waits for an answer."""
+    """The refund of ours that a claim is about: by the gateway's id, else one without an id by our reference."""
     payment = found.payments.get(claim.intent_id)
     if payment is None or claim.kind != "refund":
         return None
     refunds = found.refunds.get(payment.id, ())
     by_id = next((r for r in refunds if r.provider_id == claim.object_id), None)
-    waiting = [r for r in refunds if not r.provider_id and r.state != Refund.State.SUCCEEDED]
-    same = [r for r in waiting if r.amount_minor == claim.amount_minor]
-    return by_id or (same[0] if len(same) == 1 else waiting[0] if len(waiting) == 1 else None)
+    unnamed = (r for r in refunds if not r.provider_id and r.reference == claim.reference)
+    return by_id or next(unnamed, None)
 
 
 def _refund_is_known(refund: RefundAsItStands, claim: Claim) -> bool:

@@ -24,7 +24,7 @@ SELECT DISTINCT ON (order_id) order_id, id, state, unknown_of, currency, amount_
 
 TOLD_PAYMENTS = """
 SELECT id, saga_id, provider_id, state, unknown_of, amount_minor, currency, authorized_minor, captured_minor,
-       reversed_minor
+       reversed_minor, version
   FROM payments_payment WHERE provider_id <> '' AND provider_id = ANY(%s::text[])
 """
 TOLD_REFUNDS = """

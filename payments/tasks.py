@@ -20,7 +20,7 @@ from payments.commands import findings
 from payments.commands.attempts import MISMATCH
 from payments.commands.findings import Finding
 from payments.gateways.events import Claim, read_claim, read_notice
-from payments.news import Found, is_known, refund_meant
+from payments.news import Found, PaymentAsItStands, is_known, refund_meant
 from sagas.engine.wake import Standing, wake_steps
 from sagas.inbox.reader import (
     Applied,
@@ -84,7 +84,7 @@ class ReadInbox(Reader):
             return Applied("step_woken")
         if at_work == "busy":
             return Later("step_at_work")
-        return _question(found, payment.saga_id, claim)
+        return _question(payment, claim)
 
 
 def _is_in_use(source: str) -> bool:
@@ -109,15 +109,16 @@ def _wake(found: Found, claims: Sequence[Claim]) -> dict[UUID, Standing]:
     return {**wake_steps(refunds, REFUND_STEPS), **wake_steps(payments, PAYMENT_STEPS)}
 
 
-def _question(found: Found, saga_id: UUID, claim: Claim) -> Question:
-    refund = refund_meant(found, claim)
-    payload: dict[str, Any] = {"saga_id": saga_id, "intent_id": claim.intent_id}
-    if claim.kind == "refund":
-        payload |= {"refund_id": claim.object_id, "refund_saga_id": refund.saga_id if refund else None}
-    if claim.kind == "dispute":
-        payload["dispute"] = (claim.object_id, str(claim.status))
-        return Question(f"dispute {claim.object_id} {claim.status}", payload)
-    return Question(f"{claim.kind} {claim.object_id}", payload)
+def _question(payment: PaymentAsItStands, claim: Claim) -> Question:
+    payload: dict[str, Any] = {"saga_id": payment.saga_id, "intent_id": claim.intent_id}
+    match claim.kind:
+        case "refund":
+            return Question(f"refund {claim.object_id}", payload | {"refund_id": claim.object_id})
+        case "dispute":
+            word = (claim.object_id, str(claim.status))
+            return Question(f"dispute {' '.join(word)}", payload | {"dispute": word})
+        case _:
+            return Question(f"payment {claim.intent_id}", payload | {"place": payment.place})
 
 
 def ask_about(question: Question) -> Any:
@@ -146,6 +147,8 @@ def _not_told(answer: Any) -> bool:
 
 
 def _fate(word: str) -> Fate:
+    if word == findings.MOVED_MEANWHILE:
+        return Later(word)
     return Ignored(word) if word in NOTHING_NEW else Applied(word)
 
 
@@ -155,8 +158,8 @@ def _finding(question: Question, answer: Any) -> Finding:
     if isinstance(answer, (Refused, Unavailable)):
         return Finding(saga_id=saga_id, nonsense=f"{answer.code} {answer.detail}".strip())
     if "refund_id" in payload or "reference" in payload:
-        return Finding(saga_id=saga_id, refund=answer, refund_saga_id=payload["refund_saga_id"])
-    return Finding(saga_id=saga_id, intent=answer, dispute=payload.get("dispute"))
+        return Finding(saga_id=saga_id, refund=answer)
+    return Finding(saga_id=saga_id, intent=answer, dispute=payload.get("dispute"), place=payload.get("place"))
 
 
 def _verifier() -> Verifier:

@@ -5,7 +5,7 @@ Sagas are locked before payments, as everywhere. What cannot be is flagged for a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -20,12 +20,19 @@ from payments.gateways import base
 from payments.gateways.base import IntentStatus, RefundStatus
 from payments.models import Dispute, Payment, Refund
 from sagas.engine.wake import Latecomers
+from sagas.sql import rows
 from sagas.verdicts import Refused
 
 State = Payment.State
 Operation = Payment.Operation
 
-MISMATCH = "mismatch"
+MISMATCH, MOVED_MEANWHILE = "mismatch", "moved_meanwhile"
+#: Refunds of these payments that a gateway's object may be: by its id, or by our reference while they have none.
+REFUNDS_MEANT = """
+SELECT r.saga_id FROM payments_refund r JOIN payments_payment p ON p.id = r.payment_id
+ WHERE p.saga_id = ANY(%s::uuid[])
+   AND (r.provider_id = ANY(%s::text[]) OR (r.provider_id = '' AND r.reference = ANY(%s::text[])))
+"""
 DISPUTE_ENDS = {"won": Dispute.State.WON, "warning_closed": Dispute.State.WON, "lost": Dispute.State.LOST}
 
 
@@ -33,13 +40,14 @@ DISPUTE_ENDS = {"won": Dispute.State.WON, "warning_closed": Dispute.State.WON, "
 class Finding:
     """What was found out about one payment: its intent, one of its refunds, or a word that makes no sense.
 
-    `refund_saga_id` names our refund if it is known which one it is; `dispute` is the provider's id and word.
+    `place` is where our payment stood before the provider was asked: what it said is worth nothing once the row has
+    moved. `dispute` is the provider's id and word.
     """
 
     saga_id: UUID
     intent: base.Intent | None = None
     refund: base.Refund | None = None
-    refund_saga_id: UUID | None = None
+    place: tuple[str, int] | None = None
     nonsense: str = ""
     dispute: tuple[str, str] | None = None
 
@@ -56,14 +64,23 @@ def record_findings(findings: Sequence[Finding], *, now: datetime) -> list[str]:
 
     A hold that we gave up is kept, and its undo made due again. Publishes what changed, or PaymentFlagged.
     """
-    late = Latecomers({f.saga_id for f in findings})
-    sheet = Sheet.of_sagas({f.saga_id for f in findings}, now=now)
-    refunds = Refunds(sheet, [f.refund_saga_id for f in findings if f.refund_saga_id])
+    sagas = {f.saga_id for f in findings}
+    late = Latecomers(sagas)
+    sheet = Sheet.of_sagas(sagas, now=now)
+    refunds = Refunds(sheet, _refunds_meant(sagas, [f.refund for f in findings if f.refund]))
     recorder = _Recorder(sheet, refunds, late)
     words = [recorder.record(finding) for finding in findings]
     refunds.save()
     late.save()
     return words
+
+
+def _refunds_meant(sagas: Collection[UUID], told: Sequence[base.Refund]) -> list[UUID]:
+    """The sagas of our refunds that these may be. Our row is there before the gateway hears of a refund."""
+    if not told:
+        return []
+    found = rows(REFUNDS_MEANT, [list(sagas), [r.id for r in told], [r.reference for r in told]])
+    return [saga for (saga,) in found]
 
 
 class _Recorder:
@@ -73,12 +90,14 @@ class _Recorder:
     def record(self, finding: Finding) -> str:
         payment = self.sheet.by_saga[finding.saga_id]
         news = News(self.late.correlation(finding.saga_id))
+        if finding.place not in (None, (payment.state, payment.version)):
+            return MOVED_MEANWHILE
         if finding.nonsense:
             return self._cannot_be(payment, finding.nonsense, news)
         if finding.dispute is not None:
             return self._disputed(payment, *finding.dispute, news)
         if finding.refund is not None:
-            return self._refund(payment, finding.refund, finding.refund_saga_id, news)
+            return self._refund(payment, finding.refund, news)
         return self._intent(payment, finding.intent, news) if finding.intent else "nothing_found"
 
     # --- the payment itself ------------------------------------------------------------------------------
@@ -157,16 +176,18 @@ class _Recorder:
 
     # --- what stands beside it ---------------------------------------------------------------------------
 
-    def _refund(self, payment: PaymentRow, told: base.Refund, saga_id: UUID | None, news: News) -> str:
-        refund = self.refunds.by_saga.get(saga_id) if saga_id else None
+    def _refund(self, payment: PaymentRow, told: base.Refund, news: News) -> str:
+        ours = [r for r in self.refunds.by_saga.values() if r.payment_id == payment.id]
+        unnamed = (r for r in ours if not r.provider_id and r.reference == told.reference)
+        refund = next((r for r in ours if r.provider_id == told.id), None) or next(unnamed, None)
         gone = told.status in (RefundStatus.SUCCEEDED, RefundStatus.PENDING)
         if refund is None:
             words = f"{told.amount_minor} given back as {told.id}, not by us"
             return self._cannot_be(payment, words, news) if gone else "not_ours"
-        ours = (refund.intent_id, refund.amount_minor, refund.currency)
-        theirs = (told.intent_id, told.amount_minor, told.currency)
-        if ours != theirs:
-            return self._cannot_be(payment, f"asked to give back {ours}, told of {theirs}", news)
+        asked = (refund.intent_id, refund.amount_minor, refund.currency)
+        is_ = (told.intent_id, told.amount_minor, told.currency)
+        if asked != is_:
+            return self._cannot_be(payment, f"asked to give back {asked}, told of {is_}", news)
         return self._our_refund(payment, refund, told, news)
 
     def _our_refund(self, payment: PaymentRow, refund: RefundRow, told: base.Refund, news: News) -> str:

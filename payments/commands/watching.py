@@ -45,11 +45,11 @@ UPDATE payments_watch w
 RETURNING w.id
 """
 WATCHED_PAYMENTS = """
-SELECT p.id, p.saga_id, p.saga_id, p.provider_id, '', p.state = ANY(%s::text[])
+SELECT p.id, p.saga_id, p.saga_id, p.provider_id, '', p.state, p.version, p.state = ANY(%s::text[])
   FROM payments_payment p WHERE p.id = ANY(%s::uuid[])
 """
 WATCHED_REFUNDS = """
-SELECT r.id, p.saga_id, r.saga_id, p.provider_id, r.reference, r.state = ANY(%s::text[])
+SELECT r.id, p.saga_id, r.saga_id, p.provider_id, r.reference, p.state, p.version, r.state = ANY(%s::text[])
   FROM payments_refund r JOIN payments_payment p ON p.id = r.payment_id WHERE r.id = ANY(%s::uuid[])
 """
 FORGET = "DELETE FROM payments_watch WHERE id = ANY(%s::uuid[])"
@@ -63,13 +63,18 @@ KINDS: dict[str, tuple[str, Sequence[str]]] = {
 
 @dataclass(frozen=True)
 class Watched:
-    """A payment or refund to be asked about. `reference` is the refund's; it is empty for a payment."""
+    """A payment or refund to be asked about. `reference` is the refund's; it is empty for a payment.
+
+    `state` and `version` are the payment's.
+    """
 
     id: UUID
     payment_saga_id: UUID
     saga_id: UUID
     intent_id: str
     reference: str
+    state: str
+    version: int
     ended: bool
 
 

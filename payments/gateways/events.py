@@ -31,7 +31,7 @@ class Claim:
     amount_minor: int | None
     captured_minor: int | None
     currency: str
-    key: str = ""
+    reference: str = ""
 
 
 def read_notice(body: bytes) -> Notice:
@@ -72,7 +72,7 @@ def _claim(said: dict[str, Any]) -> Claim:
         intent_id=ident if kind == "payment" else _reference(said.get("payment_intent")),
         status=_status(kind, said), amount_minor=_amount(said.get("amount")),
         captured_minor=_amount(said.get("amount_received")),
-        currency=_text(said.get("currency")).upper(), key=_text((metadata or {}).get("key")),
+        currency=_text(said.get("currency")).upper(), reference=_text((metadata or {}).get("reference")),
     )  # fmt: skip
 
 

@@ -177,6 +177,74 @@ def test_f25_a_capture_that_was_taken_back_is_owed_by_the_customer(till: Till, p
     assert (trial_balance()["receivable", "GBP"], trial_balance()["provider_clearing", "GBP"]) == (1000, 0)
 
 
+def test_what_the_gateway_said_before_our_row_moved_is_worth_nothing(
+    till: Till, postman: Postman, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    till.gateway.script("authorize", "A-1", "do_then_drop")
+    till.authorize("A-1")
+    honest = till.gateway.retrieve
+    told: list[Any] = []
+
+    def slow(intent_id: str, *, correlation_id: str = "") -> Any:
+        answer = honest(intent_id, correlation_id=correlation_id)
+        if not told:
+            told.append(answer)
+            till.authorize("A-1")  # meanwhile a worker settles it, and captures
+            till.capture("A-1")
+        return answer
+
+    monkeypatch.setattr(
+        "sagas.inbox.work.side_by_side", lambda ask, questions: [(q, ask(q)) for q in questions]
+    )
+    event = postman.tell_of("pi_1")
+    monkeypatch.setattr(till.gateway, "retrieve", slow)
+    postman.read()
+    between = (postman.fate(event), till.payment("A-1").mismatch)
+    travel(2)
+
+    postman.read()
+
+    assert told[0].status == IntentStatus.AUTHORIZED
+    assert between == ("matched: moved_meanwhile", "")
+    assert postman.fate(event) == "ignored: known"
+    assert till.story("A-1") == ["PaymentUnknown", "PaymentAuthorized", "PaymentCaptured"]
+
+
+def test_f33_of_two_refunds_of_one_amount_each_is_known_by_its_own_reference(
+    till: Till, postman: Postman
+) -> None:
+    till.captured("A-1")
+    for note in ("A-1/C-1", "A-1/C-2"):
+        till.gateway.script("refund", note, "do_then_drop")
+        till.refund(note, refund=400)
+    refunds = till.gateway.refunds_of("pi_1")
+    assert isinstance(refunds, tuple)
+
+    events = [postman.tell_of_refund(refund.id) for refund in refunds]
+    postman.read()
+
+    assert [postman.fate(event) for event in events] == ["applied: refunded"] * 2
+    assert {till.refund_row(r.reference).provider_id for r in refunds} == {r.id for r in refunds}
+    assert (till.payment("A-1").refunded_minor, till.payment("A-1").mismatch) == (800, "")
+
+
+def test_a_refund_made_by_hand_while_ours_is_under_way_is_not_taken_for_ours(
+    till: Till, postman: Postman
+) -> None:
+    till.captured("A-1")
+    till.gateway.script("refund", "A-1/C-1", "drop")
+    till.refund("A-1/C-1", refund=400)
+    foreign = till.gateway.refund(
+        RefundIntent(key=uuid7(), intent_id="pi_1", amount_minor=400, reference="by hand")
+    )
+
+    event = postman.tell_of_refund(foreign.id)  # type: ignore[union-attr]
+    postman.read()
+
+    assert postman.fate(event) == "applied: mismatch"
+    assert till.refund_row("A-1/C-1").state == Refund.State.UNKNOWN
+
+
 def test_what_was_found_out_twice_is_written_once(till: Till, postman: Postman) -> None:
     till.captured("A-1")
     till.gateway.happen("pi_1", status=IntentStatus.DECLINED, captured_minor=0)
