@@ -13,7 +13,8 @@ from payments.news import Found, PaymentAsItStands, RefundAsItStands, is_known, 
 from sagas.ids import uuid7
 from sagas.inbox.sources import Unreadable
 
-State, Status = Payment.State, IntentStatus
+State = Payment.State
+Status = IntentStatus
 UNSETTLED = {State.CREATED, State.AUTHORIZING, State.UNKNOWN}
 HELD = {State.AUTHORIZED, State.CAPTURING, State.CAPTURE_FAILED, State.VOIDING}
 
