@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.http import Http404
 
 from sagas import operate
 from sagas.engine.rows import DUE, GAVE_UP
@@ -17,6 +18,14 @@ from sagas.standing import words
 from sagas.steps import all_steps
 
 Run = Callable[[Sequence[UUID], Mapping[str, Any], str, datetime], object]
+
+
+def id_in(text: str) -> UUID:
+    """An id that a form of ours sent. Raises Http404 for what is none."""
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise Http404 from error
 
 
 class ReasonForm(forms.Form):

@@ -18,7 +18,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from sagas import display, operate
-from sagas.admin.acts import ReasonForm
+from sagas.admin.acts import ReasonForm, id_in
 from sagas.inbox.rows import IncomingWebhook
 from sagas.inbox.sources import source_names
 from sagas.read_only import ReadOnlyAdmin
@@ -103,7 +103,7 @@ class IncomingWebhookAdmin(ReadOnlyAdmin):
         """Call the one command for exactly these messages, and show one message."""
         if not self.has_operate_permission(request):
             raise PermissionDenied
-        ids = [_id(text) for text in request.POST.getlist("webhook")[:MOST_AT_ONCE]]
+        ids = [id_in(text) for text in request.POST.getlist("webhook")[:MOST_AT_ONCE]]
         if not ids:
             raise Http404
         form = ReasonForm(request.POST)
@@ -137,10 +137,3 @@ class IncomingWebhookAdmin(ReadOnlyAdmin):
             "now": timezone.now(),
         }
         return TemplateResponse(request, "admin/sagas/ask.html", context)
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise Http404 from error

@@ -19,7 +19,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from sagas import display, erasure
-from sagas.admin.acts import ReasonForm
+from sagas.admin.acts import ReasonForm, id_in
 from sagas.personal import Erasure, Person
 from sagas.read_only import ReadOnlyAdmin
 from sagas.verdicts import Refused
@@ -104,7 +104,7 @@ class PersonAdmin(ReadOnlyAdmin):
         """Call the one command for exactly these people, and show one message."""
         if not self.has_erase_permission(request):
             raise PermissionDenied
-        ids = [_id(text) for text in request.POST.getlist("person")[:MOST_AT_ONCE]]
+        ids = [id_in(text) for text in request.POST.getlist("person")[:MOST_AT_ONCE]]
         if not ids:
             raise Http404
         form = ErasureForm(request.POST)
@@ -138,10 +138,3 @@ class PersonAdmin(ReadOnlyAdmin):
             "grave": True,
         }
         return TemplateResponse(request, "admin/sagas/person/erase.html", context)
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise Http404 from error

@@ -92,7 +92,7 @@ class _Reading:
         with transaction.atomic():
             now = database_now()
             judged = self._look(now)
-            settled = self._settle([(m, j) for m, j in judged if isinstance(j, Fate)], now)
+            settled = store.settle([(m, j) for m, j in judged if isinstance(j, Fate)], now=now)
         _tell(settled)
         asking = [(m, j) for m, j in judged if isinstance(j, Question)]
         if asking:
@@ -113,12 +113,8 @@ class _Reading:
         with transaction.atomic():
             now = database_now()
             fates = dict(zip(questions, self.reader.apply(answers, now=now), strict=True))
-            settled = self._settle([(m, fates[question.about]) for m, question in asking], now)
+            settled = store.settle([(m, fates[question.about]) for m, question in asking], now=now)
         _tell(settled)
-
-    @staticmethod
-    def _settle(fates: Sequence[tuple[Incoming, Fate]], now: datetime) -> list[tuple[Incoming, str]]:
-        return store.settle(fates, now=now)
 
 
 def _tell(settled: Iterable[tuple[Incoming, str]]) -> None:

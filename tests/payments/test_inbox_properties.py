@@ -109,7 +109,7 @@ class Play:
         self.postman.read()
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(
     path=[("step", 0, "decline"), ("bank", 0, "authorize"), ("tell", 1, ""), ("read", 0, ""), ("step", 2, "")]
 )
