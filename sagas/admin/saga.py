@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -21,7 +20,7 @@ from django.utils.safestring import SafeString
 
 from sagas import display, preview, queries
 from sagas.admin import filters, platform
-from sagas.admin.acts import ACTS, Act, SagaForm
+from sagas.admin.acts import ACTS, Act, SagaForm, id_in
 from sagas.admin.changelist import MOST_AT_ONCE, SagaChangeList
 from sagas.admin.detail import story
 from sagas.models import Saga
@@ -137,7 +136,7 @@ class SagaAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """The story of one saga."""
-        saga = Saga.objects.filter(pk=_id(object_id)).first()
+        saga = Saga.objects.filter(pk=id_in(object_id)).first()
         if saga is None:
             raise Http404
         if not self.has_view_permission(request, saga):
@@ -162,7 +161,7 @@ class SagaAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         act = ACTS.get(kind)
         sent = request.POST if request.method == "POST" else request.GET
-        sagas = preview.sagas_in_order([_id(text) for text in sent.getlist("saga")[:MOST_AT_ONCE]])
+        sagas = preview.sagas_in_order([id_in(text) for text in sent.getlist("saga")[:MOST_AT_ONCE]])
         if act is None or not sagas or (act.alone and len(sagas) > 1):
             raise Http404
         back = _safe(request, sent.get("back", ""))
@@ -243,10 +242,3 @@ def _safe(request: HttpRequest, back: str) -> str:
         if back and url_has_allowed_host_and_scheme(back, hosts, require_https=request.is_secure())
         else ""
     )
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise Http404 from error

@@ -147,6 +147,42 @@ def test_f13_a_payment_whose_saga_stands_still_is_settled_by_what_the_gateway_sa
     assert (till.payment("A-1").state, till.payment("A-1").authorized_minor) == (State.AUTHORIZED, 1000)
 
 
+def test_f75_a_hold_that_comes_through_after_its_void_is_kept_so_that_it_can_be_let_go(
+    till: Till, postman: Postman
+) -> None:
+    till.created(till.asked(till.call("payments.authorize_payment", "A-1")))
+    till.void("A-1")
+    tombstone = till.payment("A-1")
+    till.gateway.happen("pi_1", status=IntentStatus.AUTHORIZED, capturable_minor=1000)
+
+    event = postman.tell_of("pi_1")
+    postman.read()
+    kept = till.payment("A-1")
+    till.void("A-1")
+
+    assert (tombstone.state, tombstone.authorized_minor) == (State.VOIDED, 0)
+    assert postman.fate(event) == "applied: late_success"
+    assert (kept.state, kept.authorized_minor, kept.released_at) == (State.AUTHORIZED, 1000, None)
+    assert till.payment("A-1").state == State.VOIDED
+    assert till.story("A-1") == ["PaymentVoided", "PaymentAuthorized", "PaymentVoided"]
+    assert till.entries("A-1") == ["authorization", "release"]
+
+
+def test_f75_a_hold_that_we_had_seen_and_let_go_cannot_be_back_and_is_flagged(
+    till: Till, postman: Postman
+) -> None:
+    till.authorize("A-1")
+    till.void("A-1")
+    till.gateway.happen("pi_1", status=IntentStatus.AUTHORIZED, capturable_minor=1000)
+
+    event = postman.tell_of("pi_1", amount=1)  # what it says is no reason to look, so this one lies
+    postman.read()
+
+    assert postman.fate(event) == "applied: mismatch"
+    assert till.payment("A-1").state == State.VOIDED
+    assert "still held" in till.payment("A-1").mismatch
+
+
 def test_f23_a_hold_that_ran_out_behind_our_back_is_noted(till: Till, postman: Postman) -> None:
     till.authorize("A-1")
     till.gateway.happen("pi_1", status=IntentStatus.VOIDED, capturable_minor=0)
