@@ -379,7 +379,7 @@ class JournalLine(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(condition=~Q(amount_minor=0), name="payments_journalline_amount_not_zero"),
             models.CheckConstraint(
-                condition=Q(account__in=Account.values), name="payments_journalline_account_known"
+                condition=Q(account__in=Account.values), name="payments_journalline_known_account"
             ),
         ]
 

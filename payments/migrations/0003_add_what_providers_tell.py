@@ -58,15 +58,15 @@ class Migration(migrations.Migration):
         ValidateConstraint("payment", "payments_payment_reversed_at_most_captured"),
         migrations.AlterField("journalentry", "kind", models.CharField(choices=KINDS, max_length=20)),
         migrations.AlterField("journalline", "account", models.CharField(choices=ACCOUNTS, max_length=20)),
+        migrations.RemoveConstraint("journalline", "payments_journalline_known_account"),
         AddConstraintNotValid(
             "journalline",
             models.CheckConstraint(
                 condition=Q(("account__in", [name for name, _ in ACCOUNTS])),
-                name="payments_journalline_account_known",
+                name="payments_journalline_known_account",
             ),
         ),
-        ValidateConstraint("journalline", "payments_journalline_account_known"),
-        migrations.RemoveConstraint("journalline", "payments_journalline_known_account"),
+        ValidateConstraint("journalline", "payments_journalline_known_account"),
         migrations.CreateModel(
             name="Dispute",
             fields=[

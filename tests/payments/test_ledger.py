@@ -91,7 +91,7 @@ def test_the_journal_can_only_grow(sql: str, clock: Clock) -> None:
     ("line", "constraint"),
     [
         ("('sales', 0)", "payments_journalline_amount_not_zero"),
-        ("('petty_cash', 5)", "payments_journalline_account_known"),
+        ("('petty_cash', 5)", "payments_journalline_known_account"),
     ],
 )
 def test_a_line_of_nothing_or_of_an_unknown_account_is_refused(line: str, constraint: str) -> None:
