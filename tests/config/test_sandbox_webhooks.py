@@ -122,6 +122,19 @@ def test_each_thing_that_happens_is_told_once_signed_and_as_it_stands(ear: Ear, 
     assert len({e["id"] for e in ear.events}) == 3
 
 
+def test_the_official_client_reads_what_is_told_and_proves_it(ear: Ear, client: HttpClient) -> None:
+    stripe = pytest.importorskip("stripe")
+    ident = paid(client, "OFFICIAL-1")
+    assert eventually(lambda: len(ear.heard) == 3)
+
+    events = [stripe.Webhook.construct_event(body, header, SECRET) for header, body in ear.heard]
+
+    assert {event.data.object.id for event in events} == {ident}
+    assert {event.type for event in events} == {e["type"] for e in ear.events}
+    with pytest.raises(stripe.SignatureVerificationError):
+        stripe.Webhook.construct_event(ear.heard[0][1], ear.heard[1][0], SECRET)
+
+
 def test_a_receiver_that_refuses_is_told_again(ear: Ear, client: HttpClient) -> None:
     ear.answers = [500, 503]
 
