@@ -148,7 +148,7 @@ def test_f18_early_is_before_the_answer_of_the_call(
     ear: Ear, client: HttpClient, sandbox: SandboxProcess
 ) -> None:
     sandbox.script("webhooks", "EARLY-1", "early")
-    ear.seconds = 0.4
+    ear.seconds = 2.0
 
     create(client, "EARLY-1")
     early = ear.types("EARLY-1")
@@ -164,7 +164,7 @@ def test_f18_early_is_before_the_answer_of_the_call(
     [
         ("duplicate", {"copies": 5}, 5, 1),
         ("twin", {}, 2, 2),
-        ("late", {"seconds": 0.3}, 1, 1),
+        ("late", {"seconds": 3}, 1, 1),
         ("never", {}, 0, 0),
     ],
 )

@@ -402,7 +402,7 @@ def test_f19_forty_orders_with_shuffled_doubled_and_lost_webhooks_end_as_without
         sandbox.script("webhooks", name, action, seconds=0.5)
     pay(shop, *names)
     # Each tells of its three changes; twins twice of each, a fourth of all of none. Copies are one row.
-    assert eventually(lambda: IncomingWebhook.objects.count() == 10 * (3 + 3 + 6))
+    assert eventually(lambda: IncomingWebhook.objects.count() == 10 * (3 + 3 + 6), within=60)
 
     read_all()
 
