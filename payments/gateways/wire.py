@@ -208,6 +208,8 @@ class WireGateway(ABC):
             found.extend(page.items)
             if page.next is None:
                 return tuple(found)
+            if page.next == after:
+                return Unavailable("payments.mismatch", f"the listing does not go on after {after}")
             after = page.next
 
     def _page(

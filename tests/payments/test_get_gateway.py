@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,10 +11,12 @@ from typing import Any
 import pytest
 
 from config.waybill import StripeSettings
+from payments import gateways
 from payments.gateways import get_gateway, use_gateway
 from payments.gateways.fake import FakeGateway
 from payments.gateways.sandbox import SandboxGateway
 from payments.gateways.stripe import StripeGateway
+from sagas.resilience.http import HttpClient
 from sagas.verdicts import Unavailable
 
 
@@ -42,7 +45,12 @@ def test_stripe_is_the_gateway_when_it_is_chosen(settings: Any) -> None:
     assert isinstance(gateway.retrieve("pi_1"), Unavailable)  # it asks there, where nobody is
 
 
-def test_threads_that_ask_at_once_get_one_gateway(settings: Any) -> None:
+def test_threads_that_ask_at_once_get_one_gateway(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def made_slowly(*values: Any, **options: Any) -> HttpClient:
+        time.sleep(0.05)
+        return HttpClient(*values, **options)
+
+    monkeypatch.setattr(gateways, "HttpClient", made_slowly)
     settings.WAYBILL = replace(settings.WAYBILL, call_timeout_seconds=3.25)
 
     with ThreadPoolExecutor(32) as pool:

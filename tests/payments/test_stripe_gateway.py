@@ -207,7 +207,7 @@ def test_each_answer_has_its_verdict_and_is_never_asked_twice(
 )
 def test_a_question_without_an_answer_is_asked_again_later(server: Server, status: str) -> None:
     gateway = gateway_at(server.url)
-    asks = [
+    asks: list[Callable[[], object]] = [
         lambda: gateway.retrieve("pi_1"),
         lambda: gateway.retrieve_refund("re_1"),
         lambda: gateway.find_by_reference("A-1"),
@@ -387,12 +387,25 @@ def test_a_search_goes_on_until_nothing_is_left(stage: Stage) -> None:
     assert [one.id for one in found] == made[::-1]
 
 
+def test_a_listing_that_leads_back_to_itself_comes_to_an_end(server: Server) -> None:
+    refund = {"id": "re_1", "object": "refund", "status": "succeeded", "payment_intent": "pi_1", "amount": 1,
+              "currency": "gbp", "metadata": {}}  # fmt: skip
+    page = {"object": "list", "url": "/v1/refunds", "has_more": True, "data": [refund]}
+    server.scripts = [answer("200 OK", page) for _ in range(9)]
+
+    result = gateway_at(server.url).refunds_of("pi_1")
+
+    assert isinstance(result, Unavailable)
+    assert len(server.requests) == 2
+
+
 def run_python(code: str, tmp_path: Path, **variables: str) -> str:
     env = os.environ | {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)} | variables
     env["DJANGO_SETTINGS_MODULE"] = "config.settings"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=BASE_DIR, env=env, capture_output=True, text=True, check=True
-    )
+        [sys.executable, "-c", code], cwd=BASE_DIR, env=env, text=True, check=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
     return done.stdout
 
 
