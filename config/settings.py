@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "payments",
     "inventory",
     "shipping",
+    "sagas.webhooks",
 ]
 
 MIDDLEWARE = [
@@ -243,6 +244,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "SagaHold": "sagas.models.Saga.Hold",
         "SagaCause": "sagas.models.Saga.Cause",
         "StepState": "sagas.models.SagaStep.State",
+        "WebhookDeliveryState": "sagas.webhooks.models.WebhookDelivery.State",
+        "WebhookEndpointState": "sagas.webhooks.models.WebhookEndpoint.State",
         "StepDirection": "sagas.models.SagaStep.Direction",
         "LineKind": "orders.api.serializers.LINE_KIND_CHOICES",
         "ChargeKind": "orders.api.serializers.CHARGE_KIND_CHOICES",

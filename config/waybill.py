@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from math import ceil
 from pathlib import Path
 
@@ -109,6 +110,15 @@ class WaybillSettings:
     #: Orders a shop may send in bulk, counted likewise. The burst holds the largest request several times over.
     bulk_rate: float = 500
     bulk_burst: int = 10_000
+    #: Outgoing webhooks: one call, calls of one process, calls at one endpoint; what is allowed beside https to public
+    #: addresses; the keys that secrets are derived from, newest first (none: the secret key).
+    webhook_timeout_seconds: float = 10.0
+    webhook_concurrency: int = 32
+    webhook_endpoint_concurrency: int = 4
+    webhook_http: bool = False
+    webhook_ports: tuple[str, ...] = ("443", "8443")
+    webhook_inside: tuple[str, ...] = ()
+    webhook_keys: tuple[str, ...] = field(default=(), repr=False)
     #: How long a read with `after` waits for the read side.
     read_wait_seconds: float = 2.0
 
@@ -120,6 +130,14 @@ class WaybillSettings:
                 f"must be above {2 * longest:g}: a full claim of external steps may take {longest:g} s, "
                 "and a lease must outlive it twice over",
             )
+        if not all(
+            port == "any" or (port.isdecimal() and 0 < int(port) < 65_536) for port in self.webhook_ports
+        ):
+            raise env.BadEnvironment("WAYBILL_WEBHOOK_PORTS", "must be ports, or the word any")
+        try:
+            [ip_network(text) for text in self.webhook_inside]
+        except ValueError as error:
+            raise env.BadEnvironment("WAYBILL_WEBHOOK_INSIDE", f"must be networks: {error}") from None
 
     def concurrency_of(self, provider: str) -> int:
         """How many calls a process may have out at once to one provider."""
@@ -161,6 +179,13 @@ class WaybillSettings:
             bulk_rate=env.integer("WAYBILL_BULK_RATE", 500, least=1),
             bulk_burst=env.integer("WAYBILL_BULK_BURST", 10_000, least=2_000),
             read_wait_seconds=env.seconds("WAYBILL_READ_WAIT_SECONDS", 2.0),
+            webhook_timeout_seconds=env.seconds("WAYBILL_WEBHOOK_TIMEOUT_SECONDS", 10),
+            webhook_concurrency=env.integer("WAYBILL_WEBHOOK_CONCURRENCY", 32, least=1),
+            webhook_endpoint_concurrency=env.integer("WAYBILL_WEBHOOK_ENDPOINT_CONCURRENCY", 4, least=1),
+            webhook_http=env.flag("WAYBILL_WEBHOOK_HTTP", default=False),
+            webhook_ports=tuple(env.names("WAYBILL_WEBHOOK_PORTS", ("443", "8443"))),
+            webhook_inside=tuple(env.names("WAYBILL_WEBHOOK_INSIDE")),
+            webhook_keys=tuple(env.names("WAYBILL_WEBHOOK_KEYS")),
         )
 
 

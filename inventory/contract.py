@@ -47,7 +47,7 @@ class MovedPieces(TypedDict):
     reason: str
 
 
-@register_event("inventory.StockReserved")
+@register_event("inventory.StockReserved", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class StockReserved(Event):
     """Goods are held for an order until `expires_at`. A line is {sku, quantity, location_id}."""
@@ -59,7 +59,7 @@ class StockReserved(Event):
     lines: list[Annotated[dict[str, Any], PlacedPieces]]
 
 
-@register_event("inventory.StockRefused")
+@register_event("inventory.StockRefused", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class StockRefused(Event):
     """An order could not be served in full: nothing is held for it. `sku` is the first that was missing."""
@@ -70,7 +70,7 @@ class StockRefused(Event):
     sku: str
 
 
-@register_event("inventory.StockReleased")
+@register_event("inventory.StockReleased", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class StockReleased(Event):
     """`lines` are free for others again. `whole`: the reservation holds nothing any more."""
@@ -83,7 +83,7 @@ class StockReleased(Event):
     lines: list[Annotated[dict[str, Any], PlacedPieces]]
 
 
-@register_event("inventory.StockAllocated")
+@register_event("inventory.StockAllocated", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class StockAllocated(Event):
     """The goods are bound to a confirmed order. `again`: they had been let go and were taken anew."""
@@ -94,7 +94,7 @@ class StockAllocated(Event):
     again: bool = False
 
 
-@register_event("inventory.StockShort")
+@register_event("inventory.StockShort", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class StockShort(Event):
     """A confirmed order has lost its goods: its hold ran out and `sku` is gone. Nothing of it may ship."""
@@ -105,7 +105,7 @@ class StockShort(Event):
     sku: str
 
 
-@register_event("inventory.StockConsumed")
+@register_event("inventory.StockConsumed", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class StockConsumed(Event):
     """Goods have left the house with a shipment. `whole`: nothing of the reservation is left to ship."""
@@ -129,7 +129,7 @@ class StockMoved(Event):
     items: list[Annotated[dict[str, Any], MovedPieces]]
 
 
-@register_event("inventory.GoodsRestocked")
+@register_event("inventory.GoodsRestocked", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class GoodsRestocked(Event):
     """Goods that a customer gave back are on the shelf again."""

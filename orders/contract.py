@@ -92,7 +92,7 @@ class OrderEvent(Event):
     shop_id: UUID
 
 
-@register_event("orders.OrderPlaced", version=2)
+@register_event("orders.OrderPlaced", version=2, for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class OrderPlaced(OrderEvent):
     """A shop sent an order. It is a draft until its saga accepts it.
@@ -123,7 +123,7 @@ def _placed_before_there_was_a_choice(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "fulfilment": ORCHESTRATION}
 
 
-@register_event("orders.OrderAccepted")
+@register_event("orders.OrderAccepted", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class OrderAccepted(OrderEvent):
     """The draft is pending; saga `saga_id` holds the order until it is confirmed or given back."""
@@ -131,13 +131,13 @@ class OrderAccepted(OrderEvent):
     saga_id: UUID
 
 
-@register_event("orders.OrderConfirmed")
+@register_event("orders.OrderConfirmed", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class OrderConfirmed(OrderEvent):
     """The money is ours, the goods are promised: what was held becomes allocated. The lock is gone."""
 
 
-@register_event("orders.OrderRejected")
+@register_event("orders.OrderRejected", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class OrderRejected(OrderEvent):
     """A step refused or the deadline passed, and everything was given back. Final."""
@@ -145,7 +145,7 @@ class OrderRejected(OrderEvent):
     code: str
 
 
-@register_event("orders.CancellationRequested")
+@register_event("orders.CancellationRequested", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class CancellationRequested(OrderEvent):
     """Somebody asked to cancel the order (`whole`) or some of its lines.
@@ -158,7 +158,7 @@ class CancellationRequested(OrderEvent):
     reason: str
 
 
-@register_event("orders.CancellationLost")
+@register_event("orders.CancellationLost", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class CancellationLost(OrderEvent):
     """The cancellation came too late for the goods: they are on their way. A return is what remains."""
@@ -166,7 +166,7 @@ class CancellationLost(OrderEvent):
     code: str
 
 
-@register_event("orders.OrderCancelled")
+@register_event("orders.OrderCancelled", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class OrderCancelled(OrderEvent):
     """Nothing of the order will be shipped, and everything was given back. Final."""
@@ -174,7 +174,7 @@ class OrderCancelled(OrderEvent):
     reason: str
 
 
-@register_event("orders.OrderLinesCancelled")
+@register_event("orders.OrderLinesCancelled", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class OrderLinesCancelled(OrderEvent):
     """Some pieces will not be shipped. A line is {position, sku, quantity}; `amount_minor` is credited."""
@@ -183,19 +183,19 @@ class OrderLinesCancelled(OrderEvent):
     amount_minor: int
 
 
-@register_event("orders.OrderProcessing")
+@register_event("orders.OrderProcessing", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class OrderProcessing(OrderEvent):
     """The carrier has at least one parcel. From here on giving back is a return."""
 
 
-@register_event("orders.OrderCompleted")
+@register_event("orders.OrderCompleted", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class OrderCompleted(OrderEvent):
     """Every parcel was delivered. Final; goods may still be returned."""
 
 
-@register_event("orders.ReturnOpened")
+@register_event("orders.ReturnOpened", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class ReturnOpened(OrderEvent):
     """Goods are coming back; saga `saga_id` holds the order until the return is closed."""
@@ -203,7 +203,7 @@ class ReturnOpened(OrderEvent):
     saga_id: UUID
 
 
-@register_event("orders.GoodsReturned")
+@register_event("orders.GoodsReturned", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class GoodsReturned(OrderEvent):
     """Pieces came back and were accepted. A line is {position, sku, quantity}; the return's lock is gone."""
@@ -268,7 +268,7 @@ class CreditNoteImported(Event):
     lines: tuple[Annotated[dict[str, Any], CreditedPieces], ...]
 
 
-@register_event("orders.CreditNoteApplied")
+@register_event("orders.CreditNoteApplied", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class CreditNoteApplied(Event):
     """What became of a credit note: `refund_minor` was paid back, `credit_minor` is owed to the customer."""

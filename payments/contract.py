@@ -29,13 +29,13 @@ class PaymentEvent(Event):
     currency: str
 
 
-@register_event("payments.PaymentAuthorized")
+@register_event("payments.PaymentAuthorized", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class PaymentAuthorized(PaymentEvent):
     """The bank holds the money for us; none has moved."""
 
 
-@register_event("payments.PaymentActionRequired")
+@register_event("payments.PaymentActionRequired", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class PaymentActionRequired(PaymentEvent):
     """The bank wants the customer to act before it holds the money, until `until`. Where is asked of the API."""
@@ -43,7 +43,7 @@ class PaymentActionRequired(PaymentEvent):
     until: datetime
 
 
-@register_event("payments.PaymentDeclined")
+@register_event("payments.PaymentDeclined", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class PaymentDeclined(PaymentEvent):
     """The issuer said no. Nothing is held, and this payment is never tried again."""
@@ -51,19 +51,19 @@ class PaymentDeclined(PaymentEvent):
     code: str
 
 
-@register_event("payments.PaymentVoided")
+@register_event("payments.PaymentVoided", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class PaymentVoided(PaymentEvent):
     """Nothing is held any more. `amount_minor` was let go: 0 if nothing had ever been held."""
 
 
-@register_event("payments.PaymentExpired")
+@register_event("payments.PaymentExpired", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class PaymentExpired(PaymentEvent):
     """The provider let the hold go by itself before it was captured."""
 
 
-@register_event("payments.PaymentCaptured")
+@register_event("payments.PaymentCaptured", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class PaymentCaptured(PaymentEvent):
     """The money is ours. Giving it back is a refund from here on."""
@@ -89,7 +89,7 @@ class PaymentUnknown(PaymentEvent):
     code: str
 
 
-@register_event("payments.PaymentRefunded")
+@register_event("payments.PaymentRefunded", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class PaymentRefunded(PaymentEvent):
     """`amount_minor` went back to the customer by the way it came."""
@@ -97,7 +97,7 @@ class PaymentRefunded(PaymentEvent):
     refund_id: UUID
 
 
-@register_event("payments.RefundFailed")
+@register_event("payments.RefundFailed", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class RefundFailed(PaymentEvent):
     """The provider could not pay back. It is still owed; a person finds another way or tries again."""
@@ -106,7 +106,7 @@ class RefundFailed(PaymentEvent):
     code: str
 
 
-@register_event("payments.RefundReturned")
+@register_event("payments.RefundReturned", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class RefundReturned(PaymentEvent):
     """A refund that had gone back has come back to us, maybe days later. It is owed again; a person finds a way."""
@@ -115,7 +115,7 @@ class RefundReturned(PaymentEvent):
     code: str
 
 
-@register_event("payments.CaptureReversed")
+@register_event("payments.CaptureReversed", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class CaptureReversed(PaymentEvent):
     """The provider took `amount_minor` back that it had captured for us. The customer owes it."""
@@ -136,7 +136,7 @@ class PaymentFlagged(PaymentEvent):
     said: str
 
 
-@register_event("payments.CustomerCredited")
+@register_event("payments.CustomerCredited", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class CustomerCredited(Event):
     """The customer is owed `amount_minor` that did not go back through the provider.

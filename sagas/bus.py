@@ -37,7 +37,8 @@ class Subscription:
     A reaction parks the event and what follows on the same stream; a projection stops. One that is a `part` of
     choreographed sagas acts once however often it is told the same. One that looks only `every` so many seconds is
     not rung at each publication: the relay tells it of all that came meanwhile at once. One that wants `unled`
-    alone, as every part does, passes over what is told of sagas that a coordinator leads.
+    alone, as every part does, passes over what is told of sagas that a coordinator leads. One that is `wanted_by`
+    rows, those of an SQL query, passes everything by while there are none; it has to have a time to look (`every`).
     """
 
     name: str
@@ -47,6 +48,7 @@ class Subscription:
     part: bool = False
     every: float = 0.0
     unled: bool = False
+    wanted_by: str = ""
 
     def task(self, shard: int = 0) -> str:
         """The name of its Celery task: the subscription, and the shard if there are several."""
@@ -65,13 +67,17 @@ def subscription(
     part: bool = False,
     every: float = 0.0,
     unled: bool = False,
+    wanted_by: str = "",
 ) -> Callable[[H], H]:
     """Register a receiver of published events under a durable name: its checkpoint lives beside the log."""
 
     def register(handler: H) -> H:
         if name in _subscriptions:
             raise ValueError(f"Subscription {name} is registered twice.")
-        sender = Subscription(name, tuple(cls.type for cls in of), kind, shards, part, every, unled or part)
+        if wanted_by and not every:
+            raise ValueError(f"Subscription {name} would be rung for what nobody wants.")
+        types = tuple(cls.type for cls in of)
+        sender = Subscription(name, types, kind, shards, part, every, unled or part, wanted_by)
         _subscriptions[name] = sender
         event_published.connect(_receiver(handler), sender=sender, weak=False, dispatch_uid=name)
         return handler

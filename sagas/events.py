@@ -25,6 +25,7 @@ class Event:
 
     type: ClassVar[str]
     schema_version: ClassVar[int]
+    for_shops: ClassVar[bool] = False  #: Whether the shop it is about may ask to be told.
 
     def to_data(self) -> dict[str, Any]:
         """The JSON form that is stored."""
@@ -43,14 +44,19 @@ _classes: dict[str, type[Event]] = {}
 _upcasters: dict[tuple[str, int], Upcaster] = {}
 
 
-def register_event(name: str, *, version: int = 1) -> Callable[[E], E]:
-    """Give an event class its durable name and its present schema version. A name can be taken once."""
+def register_event(name: str, *, version: int = 1, for_shops: bool = False) -> Callable[[E], E]:
+    """Give an event class its durable name and its present schema version. A name can be taken once.
+
+    With `for_shops` the shop it is about, its `shop_id`, may ask to be told of it.
+    """
 
     def register(cls: E) -> E:
         taken = _classes.setdefault(name, cls)
         if taken is not cls and taken.__qualname__ != cls.__qualname__:
             raise ValueError(f"Event name {name} is taken by {taken.__qualname__}.")
-        cls.type, cls.schema_version = name, version
+        if for_shops and "shop_id" not in {f.name for f in fields(cls)}:
+            raise ValueError(f"Event {name} says no shop_id, so no shop can be told of it.")
+        cls.type, cls.schema_version, cls.for_shops = name, version, for_shops
         _classes[name] = cls
         return cls
 

@@ -35,7 +35,7 @@ class ShipmentEvent(Event):
     shop_id: UUID
 
 
-@register_event("shipping.ShipmentBooked")
+@register_event("shipping.ShipmentBooked", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class ShipmentBooked(ShipmentEvent):
     """The carrier has sold us a label. `lines`: sku, quantity."""
@@ -44,7 +44,7 @@ class ShipmentBooked(ShipmentEvent):
     lines: list[Annotated[dict[str, Any], PackedPieces]]
 
 
-@register_event("shipping.ShipmentRefused")
+@register_event("shipping.ShipmentRefused", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class ShipmentRefused(ShipmentEvent):
     """The carrier will not take this parcel."""
@@ -60,7 +60,7 @@ class ShipmentUnknown(ShipmentEvent):
     code: str
 
 
-@register_event("shipping.ShipmentCancelled")
+@register_event("shipping.ShipmentCancelled", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class ShipmentCancelled(ShipmentEvent):
     """The label is void; nothing will be sent with it."""
@@ -68,7 +68,7 @@ class ShipmentCancelled(ShipmentEvent):
     reason: str
 
 
-@register_event("shipping.ShipmentWithdrawn")
+@register_event("shipping.ShipmentWithdrawn", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class ShipmentWithdrawn(ShipmentEvent):
     """Part of the parcel will not be sent. `lines` is what was taken out; the label stays."""
@@ -76,7 +76,7 @@ class ShipmentWithdrawn(ShipmentEvent):
     lines: list[Annotated[dict[str, Any], PackedPieces]]
 
 
-@register_event("shipping.ShipmentHandedOver")
+@register_event("shipping.ShipmentHandedOver", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class ShipmentHandedOver(ShipmentEvent):
     """The carrier has the parcel. `lines` is what is in it: sku, quantity."""
@@ -84,7 +84,7 @@ class ShipmentHandedOver(ShipmentEvent):
     lines: list[Annotated[dict[str, Any], PackedPieces]]
 
 
-@register_event("shipping.ShipmentProgressed")
+@register_event("shipping.ShipmentProgressed", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class ShipmentProgressed(ShipmentEvent):
     """The carrier told how far the parcel has come. `happened_at` is by the carrier's clock.
@@ -96,7 +96,7 @@ class ShipmentProgressed(ShipmentEvent):
     happened_at: datetime
 
 
-@register_event("shipping.ShipmentLost")
+@register_event("shipping.ShipmentLost", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class ShipmentLost(ShipmentEvent):
     """The carrier does not know where the parcel is. It may still turn up. `happened_at` is by the carrier's clock."""
@@ -104,7 +104,7 @@ class ShipmentLost(ShipmentEvent):
     happened_at: datetime
 
 
-@register_event("shipping.ShipmentReturned")
+@register_event("shipping.ShipmentReturned", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class ShipmentReturned(ShipmentEvent):
     """The carrier brought the parcel back. `lines` is what is in it; whether it goes on the shelf a person decides."""
@@ -112,7 +112,7 @@ class ShipmentReturned(ShipmentEvent):
     lines: list[Annotated[dict[str, Any], PackedPieces]]
 
 
-@register_event("shipping.ShipmentDelivered")
+@register_event("shipping.ShipmentDelivered", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class ShipmentDelivered(ShipmentEvent):
     """The customer has the parcel."""

@@ -129,6 +129,25 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "api.unavailable": Entry(503, "Not now", _SAME_KEY),
     "lost_race": Entry(503, "Another worker was first", _SAME_KEY),
+    "webhooks.not_found": Entry(404, "No such endpoint", "It does not exist, or it belongs to another shop."),
+    "webhooks.url_refused": Entry(
+        422,
+        "Webhooks may not go there",
+        "An https address on an allowed port, with a host name that leads outside. `detail` says what is wrong.",
+    ),
+    "webhooks.url_unknown": Entry(
+        422, "The host name leads nowhere", "Ask again once the name can be looked up."
+    ),
+    "webhooks.unknown_event_type": Entry(
+        422, "Shops are not told of this", "`/api/v1/webhook-event-types` lists what there is."
+    ),
+    "webhooks.unknown_event": Entry(
+        422, "Not the id of an event", "Send `id` of an earlier message as it is."
+    ),
+    "webhooks.too_many_endpoints": Entry(
+        409, "Too many endpoints", "Delete one, or let one take more types."
+    ),
+    "webhooks.endpoint_disabled": Entry(409, "The endpoint is disabled", "Enable it first."),
     # Not statuses of requests, but words in the answers to single stock movements.
     "inventory.below_promised": Entry(
         200, "The pieces are promised to orders", "`detail` says how many are free."

@@ -22,6 +22,9 @@ from orders.totals import InvalidOrder
 from sagas.quoting import words_of
 from sagas.verdicts import ConcurrencyConflict, Refused, Unavailable
 from sagas.web.problems import Problem
+from sagas.webhooks.addresses import UrlRefused
+from sagas.webhooks.commands import EndpointNotFound, UnknownEventType
+from sagas.webhooks.replay import UnknownEvent
 
 logger = structlog.get_logger(__name__)
 
@@ -29,7 +32,10 @@ MOST_ERRORS = 50
 RETRY_SECONDS = 2
 
 #: Refusals that are not conflicts.
-STATUS_OF_REFUSAL: dict[type[Refused], int] = {InvalidOrder: 422, OrderNotFound: 404}
+STATUS_OF_REFUSAL: dict[type[Refused], int] = {
+    InvalidOrder: 422, OrderNotFound: 404,
+    UrlRefused: 422, UnknownEvent: 422, UnknownEventType: 422, EndpointNotFound: 404,
+}  # fmt: skip
 
 #: The codes of what the framework raises, by status.
 CODES = {

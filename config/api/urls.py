@@ -16,6 +16,7 @@ urlpatterns = [
     path("v1/", include("sagas.api.urls")),
     path("v1/", include("inventory.api.urls")),
     path("v1/", include("payments.api.urls")),
+    path("v1/", include("sagas.webhooks.api.urls")),
     path("schema/", cache_page(SCHEMA_SECONDS)(SpectacularAPIView.as_view()), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("problems/", documents.catalogue, name="api-problems"),

@@ -19,7 +19,10 @@ from config.embedded.state import BASE_DIR, State
 from config.embedded.supervisor import Supervisor
 from config.embedded.valkey import Valkey
 
-QUEUES = ("orders", "payments", "inventory", "shipping", "sagas")
+#: Calls to shops' own servers may be slow: they have a worker of their own.
+SLOW_QUEUES = ("webhooks",)
+QUICK_QUEUES = ("orders", "payments", "inventory", "shipping", "sagas")
+QUEUES = (*QUICK_QUEUES, *SLOW_QUEUES)
 WEB_PORT = 8000
 
 
@@ -128,7 +131,9 @@ class Stack:
     def start_platform(self) -> None:
         """Start sandbox, workers, loops and (if wanted) the web side by side; wait until each answers."""
         self.start_sandbox(wait=False)
-        programs = [self.worker(f"worker-{number}") for number in range(1, self.workers + 1)]
+        numbers = range(1, self.workers + 1)
+        programs = [self.worker(f"worker-{number}", queues=QUICK_QUEUES) for number in numbers]
+        programs.append(self.worker("worker-slow", queues=SLOW_QUEUES, processes=1))
         programs += [self.keep(), *([self.web_server()] if self.web else [])]
         for program in programs:
             self.supervisor.start(program, wait=False)

@@ -9,7 +9,7 @@ from functools import partial
 from sagas import bell, feed
 from sagas.bus import Subscription, subscriptions
 from sagas.clock import database_now
-from sagas.delivery import deliver, stale
+from sagas.delivery import STALE_XIDS, deliver, stale
 from sagas.log import Token
 from sagas.loops import keeper, one_of_many
 from sagas.sql import execute, rows
@@ -36,14 +36,34 @@ UPDATE sagas_checkpoint c SET era = %(era)s, xid = %(xid)s, position = %(positio
  WHERE c.subscription = free.subscription AND c.shard = free.shard
 """
 
+# For a reader that nobody wants. Where the feed ends and that nobody wants it are seen in one look: who begins to want
+# it later is a transaction that this look has not seen, so its place in the feed is behind that end.
+GO_BY = """
+INSERT INTO sagas_checkpoint AS c (subscription, shard, era, xid, position, state, error, moved_at)
+SELECT %(name)s, %(shard)s, f.era, f.xid, 0, 'running', '', waybill_now()
+  FROM (SELECT (SELECT max(era) FROM sagas_era) AS era, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xid) f
+ WHERE NOT EXISTS ({wanted_by})
+   AND pg_try_advisory_xact_lock_shared(hashtextextended('waybill.delivery|' || %(name)s, 0))
+   AND NOT EXISTS (
+     SELECT FROM sagas_checkpoint h WHERE h.subscription = %(name)s AND h.shard = %(shard)s
+        AND (h.era, h.xid) > (f.era, f.xid - %(stale)s)
+        AND NOT EXISTS (SELECT FROM sagas_event e WHERE (e.era, e.xid, e.position) > (h.era, h.xid, h.position)
+                           AND (e.era, e.xid, e.position) < (f.era, f.xid, 0)))
+ON CONFLICT (subscription, shard) DO UPDATE
+   SET era = excluded.era, xid = excluded.xid, position = 0, moved_at = excluded.moved_at
+ WHERE c.state = 'running' AND (c.era, c.xid, c.position) < (excluded.era, excluded.xid, 0)
+"""
+
 Reader = tuple[Subscription, int, Token]
 
 
 @keeper("sagas.relay", every=0.5)
 def relay(*, now: datetime) -> int:
     """Ring for every subscription with undelivered events; deliver overdue ones in this process."""
+    unwanted = _pass_unwanted()
     at = {(name, shard): (Token(e, x, p), *rest) for name, shard, e, x, p, *rest in rows(POSITIONS)}
-    each = [(sub, shard) for sub in subscriptions() for shard in range(sub.shards)]
+    wanted_by_some = [sub for sub in subscriptions() if sub.name not in unwanted]
+    each = [(sub, shard) for sub in wanted_by_some for shard in range(sub.shards)]
     new = [(sub, shard, Token(0, 0, 0)) for sub, shard in each if (sub.name, shard) not in at]
     known = [(sub, shard, *at[sub.name, shard]) for sub, shard in each if (sub.name, shard) in at]
     running = [(sub, shard, token) for sub, shard, token, state, _ in known if state == "running"]
@@ -53,6 +73,23 @@ def relay(*, now: datetime) -> int:
     for sub, shard, token in [*new, *wanted]:
         count += one_of_many(sub.task(shard), partial(_relay, sub, shard, token, now))
     return count
+
+
+def _pass_unwanted() -> set[str]:
+    """Bring readers that nobody wants to the end of the feed, unread. Returns their names."""
+    unwanted = set()
+    for sub in subscriptions():
+        if sub.wanted_by and not rows(f"SELECT EXISTS ({sub.wanted_by})")[0][0]:
+            unwanted.add(sub.name)
+            for shard in range(sub.shards):
+                pass_unwanted(sub, shard)
+    return unwanted
+
+
+def pass_unwanted(sub: Subscription, shard: int) -> int:
+    """Bring one reader to the end of the feed unless somebody wants it. Returns whether it moved."""
+    params = {"name": sub.name, "shard": shard, "stale": STALE_XIDS}
+    return execute(GO_BY.format(wanted_by=sub.wanted_by), params)
 
 
 def _is_time(sub: Subscription, moved_at: datetime | None, now: datetime) -> bool:

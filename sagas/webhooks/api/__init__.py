@@ -1,0 +1,1 @@
+"""Webhooks as shops set them up."""
