@@ -70,12 +70,12 @@ def subscription(
     wanted_by: str = "",
 ) -> Callable[[H], H]:
     """Register a receiver of published events under a durable name: its checkpoint lives beside the log."""
+    if wanted_by and not every:
+        raise ValueError(f"Subscription {name} would be rung for what nobody wants.")
 
     def register(handler: H) -> H:
         if name in _subscriptions:
             raise ValueError(f"Subscription {name} is registered twice.")
-        if wanted_by and not every:
-            raise ValueError(f"Subscription {name} would be rung for what nobody wants.")
         types = tuple(cls.type for cls in of)
         sender = Subscription(name, types, kind, shards, part, every, unled or part, wanted_by)
         _subscriptions[name] = sender

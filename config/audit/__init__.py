@@ -1,4 +1,4 @@
-"""The audit: invariants I1 to I10 and I12, recomputed by SQL of its own and compared with the provider's listing.
+"""The audit: invariants I1 to I12, recomputed by SQL of its own and compared with the provider's listing.
 
 Independent of the code it checks: it trusts no counter and calls nothing of the apps, but for the replay, which is
 about that code. It is the one place that reads every table, and it only reads.
@@ -14,6 +14,7 @@ from django.db import transaction
 
 from config.audit.listing import Listing, load
 from config.audit.replay import Progress, replay_orders
+from config.audit.webhooks import lost_webhooks
 from sagas.sql import execute, rows
 
 FOLDER = Path(__file__).parent
@@ -56,11 +57,17 @@ REPLAY = Check(
     "Every order's events, replayed, give its row and its lines, column by column.",
     replay_orders,
 )
+WEBHOOKS = Check(
+    "i11_webhooks_are_accounted_for",
+    "I11",
+    "Every event an endpoint asked for was delivered, is on its way, or is listed as exhausted.",
+    lost_webhooks,
+)
 
 
 def checks() -> list[Check]:
     """Every check, in the order of the invariants."""
-    return sorted([*map(Check.read, FOLDER.glob("*.sql")), REPLAY], key=lambda check: check.name)
+    return sorted([*map(Check.read, FOLDER.glob("*.sql")), REPLAY, WEBHOOKS], key=lambda check: check.name)
 
 
 def audit(listing: Listing | None, *, progress: Progress = lambda _: None) -> list[Finding]:

@@ -40,13 +40,13 @@ UPDATE sagas_checkpoint c SET era = %(era)s, xid = %(xid)s, position = %(positio
 # it later is a transaction that this look has not seen, so its place in the feed is behind that end.
 GO_BY = """
 INSERT INTO sagas_checkpoint AS c (subscription, shard, era, xid, position, state, error, moved_at)
-SELECT %(name)s, %(shard)s, f.era, f.xid, 0, 'running', '', waybill_now()
+SELECT %(name)s::text, %(shard)s::int, f.era, f.xid, 0, 'running', '', waybill_now()
   FROM (SELECT (SELECT max(era) FROM sagas_era) AS era, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xid) f
  WHERE NOT EXISTS ({wanted_by})
-   AND pg_try_advisory_xact_lock_shared(hashtextextended('waybill.delivery|' || %(name)s, 0))
+   AND pg_try_advisory_xact_lock_shared(hashtextextended('waybill.delivery|' || %(name)s::text, 0))
    AND NOT EXISTS (
-     SELECT FROM sagas_checkpoint h WHERE h.subscription = %(name)s AND h.shard = %(shard)s
-        AND (h.era, h.xid) > (f.era, f.xid - %(stale)s)
+     SELECT FROM sagas_checkpoint h WHERE h.subscription = %(name)s::text AND h.shard = %(shard)s::int
+        AND (h.era, h.xid) > (f.era, f.xid - %(stale)s::int)
         AND NOT EXISTS (SELECT FROM sagas_event e WHERE (e.era, e.xid, e.position) > (h.era, h.xid, h.position)
                            AND (e.era, e.xid, e.position) < (f.era, f.xid, 0)))
 ON CONFLICT (subscription, shard) DO UPDATE

@@ -29,7 +29,7 @@ Lookup = Callable[..., Sequence[tuple[Any, ...]]]
 
 LONGEST = 2_000
 LOOKUP_SECONDS = 3.0
-SPELLING = re.compile(r"(https?)://([^/?#\\]+)([/?][\x21-\x7e]*)?", re.IGNORECASE)
+SPELLING = re.compile(r"(https?)://([^/?#\\]+)([/?][\x21\x22\x24-\x5b\x5d-\x7e]*)?", re.IGNORECASE)
 AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::([0-9]{1,5}))?")
 LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")

@@ -23,7 +23,7 @@ PROGRESS_SECONDS = 5
 
 class Command(BaseCommand):
     help = (
-        "Recompute invariants I1 to I10 from the rows and compare with the sandbox's own listing over HTTP."
+        "Recompute invariants I1 to I12 from the rows and compare with the sandbox's own listing over HTTP."
         " Only reads, unless read models are to be built anew beside the live ones. Exit 1 if anything is"
         " breached or the provider could not be asked."
     )
