@@ -65,7 +65,9 @@ def test_a_batch_costs_one_look_and_one_statement_whatever_its_size(shop: Shop) 
 
     def statements(number: int) -> int:
         shop.confirms(number)
-        with CaptureQueriesContext(connection, ) as seen:
+        with CaptureQueriesContext(
+            connection,
+        ) as seen:
             fan_out()
         return sum("webhooks_" in query["sql"] for query in seen.captured_queries)
 
@@ -165,7 +167,11 @@ def test_an_event_from_before_is_sent_by_its_name_and_only_to_its_shop(shop: Sho
 
     with transaction.atomic():
         done = replay.replay_events(
-            endpoint.pk, [f"{mine}.1", f"{foreign}.1", f"{mine}.2"], shop_id=shop.id, who=STAFF, now=database_now()
+            endpoint.pk,
+            [f"{mine}.1", f"{foreign}.1", f"{mine}.2"],
+            shop_id=shop.id,
+            who=STAFF,
+            now=database_now(),
         )
 
     assert done.count == 1
@@ -259,7 +265,9 @@ def test_only_events_with_a_shop_are_offered_and_none_tells_who_the_customer_is(
         register_event("tests.ForShops", for_shops=True)(type("Bare", (Counted,), {}))
 
     assert "sagas.OperatorActed" not in offered_types()
-    assert {"orders.OrderPlaced", "payments.PaymentCaptured", "shipping.ShipmentDelivered"} <= set(offered_types())
+    assert {"orders.OrderPlaced", "payments.PaymentCaptured", "shipping.ShipmentDelivered"} <= set(
+        offered_types()
+    )
     assert all("shop_id" in cls.__dataclass_fields__ for cls in offered())
     assert set(get_subscription(NAME).types) == {t for t in offered_types() if event_classes()[t].for_shops}
 
