@@ -19,6 +19,7 @@ from orders.models import CreditNote, Order
 from payments.models import Dispute, Payment, Refund
 from sagas.inbox.rows import IncomingWebhook
 from sagas.models import Intent, Saga, SagaStep
+from sagas.webhooks.models import WebhookDelivery, WebhookEndpoint
 from shipping.models import Shipment
 
 PAGE = BASE_DIR / "docs" / "state_machines.md"
@@ -68,6 +69,9 @@ MACHINES = (
         IncomingWebhook.MOVES,
         ("received",),
         ends=("applied", "ignored", "expired"),
+    Machine("Webhook delivery", WebhookDelivery.State, WebhookDelivery.MOVES, ("queued", "exhausted")),
+    Machine(
+        "Webhook endpoint", WebhookEndpoint.State, WebhookEndpoint.MOVES, ("enabled",), ends=("disabled",)
     ),
 )
 

@@ -1,7 +1,5 @@
 """Webhooks for staff: to look at, and to enable, disable or replay with a reason, each by one command."""
 
-# ruff: noqa: ARG002 - the signatures are Django's
-
 from __future__ import annotations
 
 import json
@@ -33,13 +31,13 @@ CHANGE = "webhooks.change_webhookendpoint"
 
 
 def _enable(ids: list[UUID], who: Who) -> int:
-    for endpoint_id in ids:
+    for endpoint_id in sorted(ids):
         commands.enable_endpoint(endpoint_id, shop_id=None, who=who, now=database_now())
     return len(ids)
 
 
 def _disable(ids: list[UUID], who: Who) -> int:
-    for endpoint_id in ids:
+    for endpoint_id in sorted(ids):
         commands.disable_endpoint(endpoint_id, shop_id=None, who=who, now=database_now())
     return len(ids)
 

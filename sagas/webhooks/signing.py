@@ -10,12 +10,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
+from django.utils.encoding import force_bytes
 
 PREFIX = "whsec_"
 PURPOSE = "waybill outgoing webhooks"
@@ -51,8 +52,11 @@ def newest_key() -> str:
 
 
 def _keys() -> Mapping[str, bytes]:
-    texts = settings.WAYBILL.webhook_keys or (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    masters = [hmac.digest(text.encode(), PURPOSE.encode(), hashlib.sha256) for text in texts]
+    texts: Sequence[str | bytes] = settings.WAYBILL.webhook_keys or [
+        settings.SECRET_KEY,
+        *settings.SECRET_KEY_FALLBACKS,
+    ]
+    masters = [hmac.digest(force_bytes(text), PURPOSE.encode(), hashlib.sha256) for text in texts]
     return {hashlib.sha256(master).hexdigest()[:16]: master for master in masters}
 
 

@@ -140,7 +140,7 @@ def test_the_asyncapi_description_names_every_publisher_and_every_reader() -> No
 
     assert document["asyncapi"] == "3.0.0"
     assert {name for name, o in operations.items() if o["action"] == "send"} == {
-        f"{app}.publish" for app in ("inventory", "orders", "payments", "sagas", "shipping")
+        f"{app}.publish" for app in ("inventory", "orders", "payments", "sagas", "shipping", "webhooks")
     }
     readers = {name.rpartition(".from_")[0] for name, o in operations.items() if o["action"] == "receive"}
     assert readers == {sub.name for sub in subscriptions()}

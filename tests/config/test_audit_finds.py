@@ -267,6 +267,16 @@ DAMAGES: dict[str, Damage] = {
         f"UPDATE shipping_shipmentline SET quantity = quantity + 1 WHERE shipment_id ="
         f" (SELECT id FROM shipping_shipment WHERE order_id = {of('GOOD')})", tells="shipping.ShipmentBooked, 2, 1",
     ),
+    "i11_webhooks_are_accounted_for": sql(
+        "INSERT INTO webhooks_endpoint (id, shop_id, url, description, event_types, state, state_code, state_since,"
+        " secret_number, secret_key, previous_key, asked_era, asked_xid, failures, made_at)"
+        " SELECT gen_random_uuid(), shop_id, 'https://shop.example/', '', '{orders.OrderPlaced}', 'enabled', '',"
+        f" now(), 1, '', '', 0, 0, 0, now() FROM orders_order WHERE id = {of('DONE')}",
+        "INSERT INTO sagas_checkpoint (subscription, shard, era, xid, position, state, error)"
+        " VALUES ('webhooks.fan_out', 0, 1000, 0, 0, 'running', '')"
+        " ON CONFLICT (subscription, shard) DO UPDATE SET era = 1000",
+        tells="orders.OrderPlaced",
+    ),
     "i12a_views_equal_orders": sql(
         f"UPDATE orders_orderview SET end_code = 'x.other' WHERE order_id = {of('POOR')}", tells="order POOR"
     ),

@@ -254,7 +254,7 @@ class DeliveryReplay(DeliveryDetail):
     """One delivery, again."""
 
     idempotent = True
-    http_method_names = ("post",)  # type: ignore[assignment]
+    http_method_names = ("post",)
 
     @extend_schema(
         operation_id="replay_webhook_delivery", tags=["webhooks"], request=NothingIn,

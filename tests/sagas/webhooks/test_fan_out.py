@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -115,7 +116,7 @@ def test_what_a_disabled_endpoint_misses_is_listed_and_can_be_replayed(
 ) -> None:
     endpoint = shop.listens(receiver, "orders.OrderConfirmed")
     began = database_now()
-    given = {"shop_id": shop.id, "who": STAFF}
+    given: dict[str, Any] = {"shop_id": shop.id, "who": STAFF}
     with transaction.atomic():
         commands.disable_endpoint(endpoint.pk, now=database_now(), **given)
     missed = shop.confirms(2)
