@@ -15,7 +15,7 @@ from sagas.webhooks.contract import EndpointChanged, EndpointTested
 from sagas.webhooks.ending import disable_locked
 from sagas.webhooks.models import WebhookDelivery, WebhookEndpoint
 from sagas.webhooks.offered import offered_types
-from sagas.webhooks.queueing import queue
+from sagas.webhooks.queueing import LISTED_WHILE_DISABLED, queue
 from sagas.webhooks.rules import BY_HAND
 from sagas.webhooks.signing import newest_key
 
@@ -113,6 +113,9 @@ def enable_endpoint(endpoint_id: UUID, *, shop_id: UUID | None, who: Who, now: d
     endpoint = locked(endpoint_id, shop_id=shop_id)
     if endpoint.state == State.ENABLED:
         return endpoint
+    if now - endpoint.state_since >= LISTED_WHILE_DISABLED:  # what came after that is not accounted for
+        execute(ASK_FROM_HERE, [endpoint.pk])
+        endpoint.refresh_from_db(fields=["asked_era", "asked_xid"])
     endpoint.state, endpoint.state_code, endpoint.state_since = State.ENABLED, "", now
     endpoint.failures, endpoint.failing_since, endpoint.rest_until = 0, None, None
     endpoint.save()

@@ -48,7 +48,7 @@ _helper: threading.Thread | None = None
 @keeper("webhooks.sweep", every=1.0)
 def sweep(*, now: datetime) -> int:
     """Ring for due deliveries. Nothing is sent in this thread: a slow endpoint must hold up no other loop."""
-    due = store.look().due
+    due = store.next_due()
     if not due:
         return 0
     rung = bell.ring(TASK)

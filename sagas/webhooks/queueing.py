@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -16,6 +16,9 @@ from sagas.sql import execute
 
 #: The sender's task and bell.
 TASK = "webhooks.send"
+
+#: What a disabled endpoint would have got is listed, so that it can be replayed, for so long.
+LISTED_WHILE_DISABLED = timedelta(days=30)
 
 # One row per endpoint and event for good: told again, nothing is added.
 FAN_OUT = """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +11,10 @@ from sagas.bus import subscription
 from sagas.log import Recorded
 from sagas.sql import rows
 from sagas.webhooks.offered import offered
-from sagas.webhooks.queueing import queue
+from sagas.webhooks.queueing import LISTED_WHILE_DISABLED, queue
 
 #: How often to look: the wait of a webhook behind its event, and the size of a batch.
 EVERY_SECONDS = 1.0
-#: What a disabled endpoint would have got is listed, so that it can be replayed, for so long.
-LISTED_WHILE_DISABLED = timedelta(days=30)
 
 ASKED = """
 SELECT id, shop_id, event_types, state = 'enabled', asked_era, asked_xid FROM webhooks_endpoint

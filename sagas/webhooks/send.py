@@ -99,16 +99,14 @@ class Sender:
         for one in claimed:
             future = self._submit(one, endpoints[one.endpoint_id], events.get((one.stream, one.version)), now)
             self._flying[future] = one
+        if len(claimed) == free:
+            bell.call_help(TASK)
         return len(claimed)
 
     def _turn(self, free: int) -> list[UUID]:
         """The endpoints whose turn it is: those behind the last one that had it, round and round."""
-        found = store.look(self._after)
-        if not found.due and self._after != store.NOBODY:
-            self._after = found.upto
-            found = store.look(self._after)
-        due = [endpoint_id for endpoint_id, _ in found.due[:free]]
-        self._after = due[-1] if due else found.upto
+        due = [endpoint_id for endpoint_id, _ in store.next_due(self._after)[:free]]
+        self._after = due[-1] if due else store.NOBODY
         return due
 
     def _submit(
@@ -232,6 +230,6 @@ def work(*, seconds: float) -> int:
         count = send(seconds=seconds)
     finally:
         bell.let_go(TASK)
-    if store.look().due:
+    if store.next_due():
         bell.ring(TASK)
     return count

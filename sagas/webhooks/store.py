@@ -28,7 +28,7 @@ WITH RECURSIVE open (endpoint_id, n) AS (
            WHERE d.wake_at IS NOT NULL AND d.endpoint_id > o.endpoint_id ORDER BY d.endpoint_id LIMIT 1), o.n + 1
     FROM open o WHERE o.endpoint_id IS NOT NULL AND o.n < %(most)s
 )
-SELECT o.endpoint_id, d.wake_at, waybill_now() FROM open o
+SELECT o.endpoint_id, d.wake_at FROM open o
   LEFT JOIN webhooks_endpoint p ON p.id = o.endpoint_id AND p.state = 'enabled'
    AND (p.rest_until IS NULL OR p.rest_until <= waybill_now())
   LEFT JOIN LATERAL (SELECT wake_at FROM webhooks_delivery d
@@ -117,21 +117,25 @@ class Claimed:
     type: str
 
 
-@dataclass(frozen=True)
-class Look:
-    """Endpoints with something due, each with the time since when; and behind which endpoint nobody has looked."""
+def next_due(after: UUID = NOBODY) -> list[tuple[UUID, datetime]]:
+    """Some endpoints that are not resting and have something due, with the time since when.
 
-    due: list[tuple[UUID, datetime]]
-    upto: UUID
-    now: datetime | None
+    The next ones behind `after`, and round from the beginning if there are none. Empty: there are none at all.
+    """
+    for start in dict.fromkeys((after, NOBODY)):
+        place: UUID | None = start
+        while place is not None:
+            due, place = _look(place)
+            if due:
+                return due
+    return []
 
 
-def look(after: UUID = NOBODY) -> Look:
-    """Which endpoints come next, behind `after`, that are not resting and have something due."""
+def _look(after: UUID) -> tuple[list[tuple[UUID, datetime]], UUID | None]:
+    """Who of the next endpoints with something open is due, and behind whom to go on, if there are more."""
     found = rows(DUE, {"after": after, "most": LOOKED_AT})
-    due = [(endpoint_id, since) for endpoint_id, since, _ in found if since is not None]
-    upto = found[-1][0] if len(found) == LOOKED_AT else NOBODY
-    return Look(due, upto, found[0][2] if found else None)
+    due = [(endpoint_id, since) for endpoint_id, since in found if since is not None]
+    return due, found[-1][0] if len(found) == LOOKED_AT else None
 
 
 def lock_free(ids: Sequence[UUID]) -> list[EndpointRow]:

@@ -179,6 +179,23 @@ def test_an_event_from_before_is_sent_by_its_name_and_only_to_its_shop(shop: Sho
     assert list(WebhookDelivery.objects.values_list("stream", flat=True)) == [mine]
 
 
+def test_after_long_a_disabled_endpoint_gets_no_more_listed_and_is_owed_nothing(shop: Shop) -> None:
+    endpoint = shop.listens(ELSEWHERE)
+    long_ago = database_now() - timedelta(days=31)
+    WebhookEndpoint.objects.update(state="disabled", state_since=long_ago)
+    shop.confirms()
+    fan_out()
+    unlisted = WebhookDelivery.objects.count()
+    with transaction.atomic():
+        commands.enable_endpoint(endpoint.pk, shop_id=shop.id, who=STAFF, now=database_now())
+    (later,) = shop.confirms()
+    fan_out()
+
+    assert unlisted == 0
+    assert list(WebhookDelivery.objects.values_list("stream", flat=True)) == [later]
+    assert i11().breaches == 0
+
+
 # --- while nobody asks ---------------------------------------------------------------------------------------
 
 

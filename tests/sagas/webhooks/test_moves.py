@@ -60,7 +60,7 @@ class World:
         self.out: list[Claimed] = []
 
     def claim(self) -> None:
-        for endpoint_id, _ in store.look().due:
+        for endpoint_id, _ in store.next_due():
             _, claimed, _ = _claim([endpoint_id], 4)
             self.out += claimed
 

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from standardwebhooks import Webhook
 
 from sagas.clock import database_now, travel
-from sagas.webhooks import commands, rules, send
+from sagas.webhooks import commands, rules, send, store
 from sagas.webhooks.call import Heard
 from sagas.webhooks.ending import close_disabled
 from sagas.webhooks.models import WebhookDelivery, WebhookEndpoint
@@ -283,6 +283,23 @@ def test_a_late_answer_to_a_claim_that_was_taken_over_counts_for_nothing(
 
     assert recorded == []
     assert states() == ["retrying"]
+
+
+def test_many_resting_endpoints_hide_none_that_is_due(
+    shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "LOOKED_AT", 2)
+    endpoints = [shop.listens(receiver) for _ in range(5)]
+    shop.confirms()
+    fan_out()
+    awake = endpoints[-1]
+    tomorrow = database_now() + timedelta(days=1)
+    WebhookEndpoint.objects.exclude(pk=awake.pk).update(rest_until=tomorrow)
+
+    send_now()
+
+    assert (states(awake), len(receiver.came)) == (["delivered"], 1)
+    assert store.next_due() == []
 
 
 def test_f83_during_a_rotation_both_secrets_verify_and_then_only_the_new_one(
