@@ -274,15 +274,16 @@ def test_a_late_answer_to_a_claim_that_was_taken_over_counts_for_nothing(
     shop.confirms()
     fan_out()
     endpoint = WebhookEndpoint.objects.get()
-    _, (first,), late = send._claim([endpoint.pk], 4)
+    _, (first,), _ = send._claim([endpoint.pk], 4)
     make_due()
-    receiver.says(500)
-    send_now()
+    _, (second,), now = send._claim([endpoint.pk], 4)
 
-    recorded = send.record([(first, Heard("delivered", 200))], now=late, rng=Even())
+    late = send.record([(first, Heard("delivered", 200))], now=now, rng=Even())
+    between = states()
+    right = send.record([(second, Heard("failed", 500))], now=now, rng=Even())
 
-    assert recorded == []
-    assert states() == ["retrying"]
+    assert (late, between) == ([], ["sending"])
+    assert (len(right), states()) == (1, ["retrying"])
 
 
 def test_many_resting_endpoints_hide_none_that_is_due(
