@@ -69,6 +69,7 @@ MACHINES = (
         IncomingWebhook.MOVES,
         ("received",),
         ends=("applied", "ignored", "expired"),
+    ),
     Machine("Webhook delivery", WebhookDelivery.State, WebhookDelivery.MOVES, ("queued", "exhausted")),
     Machine(
         "Webhook endpoint", WebhookEndpoint.State, WebhookEndpoint.MOVES, ("enabled",), ends=("disabled",)
