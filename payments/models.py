@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import models
 from django.db.models import F, Q
 
+from payments.reconciliation import rows as reconciliation  # noqa: F401 - rows of this app
 from sagas.ids import uuid7
 from sagas.sql import rows
 from sagas.verdicts import IllegalMove, LostRace
@@ -330,6 +331,9 @@ class Account(models.TextChoices):
     REFUNDS_PAYABLE = "refunds_payable"  #: Liability: promised back through the provider, not gone yet.
     CUSTOMER_CREDIT = "customer_credit"  #: Liability: owed to customers in another way.
     RECEIVABLE = "receivable"  #: Asset: sold, but taken back by the provider; customers owe it.
+    PROVIDER_SETTLED = "provider_settled"  #: Against provider_clearing: what of it was settled with us.
+    PROVIDER_FEES = "provider_fees"  #: Expense: what the provider keeps.
+    BANK = "bank"  #: Asset: paid out to us, by the provider's settlement report.
 
 
 class JournalEntry(models.Model):
@@ -344,11 +348,12 @@ class JournalEntry(models.Model):
         CREDIT = "credit"
         REFUND_RETURNED = "refund_returned"
         CAPTURE_REVERSED = "capture_reversed"
+        SETTLEMENT = "settlement"
 
     id = models.UUIDField(primary_key=True, default=uuid7)
     kind = models.CharField(max_length=20, choices=Kind)
-    source_id = models.UUIDField()  #: The payment, the refund or the credit note the entry is about.
-    shop_id = models.UUIDField()
+    source_id = models.UUIDField()  #: The payment, refund, credit note or settlement line it is about.
+    shop_id = models.UUIDField(null=True)  #: None for what the provider settles with no shop: its own fees.
     order_id = models.UUIDField(null=True)
     payment_id = models.UUIDField(null=True)
     at = models.DateTimeField()

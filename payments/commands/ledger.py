@@ -38,7 +38,7 @@ class Entry:
 
     kind: Kind
     source_id: UUID
-    shop_id: UUID
+    shop_id: UUID | None
     order_id: UUID | None
     payment_id: UUID | None
     currency: str
@@ -102,3 +102,8 @@ def capture_reversed(amount: int) -> tuple[Line, ...]:
 def credit(amount: int) -> tuple[Line, ...]:
     """It is owed to the customer in another way."""
     return ((Account.REFUNDS, amount), (Account.CUSTOMER_CREDIT, -amount))
+
+
+def settlement(gross: int, fee: int) -> tuple[Line, ...]:
+    """The provider has settled an amount with us: it kept its fee, the rest was paid out."""
+    return ((Account.BANK, gross - fee), (Account.PROVIDER_FEES, fee), (Account.PROVIDER_SETTLED, -gross))
