@@ -1,7 +1,7 @@
 """Payments promises: money is captured at most once per order, and never more goes back than came in.
 
 Amounts are integers in the minor unit of `currency`. Events of one payment are in the stream of its
-`payment_id`; `CustomerCredited` is alone in the stream of its ledger entry.
+`payment_id`; `CustomerCredited` is alone in the stream of its ledger entry, `CaseResolved` in that of its case.
 """
 
 from __future__ import annotations
@@ -147,5 +147,24 @@ class CustomerCredited(Event):
     source_id: UUID
     order_id: UUID | None
     shop_id: UUID
+    amount_minor: int
+    currency: str
+
+
+@register_event("payments.CaseResolved")
+@dataclass(frozen=True, kw_only=True)
+class CaseResolved(Event):
+    """A person has settled a difference between our books and the provider's. Actor and reason are in the metadata.
+
+    `kind` names the difference, `object_id` the provider's object (ours where it has none). `how`: corrected_there,
+    corrected_here, explained or written_off. `amount_minor` was at stake.
+    """
+
+    case_id: UUID
+    kind: str
+    object_id: str
+    shop_id: UUID | None
+    order_id: UUID | None
+    how: str
     amount_minor: int
     currency: str
