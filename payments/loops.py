@@ -54,3 +54,21 @@ def _question(one: Watched) -> Question:
     if one.reference:
         return Question(str(one.id), about | {"reference": one.reference})
     return Question(str(one.id), about | {"place": (one.state, one.version)})
+
+
+"""What payments looks after by itself: the daily comparison with the provider, if it is asked for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+
+from payments.reconciliation.nightly import read_time, some_pages
+from sagas.loops import keeper
+
+
+@keeper("payments.reconcile", every=60.0)
+def reconcile(*, now: datetime) -> int:
+    """Compare yesterday with the provider's record once it is `RECONCILE_AT`."""
+    return some_pages(read_time(settings.WAYBILL.reconcile_at), now=now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from django.db.models import BigIntegerField, Count, F, Sum, Value
@@ -30,6 +31,32 @@ SELECT id, saga_id, provider_id, state, unknown_of, amount_minor, currency, auth
 TOLD_REFUNDS = """
 SELECT id, saga_id, payment_id, provider_id, reference, state, amount_minor
   FROM payments_refund WHERE payment_id = ANY(%s::uuid[])
+TRIAL_BALANCE = """
+SELECT l.account, l.currency, sum(l.amount_minor)::bigint
+  FROM payments_journalline l JOIN payments_journalentry e ON e.id = l.entry_id
+ WHERE %s::timestamptz IS NULL OR e.at < %s
+ GROUP BY 1, 2
+"""
+BY_DAY = """
+SELECT (e.at AT TIME ZONE 'UTC')::date, l.account, l.currency,
+       coalesce(sum(l.amount_minor) FILTER (WHERE l.amount_minor > 0), 0)::bigint,
+       coalesce(-sum(l.amount_minor) FILTER (WHERE l.amount_minor < 0), 0)::bigint
+  FROM payments_journalentry e JOIN payments_journalline l ON l.entry_id = e.id
+ WHERE e.at >= %s AND e.at < %s
+ GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""
+OF_PAYMENTS = """
+SELECT e.payment_id, l.account, l.currency, sum(l.amount_minor)::bigint
+  FROM payments_journalentry e JOIN payments_journalline l ON l.entry_id = e.id
+ WHERE e.payment_id = ANY(%s::uuid[])
+ GROUP BY 1, 2, 3 HAVING sum(l.amount_minor) <> 0 ORDER BY 1, 2, 3
+"""
+UNBALANCED = """
+SELECT e.id, e.kind, coalesce(l.currency, ''), coalesce(sum(l.amount_minor), 0)::bigint
+  FROM payments_journalentry e LEFT JOIN payments_journalline l ON l.entry_id = e.id
+ WHERE %s::timestamptz IS NULL OR e.at < %s
+ GROUP BY e.id, e.kind, l.currency HAVING coalesce(sum(l.amount_minor), 0) <> 0 OR count(l.id) = 0
+ ORDER BY e.id LIMIT %s
 """
 
 
@@ -86,10 +113,52 @@ def refund_totals() -> list[StateTotal]:
     return [StateTotal(*row) for row in found.order_by("state", "currency")]
 
 
-def trial_balance() -> dict[tuple[str, str], int]:
-    """The balance of every account and currency: debits above zero. All together they sum to zero."""
-    found = JournalLine.objects.values_list("account", "currency").annotate(Sum("amount_minor"))
+@dataclass(frozen=True)
+class DayOfAccount:
+    """What was booked on one account in one day (UTC) and currency. Amounts in minor units, none below zero."""
+
+    day: date
+    account: str
+    currency: str
+    debit_minor: int
+    credit_minor: int
+
+
+@dataclass(frozen=True)
+class Unbalanced:
+    """An entry whose lines do not sum to zero in a currency. No currency: it has no lines at all."""
+
+    entry_id: UUID
+    kind: str
+    currency: str
+    off_minor: int
+
+
+def trial_balance(*, before: datetime | None = None) -> dict[tuple[str, str], int]:
+    """The balance of every account and currency: debits above zero. All together they sum to zero.
+
+    `before` leaves out what was booked then and later.
+    """
+    found = rows(TRIAL_BALANCE, [before, before])
     return {(account, currency): balance for account, currency, balance in found}
+
+
+def trial_balance_by_day(since: datetime, until: datetime) -> list[DayOfAccount]:
+    """Debits and credits of each account, day and currency from `since` to before `until`, by day."""
+    return [DayOfAccount(*row) for row in rows(BY_DAY, [since, until])]
+
+
+def trial_balance_of_payments(payment_ids: Iterable[UUID]) -> dict[UUID, dict[tuple[str, str], int]]:
+    """What the ledger says about each payment, by account and currency, in one statement. Zeros are left out."""
+    found: dict[UUID, dict[tuple[str, str], int]] = {}
+    for payment, account, currency, balance in rows(OF_PAYMENTS, [list(payment_ids)]):
+        found.setdefault(payment, {})[account, currency] = balance
+    return found
+
+
+def unbalanced_entries(*, before: datetime | None = None, limit: int = 20) -> list[Unbalanced]:
+    """Entries that do not balance. The database refuses such lines, so one is a sign of tampering or of a bug."""
+    return [Unbalanced(*row) for row in rows(UNBALANCED, [before, before, limit])]
 
 
 def balances_of_payment(payment_id: UUID) -> dict[str, int]:

@@ -22,6 +22,7 @@ from payments.reconciliation import cases, compare, ours
 from payments.reconciliation.compare import Judged, OurPayment, OurRefund
 from payments.reconciliation.ours import Bounds
 from payments.reconciliation.rows import Case, ReconciliationRun, SeenObject
+from payments.reconciliation.settlement import rematch
 from payments.reconciliation.tally import Tally
 from sagas.sql import execute
 from sagas.verdicts import Refused, Unavailable
@@ -283,6 +284,7 @@ class Reconciler:
         run.moved_at = self.clock()
         if phase == Phase.DONE:
             SeenObject.objects.filter(run=run).delete()
+            rematch(now=run.moved_at)
             run.result = Result.DIFFERENCES if Case.objects.filter(state="open").exists() else Result.CLEAN
             run.finished_at = run.moved_at
         run.save()

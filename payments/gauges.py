@@ -1,0 +1,77 @@
+"""What Prometheus may know of reconciliation, read from the rows. Every kind of case is there, also at zero."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from django.db import DatabaseError
+from django.db.models import Count
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from payments.reconciliation.rows import Case, ReconciliationRun
+from sagas.clock import database_now
+from sagas.remember import Remembered
+
+SECONDS = 5.0
+
+
+class ReconciliationGauges(Collector):
+    """Open cases, and when and how the last run ended. A silent database costs these gauges, never the scrape."""
+
+    def __init__(self) -> None:
+        self._kept: Remembered[list[Metric]] = Remembered(read, seconds=SECONDS)
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing beforehand: registering must not read rows."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """What the rows say; nothing while they cannot be read, which `waybill_rows_readable` tells."""
+        try:
+            return self._kept.get()
+        except DatabaseError:
+            return []
+
+    def forget(self) -> None:
+        """Read anew at the next scrape."""
+        self._kept.forget()
+
+
+def read() -> list[Metric]:
+    """Every gauge, from the rows as they are now."""
+    return [_cases(), *_last_run()]
+
+
+def _cases() -> Metric:
+    gauge = GaugeMetricFamily("waybill_cases_open", "Open cases of reconciliation.", labels=["kind"])
+    open_cases = Case.objects.filter(state=Case.State.OPEN)
+    found = dict(open_cases.values_list("kind").annotate(Count("id")))
+    for kind in Case.Kind.values:
+        gauge.add_metric([kind], found.get(kind, 0))
+    return gauge
+
+
+def _last_run() -> Iterator[Metric]:
+    age = GaugeMetricFamily(
+        "waybill_reconciliation_age_seconds", "How long ago a reconciliation last came to its end."
+    )
+    result = GaugeMetricFamily(
+        "waybill_reconciliation_result",
+        "How the last reconciliation stands: 1 for its result.",
+        labels=["result"],
+    )
+    done = (
+        ReconciliationRun.objects.filter(phase=ReconciliationRun.Phase.DONE).order_by("-finished_at").first()
+    )
+    if done is not None and done.finished_at is not None:
+        age.add_metric([], max(0.0, (database_now() - done.finished_at).total_seconds()))
+    last = ReconciliationRun.objects.order_by("-started_at").first()
+    for word in ReconciliationRun.Result.values:
+        result.add_metric([word], int(last is not None and last.result == word))
+    yield from (age, result)
+
+
+#: Offered to whoever serves the metrics.
+ROW_COLLECTORS: tuple[Collector, ...] = (ReconciliationGauges(),)
