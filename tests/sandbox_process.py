@@ -50,6 +50,16 @@ class SandboxProcess:
         """SIGKILL: it gets no chance to tidy up."""
         self._end(signal.SIGKILL)
 
+    def stand_still(self) -> None:
+        """SIGSTOP: connections are taken, and nobody answers."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT: it answers what has waited, and all that comes."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def stop(self) -> int:
         """SIGTERM, and wait. Returns the exit code."""
         return self._end(signal.SIGTERM)

@@ -24,6 +24,7 @@ from payments.reconciliation.settlement import ImportedFile, import_settlement
 from payments.reconciliation.settlement_format import BadSettlement
 from payments.reconciliation.tally import total_lines
 from sagas.clock import database_now
+from sagas.display import span
 from sagas.money import money
 
 PROGRESS_SECONDS = 5
@@ -107,7 +108,7 @@ class Command(BaseCommand):
                 self.stderr.write(f"{run.phase}: {run.compared:,} compared, {run.differences:,} differ")
 
     def _tell(self, run: ReconciliationRun) -> None:
-        self.stdout.write(f"Reconciliation of {run.scope}: {run.compared:,} objects in {run.took}")
+        self.stdout.write(f"Reconciliation of {run.scope}: {run.compared:,} objects in {span(run.took)}")
         self.stdout.write(
             f"  matched {run.matched:,}, in flight {run.in_flight:,}, without money {run.idle:,},"
             f" differences {run.differences:,}"
