@@ -18,6 +18,8 @@ from inventory.models import Reservation
 from orders.models import CreditNote, Order
 from payments.models import Dispute, Payment, Refund
 from sagas.inbox.rows import IncomingWebhook
+from payments.models import Payment, Refund
+from payments.reconciliation.rows import Case
 from sagas.models import Intent, Saga, SagaStep
 from sagas.webhooks.models import WebhookDelivery, WebhookEndpoint
 from shipping.models import Shipment
@@ -55,6 +57,7 @@ MACHINES = (
     Machine("Order", Order.State, Order.MOVES, ("draft",)),
     Machine("Payment", Payment.State, Payment.MOVES, ("created", "voided")),
     Machine("Refund", Refund.State, Refund.MOVES, ("submitting", "succeeded")),
+    Machine("Case", Case.State, Case.MOVES, ("open",)),
     Machine("Credit note", CreditNote.State, CreditNote.MOVES, ("waiting", "credited")),
     Machine("Reservation", Reservation.State, Reservation.MOVES, ("held", "released")),
     Machine("Shipment", Shipment.State, Shipment.MOVES, ("label_pending", "voided")),

@@ -51,7 +51,9 @@ class LookAgainForm(forms.Form):
 class ResolveForm(LookAgainForm):
     """How it was settled, and why."""
 
-    how = forms.ChoiceField(choices=[(how.value, how.label) for how in Case.How], label="How it was settled")
+    how = forms.ChoiceField(
+        choices=[("", "Choose…"), *((how.value, how.label) for how in Case.How)], label="How it was settled"
+    )
     field_order = ("how", "reason")
 
 

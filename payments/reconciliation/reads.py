@@ -80,7 +80,7 @@ def _money_lines(run: ReconciliationRun) -> Iterable[tuple[str, str, str, str]]:
 def sides_of(case: Case) -> list[Side]:
     """The facts of a case beside each other: those both tell first, then those of one side."""
     names = sorted({*case.ours, *case.theirs}, key=lambda n: (not (n in case.ours and n in case.theirs), n))
-    return [Side(n, _shown(n, case.ours), _shown(n, case.theirs)) for n in names]
+    return [Side(n.removesuffix("_minor"), _shown(n, case.ours), _shown(n, case.theirs)) for n in names]
 
 
 def _shown(name: str, side: dict[str, Any]) -> str:

@@ -57,10 +57,12 @@ class ReconciliationRun(models.Model):
 
     @property
     def scope(self) -> str:
-        """The bounds in words."""
+        """The bounds in words; whole days by the first and the last of them."""
         if self.since is None and self.until is None:
             return "everything"
-        return f"{_day(self.since)} to {_day(self.until)}"
+        last = self.until - timedelta(days=1) if self.until and _is_midnight(self.until) else self.until
+        first, last_words = _moment(self.since), _moment(last)
+        return first if first == last_words else f"{first} to {last_words}"
 
     @property
     def took(self) -> timedelta:
@@ -233,5 +235,11 @@ class SettlementLine(models.Model):
         return f"{self.type} of {self.object_id}"
 
 
-def _day(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d %H:%M}" if at else "…"
+def _is_midnight(at: datetime) -> bool:
+    return not (at.hour or at.minute or at.second)
+
+
+def _moment(at: datetime | None) -> str:
+    if at is None:
+        return "…"
+    return f"{at:%Y-%m-%d}" if _is_midnight(at) else f"{at:%Y-%m-%d %H:%M}"

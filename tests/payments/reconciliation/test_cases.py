@@ -179,8 +179,8 @@ def test_more_cases_than_a_page_holds_are_leafed_through(desk: Desk, monkeypatch
 def test_a_case_shows_both_sides_beside_each_other(desk: Desk) -> None:
     told = text(people.operator().get(reverse("money:case", args=[the_case().pk])))
 
-    assert "amount minor 10.00 GBP 12.00 GBP" in told
-    assert "captured minor 10.00 GBP 10.00 GBP" in told
+    assert "amount 10.00 GBP 12.00 GBP" in told
+    assert "captured 10.00 GBP 10.00 GBP" in told
     assert str(desk.payment("A-1").pk) in told
     assert "Look again" not in told
 

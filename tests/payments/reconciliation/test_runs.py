@@ -7,7 +7,7 @@ import threading
 import pytest
 from django.db import connection
 
-from payments.reconciliation import run as running
+from payments.reconciliation import cases
 from payments.reconciliation.alone import AlreadyRunning, alone
 from payments.reconciliation.rows import Case, ReconciliationRun, SeenObject
 from payments.reconciliation.run import ProviderSilent
@@ -66,7 +66,7 @@ def test_a_page_that_fails_half_way_leaves_nothing_of_itself(
         raise RuntimeError("killed")
 
     with monkeypatch.context() as broken:
-        broken.setattr(running.cases, "close_gone", dies)
+        broken.setattr(cases, "close_gone", dies)
         with pytest.raises(RuntimeError):
             leading.step()
     assert Case.objects.count() == SeenObject.objects.count() == 0
