@@ -238,6 +238,57 @@ def test_what_moved_a_moment_ago_is_in_flight(desk: Desk) -> None:
     assert (leading.run.result, leading.run.in_flight) == ("clean", 1)
 
 
+def test_a_payment_marked_as_a_mismatch_is_not_excused_by_its_open_step(desk: Desk) -> None:
+    desk.till.authorize("A-1")
+    desk.a_saga("A-1", step_open=contract.CAPTURE_PAYMENT)
+    Payment.objects.update(mismatch="told of something else")
+    ident = desk.payment("A-1").provider_id
+    desk.gateway.alter(ident, status=IntentStatus.VOIDED, capturable_minor=0)
+
+    desk.run()
+
+    assert desk.kinds() == ["state_differs"]
+
+
+def test_a_case_whose_object_is_on_the_move_is_neither_closed_nor_doubled(desk: Desk) -> None:
+    desk.till.authorize("A-1")
+    ident = desk.payment("A-1").provider_id
+    desk.gateway.alter(ident, status=IntentStatus.CAPTURED, captured_minor=1000, capturable_minor=0)
+    desk.run()
+    desk.a_saga("A-1", step_open=contract.CAPTURE_PAYMENT)
+
+    run = desk.run()
+
+    assert (run.differences, desk.kinds()) == (0, ["state_differs"])
+
+
+def test_what_ended_without_money_may_be_forgotten_by_the_provider(desk: Desk) -> None:
+    desk.till.authorize("GONE")
+    desk.till.void("GONE")
+    desk.till.authorize("HELD")
+    for name in ("GONE", "HELD"):
+        desk.gateway.forget(desk.payment(name).provider_id)
+
+    run = desk.run()
+
+    assert (run.idle, desk.kinds()) == (1, ["missing_at_provider"])
+    assert Case.objects.get().reference == "HELD"
+
+
+def test_what_is_missing_and_just_made_is_in_flight(desk: Desk) -> None:
+    desk.till.captured("A-1")
+    desk.till.refund("A-1/C-1", refund=400)
+    desk.gateway.forget(captured(desk))
+    desk.gateway.forget(refunded(desk))
+    leading = desk.reconciler()
+    while not leading.finished:
+        leading.step()
+
+    assert (leading.run.in_flight, desk.kinds()) == (2, [])
+    assert desk.run().result == "differences"
+    assert desk.kinds() == ["missing_at_provider"] * 2
+
+
 def test_a_wrong_amount_is_no_matter_of_time(desk: Desk) -> None:
     desk.till.authorize("A-1")
     desk.a_saga("A-1", step_open=contract.CAPTURE_PAYMENT)
