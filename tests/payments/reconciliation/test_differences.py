@@ -275,6 +275,18 @@ def test_what_ended_without_money_may_be_forgotten_by_the_provider(desk: Desk) -
     assert Case.objects.get().reference == "HELD"
 
 
+def test_an_unfinished_payment_that_the_provider_forgot_is_missing(desk: Desk) -> None:
+    desk.till.authorize("A-1")
+    payment = desk.payment("A-1")
+    Payment.objects.update(state="authorizing", authorized_minor=0)
+    desk.gateway.forget(payment.provider_id)
+
+    desk.run()
+
+    assert (desk.kinds(), Case.objects.get().at_stake_minor) == (["missing_at_provider"], 1000)
+    Payment.objects.update(state="authorized", authorized_minor=1000)
+
+
 def test_what_is_missing_and_just_made_is_in_flight(desk: Desk) -> None:
     desk.till.captured("A-1")
     desk.till.refund("A-1/C-1", refund=400)

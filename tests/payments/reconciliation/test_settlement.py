@@ -146,6 +146,16 @@ def test_what_moved_at_the_edge_of_the_days_is_not_missed(books: Desk, tmp_path:
     assert cases() == []
 
 
+def test_what_moved_early_on_the_first_day_may_stand_in_the_file_before(desk: Desk, tmp_path: Path) -> None:
+    desk.clock.forward(hours=15, minutes=30)
+    desk.till.captured("MIDNIGHT")
+
+    take_in(desk, tmp_path, ["po_2,fee_9,fee,0,0.50,-0.50,GBP,2026-01-06"])
+
+    assert (desk.payment("MIDNIGHT").moved_at.day, desk.payment("MIDNIGHT").moved_at.hour) == (6, 0)
+    assert cases() == []
+
+
 def test_a_report_in_another_currency_misses_nothing_of_ours(books: Desk, tmp_path: Path) -> None:
     take_in(books, tmp_path, [f"po_2,fee_9,fee,0,5,-5,JPY,{DAY}"])
 
