@@ -17,9 +17,8 @@ from config.embedded.state import BASE_DIR
 from inventory.models import Reservation
 from orders.models import CreditNote, Order
 from payments.models import Dispute, Payment, Refund
-from sagas.inbox.rows import IncomingWebhook
-from payments.models import Payment, Refund
 from payments.reconciliation.rows import Case
+from sagas.inbox.rows import IncomingWebhook
 from sagas.models import Intent, Saga, SagaStep
 from sagas.webhooks.models import WebhookDelivery, WebhookEndpoint
 from shipping.models import Shipment

@@ -7,10 +7,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from payments.commands import watching
 from payments.commands.watching import Watched
+from payments.reconciliation.nightly import read_time, some_pages
 from payments.tasks import PAYMENT_STEPS, REFUND_STEPS, apply_answers, ask_about
 from sagas.engine.wake import at_work
 from sagas.inbox.reader import Question
@@ -54,18 +56,6 @@ def _question(one: Watched) -> Question:
     if one.reference:
         return Question(str(one.id), about | {"reference": one.reference})
     return Question(str(one.id), about | {"place": (one.state, one.version)})
-
-
-"""What payments looks after by itself: the daily comparison with the provider, if it is asked for."""
-
-from __future__ import annotations
-
-from datetime import datetime
-
-from django.conf import settings
-
-from payments.reconciliation.nightly import read_time, some_pages
-from sagas.loops import keeper
 
 
 @keeper("payments.reconcile", every=60.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from datetime import date, datetime
 from uuid import UUID
 
@@ -31,6 +30,7 @@ SELECT id, saga_id, provider_id, state, unknown_of, amount_minor, currency, auth
 TOLD_REFUNDS = """
 SELECT id, saga_id, payment_id, provider_id, reference, state, amount_minor
   FROM payments_refund WHERE payment_id = ANY(%s::uuid[])
+"""
 TRIAL_BALANCE = """
 SELECT l.account, l.currency, sum(l.amount_minor)::bigint
   FROM payments_journalline l JOIN payments_journalentry e ON e.id = l.entry_id

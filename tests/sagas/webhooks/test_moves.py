@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -108,7 +109,9 @@ def test_a_random_history_makes_only_moves_of_the_tables(watched: None) -> None:
             world.dice.choice(world.acts)()
 
     made = set(rows("SELECT DISTINCT source, target FROM watched_move"))
-    tables = (("webhooks_delivery", WebhookDelivery.MOVES), ("webhooks_endpoint", WebhookEndpoint.MOVES))
+    tables: tuple[tuple[str, dict[Any, set[Any]]], ...] = (
+        ("webhooks_delivery", WebhookDelivery.MOVES), ("webhooks_endpoint", WebhookEndpoint.MOVES),
+    )  # fmt: skip
     allowed = {
         (f"{name}:{old.value}", new.value) for name, moves in tables for old in moves for new in moves[old]
     }

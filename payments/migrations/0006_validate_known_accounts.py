@@ -11,7 +11,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
     """Takes no lock that a reader or a writer would notice."""
 
-    dependencies: ClassVar = [("payments", "0003_reconcile_with_the_provider")]
+    dependencies: ClassVar = [("payments", "0005_reconcile_with_the_provider")]
 
     operations: ClassVar = [
         ValidateConstraint(model_name="journalline", name="payments_journalline_known_account")

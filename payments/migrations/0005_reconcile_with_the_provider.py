@@ -9,7 +9,7 @@ import sagas.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("payments", "0002_keep_the_ledger_true"),
+        ("payments", "0004_wait_for_customers"),
     ]
 
     operations = [
@@ -235,6 +235,8 @@ class Migration(migrations.Migration):
                     ("refund_promised", "Refund Promised"),
                     ("refund_paid", "Refund Paid"),
                     ("credit", "Credit"),
+                    ("refund_returned", "Refund Returned"),
+                    ("capture_reversed", "Capture Reversed"),
                     ("settlement", "Settlement"),
                 ],
                 max_length=20,
@@ -257,6 +259,7 @@ class Migration(migrations.Migration):
                     ("refunds", "Refunds"),
                     ("refunds_payable", "Refunds Payable"),
                     ("customer_credit", "Customer Credit"),
+                    ("receivable", "Receivable"),
                     ("provider_settled", "Provider Settled"),
                     ("provider_fees", "Provider Fees"),
                     ("bank", "Bank"),
@@ -279,6 +282,7 @@ class Migration(migrations.Migration):
                             "refunds",
                             "refunds_payable",
                             "customer_credit",
+                            "receivable",
                             "provider_settled",
                             "provider_fees",
                             "bank",
