@@ -24,7 +24,7 @@ State = Payment.State
 #: In these states we count on a hold, and in these on none.
 HELD = {State.AUTHORIZED, State.CAPTURING, State.CAPTURE_FAILED, State.VOIDING}
 ENDED = {State.VOIDED, State.DECLINED, State.EXPIRED}
-OPENING = {State.CREATED, State.AUTHORIZING}
+OPENING = {State.CREATED, State.AUTHORIZING, State.REQUIRES_ACTION}
 
 WITHOUT_MONEY = frozenset({IntentStatus.UNCONFIRMED, IntentStatus.DECLINED, IntentStatus.VOIDED})
 #: By what we believe, where their record may stand. Nothing agrees with an unknown outcome.
@@ -66,8 +66,14 @@ class OurPayment(Known):
 
     authorized_minor: int
     captured_minor: int
+    reversed_minor: int
     refunded_minor: int
     twin: str
+
+    @property
+    def kept_minor(self) -> int:
+        """What was captured and not taken back by the provider."""
+        return self.captured_minor - self.reversed_minor
 
     @property
     def held_minor(self) -> int:
@@ -79,7 +85,7 @@ class OurPayment(Known):
         """Our side of a case."""
         return {
             "id": str(self.id), "state": self.state, "amount_minor": self.amount_minor, "currency": self.currency,
-            "held_minor": self.held_minor, "captured_minor": self.captured_minor, "provider_id": self.provider_id,
+            "held_minor": self.held_minor, "captured_minor": self.kept_minor, "provider_id": self.provider_id,
         }  # fmt: skip
 
 
@@ -159,7 +165,7 @@ def _fixed_kind(ours: OurPayment, theirs: Intent) -> str:
     if ours.amount_minor != theirs.amount_minor:
         return Kind.AMOUNT_DIFFERS
     both_captured = ours.state == State.CAPTURED and theirs.status == IntentStatus.CAPTURED
-    if both_captured and ours.captured_minor != theirs.captured_minor:
+    if both_captured and ours.kept_minor != theirs.captured_minor:
         return Kind.AMOUNT_DIFFERS
     both_hold = ours.state in HELD and theirs.status == IntentStatus.AUTHORIZED
     return Kind.AMOUNT_DIFFERS if both_hold and ours.held_minor != theirs.capturable_minor else ""
@@ -175,20 +181,20 @@ def _state_kinds(ours: OurPayment, theirs: Intent) -> list[str]:
     status = theirs.status
     if ours.state in ENDED and status == IntentStatus.AUTHORIZED:
         return [Kind.HELD_THERE_BUT_ENDED_HERE]
-    agreed = AGREED.get(ours.state, frozenset())
+    agreed = WITHOUT_MONEY if ours.reversed_minor else AGREED.get(ours.state, frozenset())
     return [] if status in agreed else [Kind.STATE_DIFFERS]
 
 
 def _money_apart(ours: OurPayment, theirs: Intent) -> int:
     held = abs(theirs.capturable_minor - ours.held_minor)
-    return max(abs(theirs.captured_minor - ours.captured_minor), held)
+    return max(abs(theirs.captured_minor - ours.kept_minor), held)
 
 
 def missing_payment(ours: OurPayment, *, moving: bool) -> Judged:
     """The provider says that it does not know a payment we count on."""
     if moving:
         return Judged(in_flight=True)
-    relied = ours.captured_minor - ours.refunded_minor or ours.held_minor
+    relied = max(ours.kept_minor - ours.refunded_minor, 0) or ours.held_minor
     if not relied and ours.state in ENDED:
         return Judged(idle=True)  # nothing is lost with it
     return Judged((_of_payment(Kind.MISSING_AT_PROVIDER, ours, None, stake=relied or ours.amount_minor),))

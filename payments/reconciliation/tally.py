@@ -36,7 +36,7 @@ class Tally:
     def weigh_payment(self, ours: OurPayment | None, theirs: Intent | None) -> None:
         """Add the money of a payment on each side that has it."""
         if ours is not None:
-            self._put(ours.currency, 0, held=ours.held_minor, captured=ours.captured_minor)
+            self._put(ours.currency, 0, held=ours.held_minor, captured=ours.kept_minor)
         if theirs is not None:
             self._put(theirs.currency, 1, held=theirs.capturable_minor, captured=theirs.captured_minor)
 
