@@ -53,7 +53,7 @@ class Door:
     """Where events are sent, and the secret they are signed with."""
 
     url: str
-    secret: str
+    secret: str = field(repr=False)
 
 
 class Webhooks:
