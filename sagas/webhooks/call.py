@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from http.client import HTTPException, HTTPResponse
 from ipaddress import IPv6Address
 from time import monotonic
@@ -92,12 +93,18 @@ class Line:
             return sock
         try:
             sock.settimeout(seconds_left(deadline))
-            wrapped = (self.tls or tls_context()).wrap_socket(sock, server_hostname=target.host)
+            wrapped = (self.tls or _trusting()).wrap_socket(sock, server_hostname=target.host)
         except OSError:
             sock.close()
             raise
         assert isinstance(wrapped, BoundedTlsSocket)  # noqa: S101 - the context was told to make these
         return wrapped
+
+
+@cache
+def _trusting() -> ssl.SSLContext:
+    """The system's authorities: reading them takes longer than a call."""
+    return tls_context()
 
 
 def _request(target: Target, headers: Mapping[str, str], body: bytes) -> bytes:
