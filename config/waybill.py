@@ -83,6 +83,7 @@ class WaybillSettings:
 
     #: What providers of payments sign their webhooks with: during a rotation both secrets. Never shown.
     payment_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    carrier_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)  #: The same of carriers.
 
     #: Most steps one claim takes; a claim of up to `small_claim` holds hot rows through a whole run of local steps.
     claim_limit: int = 250
@@ -169,6 +170,7 @@ class WaybillSettings:
             payment_action_seconds=env.seconds("PAYMENT_ACTION_SECONDS", 3_600),
             payment_return_url=env.text("PAYMENT_RETURN_URL", ""),
             payment_webhook_secrets=env.secrets("PAYMENT_WEBHOOK_SECRETS", state.noted_webhook_secret()),
+            carrier_webhook_secrets=env.secrets("CARRIER_WEBHOOK_SECRETS", state.noted_webhook_secret()),
             claim_limit=env.integer("WAYBILL_CLAIM_LIMIT", 250, least=1),
             runs=env.flag("WAYBILL_RUNS", default=True),
             lease_seconds=env.seconds("WAYBILL_LEASE_SECONDS", 60),

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sagas.sql import rows
+from shipping.scans import Stands
 
 FIRST = UUID(int=0)
 
@@ -26,6 +27,9 @@ SELECT id, label FROM shipping_shipment, unnest(surplus) AS label WHERE surplus 
 
 
 BY_CARRIER_ID = "SELECT carrier_id, id FROM shipping_shipment WHERE carrier_id = ANY(%s::text[])"
+STANDING = """
+SELECT carrier_id, state, progress, progress_at FROM shipping_shipment WHERE carrier_id = ANY(%s::text[])
+"""
 SILENT = """
 SELECT id, carrier_id FROM shipping_shipment WHERE ask_at <= %s ORDER BY ask_at LIMIT %s
 """
@@ -64,3 +68,8 @@ def by_carrier_id(names: Collection[str]) -> dict[str, UUID]:
 def silent_parcels(*, now: datetime, limit: int) -> list[Waiting]:
     """Parcels on their way of which nothing was heard for long, the longest first."""
     return [Waiting(*row) for row in rows(SILENT, [now, limit])]
+
+
+def standing(names: Collection[str]) -> list[Stands]:
+    """How far parcels have come, by their name at the carrier."""
+    return [Stands(*row) for row in rows(STANDING, [sorted(names)])] if names else []

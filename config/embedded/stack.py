@@ -96,6 +96,8 @@ class Stack:
         if self.webhooks:
             secrets = os.environ.get("PAYMENT_WEBHOOK_SECRETS") or self.state.webhook_secret()
             self.env["PAYMENT_WEBHOOK_SECRETS"] = secrets
+            kept = os.environ.get("CARRIER_WEBHOOK_SECRETS") or self.state.webhook_secret()
+            self.env["CARRIER_WEBHOOK_SECRETS"] = kept
 
     def _start_postgres(self) -> str:
         home = self.state.database_home()
@@ -151,7 +153,10 @@ class Stack:
 
     def _webhooks(self) -> tuple[str, ...]:
         """Where the sandbox's gateway sends its webhooks, if it does."""
-        return ("--webhooks", f"{self.web_url}/webhooks/payments/sandbox/") if self.webhooks else ()
+        if not self.webhooks:
+            return ()
+        doors = (f"{self.web_url}/webhooks/{who}/sandbox/" for who in ("payments", "shipping"))
+        return ("--webhooks", next(doors), "--tracking", next(doors))
 
     def sandbox(self, port: int, arguments: Sequence[str] = ()) -> Program:
         """The sandbox gateway and carrier. Its own record lies in the state folder."""

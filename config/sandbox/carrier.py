@@ -118,6 +118,7 @@ class Carrier:
             "UPDATE shipment SET status = ?, body = ? WHERE id = ?",
             (shipment["status"], json.dumps(shipment), shipment["id"]),
         )
+        self._tell(shipment, {"status": status, "at": at})
         await self.record.committed()
         return reply(told_of(shipment)).to_response()
 
@@ -197,6 +198,12 @@ class Carrier:
             (status, json.dumps(shipment), shipment["id"]),
         )
         note_effect(self.desk, shipment["reference"], effect, shipment["id"], shipment["price_minor"])
+        if status in SCANNED:
+            self._tell(shipment, shipment["history"][-1])
+
+    def _tell(self, shipment: dict[str, Any], scan: dict[str, Any]) -> None:
+        said = {name: shipment[name] for name in ("id", "reference", "tracking_number")} | scan
+        self.desk.tracking.tell("shipment.scanned", said, shipment["reference"])
 
     def _page(self, request: web.Request, reference: str) -> Reply:
         limit = whole_number(request.query.get("limit", "100"), least=1, most=100)

@@ -37,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the address the gateway's events are sent to, signed with the first of PAYMENT_WEBHOOK_SECRETS;"
         " without it none are sent",
     )
+    parser.add_argument(
+        "--tracking",
+        default="",
+        help="the address the carrier's scans are sent to, signed with the first of CARRIER_WEBHOOK_SECRETS",
+    )
 
 
 def run(values: Mapping[str, Any]) -> None:
@@ -45,14 +50,25 @@ def run(values: Mapping[str, Any]) -> None:
     options = Options(
         host=values["host"], port=values["port"], database=values["database"], seed=values["seed"],
         profile=load_profile(values["profile"]), key_seconds=values["key_ttl"],
-        webhooks=door(values["webhooks"]),
+        webhooks=door(values["webhooks"]), tracking=carrier_door(values["tracking"]),
     )  # fmt: skip
     asyncio.run(serve(options))
 
 
 def door(url: str) -> Door | None:
     """Where events go; None without an address. Raises BadRule when there is no secret to sign them with."""
-    secrets = os.environ.get("PAYMENT_WEBHOOK_SECRETS", "").replace(",", " ").split()
+    secret = _secret("--webhooks", url, "PAYMENT_WEBHOOK_SECRETS")
+    return Door(url, secret) if url else None
+
+
+def carrier_door(url: str) -> Door | None:
+    """The same for the carrier's scans."""
+    secret = _secret("--tracking", url, "CARRIER_WEBHOOK_SECRETS")
+    return Door(url, secret, "Carrier-Signature", "Sandbox-Carrier/1.0") if url else None
+
+
+def _secret(option: str, url: str, name: str) -> str:
+    secrets = os.environ.get(name, "").replace(",", " ").split()
     if url and not secrets:
-        raise BadRule("--webhooks needs a secret in PAYMENT_WEBHOOK_SECRETS")
-    return Door(url, secrets[0]) if url else None
+        raise BadRule(f"{option} needs a secret in {name}")
+    return secrets[0] if secrets else ""

@@ -71,10 +71,12 @@ class Desk:
         director: Director,
         key_seconds: float = DAY_SECONDS,
         webhooks: Webhooks | None = None,
+        tracking: Webhooks | None = None,
     ) -> None:
         self.record = record
         self.director = director
         self.webhooks = webhooks or Webhooks(director, None)
+        self.tracking = tracking or Webhooks(director, None)  #: Of the carrier.
         self.address = ""  #: By which the last caller reached us.
         self._key_seconds = key_seconds
         self._in_use: set[tuple[str, str]] = set()

@@ -39,6 +39,7 @@ class Options:
     profile: Profile = DEMO
     key_seconds: float = DAY_SECONDS
     webhooks: Door | None = None
+    tracking: Door | None = None
 
 
 @web.middleware
@@ -66,7 +67,8 @@ def make_app(record: Record, options: Options) -> web.Application:
     """The application over an open record."""
     director = Director(record, options.profile, options.seed)
     webhooks = Webhooks(director, options.webhooks)
-    desk = Desk(record, director, options.key_seconds, webhooks)
+    tracking = Webhooks(director, options.tracking, never_early=True)
+    desk = Desk(record, director, options.key_seconds, webhooks, tracking)
     gateway = Gateway(desk)
     app = web.Application(middlewares=[signed, turn_away], client_max_size=MOST_BODY_BYTES)
     parts = (
@@ -77,6 +79,7 @@ def make_app(record: Record, options: Options) -> web.Application:
 
     async def close(_: web.Application) -> None:
         await webhooks.close()
+        await tracking.close()
 
     app.on_cleanup.append(close)
     return app

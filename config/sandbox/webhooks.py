@@ -54,13 +54,15 @@ class Door:
 
     url: str
     secret: str = field(repr=False)
+    header: str = "Stripe-Signature"
+    sender: str = "Stripe/1.0 (+sandbox)"
 
 
 class Webhooks:
     """Sends events of one sandbox. Without a door it does nothing, and costs nothing."""
 
-    def __init__(self, director: Director, door: Door | None) -> None:
-        self._director, self._door = director, door
+    def __init__(self, director: Director, door: Door | None, *, never_early: bool = False) -> None:
+        self._director, self._door, self._never_early = director, door, never_early
         self._early: dict[str, list[Told]] = {}
         self._flying: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
@@ -74,7 +76,7 @@ class Webhooks:
         rule = self._director.rule_for(OPERATION, reference)
         if rule is not None:
             self._director.strike(rule, OPERATION, reference)
-        if rule is not None and rule.action == "early":
+        if rule is not None and rule.action == "early" and not self._never_early:
             self._early.setdefault(reference, []).append(told)
             return
         chance = draw(self._director.seed, type_, reference)
@@ -117,8 +119,8 @@ class Webhooks:
         forged = rule is not None and rule.action == "forge"
         headers = {
             "Content-Type": "application/json",
-            "User-Agent": "Stripe/1.0 (+sandbox)",
-            "Stripe-Signature": signed(body, token_hex(16) if forged else self._door.secret),
+            "User-Agent": self._door.sender,
+            self._door.header: signed(body, token_hex(16) if forged else self._door.secret),
         }
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
