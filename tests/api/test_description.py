@@ -51,6 +51,18 @@ def test_every_operation_is_described(description: Any) -> None:
         "GET /api/v1/sagas/{saga_id}",
         "POST /api/v1/stock/movements",
         "GET /api/v1/stock",
+        "GET /api/v1/webhook-event-types",
+        "POST /api/v1/webhook-endpoints",
+        "GET /api/v1/webhook-endpoints",
+        "GET /api/v1/webhook-endpoints/{endpoint_id}",
+        "PATCH /api/v1/webhook-endpoints/{endpoint_id}",
+        "DELETE /api/v1/webhook-endpoints/{endpoint_id}",
+        "POST /api/v1/webhook-endpoints/{endpoint_id}/secret",
+        "POST /api/v1/webhook-endpoints/{endpoint_id}/test",
+        "POST /api/v1/webhook-endpoints/{endpoint_id}/replay",
+        "GET /api/v1/webhook-endpoints/{endpoint_id}/deliveries",
+        "GET /api/v1/webhook-deliveries/{delivery_id}",
+        "POST /api/v1/webhook-deliveries/{delivery_id}/replay",
     }
     for operation in operations.values():
         assert operation["summary"]
@@ -65,6 +77,10 @@ def test_every_operation_is_described(description: Any) -> None:
         ("/api/v1/orders/bulk", False),
         ("/api/v1/orders/{order_id}/cancel", True),
         ("/api/v1/stock/movements", False),
+        ("/api/v1/webhook-endpoints", True),
+        ("/api/v1/webhook-endpoints/{endpoint_id}/secret", True),
+        ("/api/v1/webhook-endpoints/{endpoint_id}/replay", True),
+        ("/api/v1/webhook-deliveries/{delivery_id}/replay", True),
     ],
 )
 def test_writes_ask_for_an_idempotency_key(description: Any, path: str, needed: bool) -> None:
