@@ -25,7 +25,7 @@ _ACTS = {
         "The circuit goes by its calls again. It begins closed, and calls come back along a ramp.",
     ),
 }
-LOOKS = {Position.CLOSED: "good", Position.OPEN: "bad", Position.HALF_OPEN: "wait"}
+LOOKS = {Position.CLOSED: "ok", Position.OPEN: "alarm", Position.HALF_OPEN: "wait"}
 
 
 def urls(pages: CircuitPages) -> list[URLPattern]:
