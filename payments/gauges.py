@@ -2,41 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from django.db import DatabaseError
 from django.db.models import Count
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from payments.reconciliation.rows import Case, ReconciliationRun
 from sagas.clock import database_now
-from sagas.remember import Remembered
-
-SECONDS = 5.0
-
-
-class ReconciliationGauges(Collector):
-    """Open cases, and when and how the last run ended. A silent database costs these gauges, never the scrape."""
-
-    def __init__(self) -> None:
-        self._kept: Remembered[list[Metric]] = Remembered(read, seconds=SECONDS)
-
-    def describe(self) -> Iterable[Metric]:
-        """Nothing beforehand: registering must not read rows."""
-        return ()
-
-    def collect(self) -> Iterable[Metric]:
-        """What the rows say; nothing while they cannot be read, which `waybill_rows_readable` tells."""
-        try:
-            return self._kept.get()
-        except DatabaseError:
-            return []
-
-    def forget(self) -> None:
-        """Read anew at the next scrape."""
-        self._kept.forget()
+from sagas.row_gauges import RowCollector
 
 
 def read() -> list[Metric]:
@@ -74,4 +48,4 @@ def _last_run() -> Iterator[Metric]:
 
 
 #: Offered to whoever serves the metrics.
-ROW_COLLECTORS: tuple[Collector, ...] = (ReconciliationGauges(),)
+ROW_COLLECTORS = (RowCollector(read),)

@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from django.db import DatabaseError
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from sagas import circuits, lag, overview
 from sagas.clock import database_now
 from sagas.definition import definitions
 from sagas.inbox.sources import source_names
 from sagas.models import Saga
-from sagas.remember import Remembered
 from sagas.resilience.circuit import Position
+from sagas.row_gauges import RowCollector
 from sagas.sql import rows
 from sagas.steps import all_steps
-
-SECONDS = 5.0
 
 # One stretch of the index per step name. A lease is a wake-up time in the future, a hold has none.
 DUE = """
@@ -52,32 +48,20 @@ SELECT n.name, u.count, extract(epoch FROM waybill_now() - u.oldest)::float8
 _OPEN = tuple(state for state in Saga.State if state not in Saga.FINAL)
 
 
-class RowGauges(Collector):
-    """All gauges of the platform. A silent database costs the gauges, never the scrape."""
+class RowGauges(RowCollector):
+    """All gauges of the platform, and whether rows can be read at all."""
 
     def __init__(self) -> None:
-        self._kept: Remembered[list[Metric]] = Remembered(read, seconds=SECONDS)
-
-    def describe(self) -> Iterable[Metric]:
-        """Nothing beforehand: registering must not read rows."""
-        return ()
+        super().__init__(read)
 
     def collect(self) -> Iterable[Metric]:
         """What the rows say, or that they could not be read."""
+        found = list(super().collect())
         readable = GaugeMetricFamily(
             "waybill_rows_readable", "Whether the gauges could be read from the rows."
         )
-        try:
-            found = self._kept.get()
-        except DatabaseError:
-            readable.add_metric([], 0)
-            return [readable]
-        readable.add_metric([], 1)
+        readable.add_metric([], int(bool(found)))
         return [readable, *found]
-
-    def forget(self) -> None:
-        """Read anew at the next scrape."""
-        self._kept.forget()
 
 
 def read() -> list[Metric]:
@@ -189,4 +173,4 @@ def _webhooks() -> Iterator[Metric]:
 
 
 #: Offered to whoever serves the metrics.
-ROW_COLLECTORS: tuple[Collector, ...] = (RowGauges(),)
+ROW_COLLECTORS = (RowGauges(),)

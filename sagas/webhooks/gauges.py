@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from django.db import DatabaseError
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
-from sagas.remember import Remembered
+from sagas.row_gauges import RowCollector
 from sagas.sql import rows
 
-SECONDS = 5.0
 MOST_ROWS = 10_000
 
 DUE = """
@@ -20,28 +15,6 @@ SELECT count(*), coalesce(extract(epoch FROM waybill_now() - min(wake_at)), 0)::
   SELECT wake_at FROM webhooks_delivery WHERE wake_at <= waybill_now() ORDER BY wake_at LIMIT %s) d
 """
 ENDPOINTS = "SELECT state, count(*) FROM webhooks_endpoint WHERE deleted_at IS NULL GROUP BY 1"
-
-
-class WebhookGauges(Collector):
-    """All gauges of webhooks. A silent database costs the gauges, never the scrape."""
-
-    def __init__(self) -> None:
-        self._kept: Remembered[list[Metric]] = Remembered(read, seconds=SECONDS)
-
-    def describe(self) -> Iterable[Metric]:
-        """Nothing beforehand: registering must not read rows."""
-        return ()
-
-    def collect(self) -> Iterable[Metric]:
-        """What the rows say, or nothing if they cannot be read: the platform's own gauges tell of that."""
-        try:
-            return self._kept.get()
-        except DatabaseError:
-            return []
-
-    def forget(self) -> None:
-        """Read anew at the next scrape."""
-        self._kept.forget()
 
 
 def read() -> list[Metric]:
@@ -61,4 +34,4 @@ def read() -> list[Metric]:
 
 
 #: Offered to whoever serves the metrics.
-ROW_COLLECTORS: tuple[Collector, ...] = (WebhookGauges(),)
+ROW_COLLECTORS = (RowCollector(read),)

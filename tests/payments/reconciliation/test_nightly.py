@@ -8,13 +8,14 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 from django.conf import settings
 
-from payments.gauges import ReconciliationGauges
+from payments.gauges import read
 from payments.loops import reconcile
 from payments.models import Payment
 from payments.reconciliation import nightly
 from payments.reconciliation.nightly import BadTime, read_time, some_pages
 from payments.reconciliation.rows import Case, ReconciliationRun
 from sagas.loops import all_loops
+from sagas.row_gauges import RowCollector
 from tests.payments.reconciliation.desk import Desk
 
 NOW = datetime(2026, 1, 6, 2, 30, tzinfo=UTC)
@@ -35,7 +36,7 @@ def figures() -> dict[str, float]:
     """The gauges with their labels."""
     return {
         " ".join([sample.name, *sample.labels.values()]): sample.value
-        for metric in ReconciliationGauges().collect()
+        for metric in RowCollector(read).collect()
         for sample in metric.samples
     }
 
