@@ -5,12 +5,11 @@ Nothing here is the truth. It says which parcel to ask about, and lets what we k
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sagas.inbox.sources import Notice, Unreadable
+from sagas.inbox.sources import Notice, Unreadable, event_in
 from shipping.models import Shipment
 
 ENDED = (Shipment.State.DELIVERED, Shipment.State.RETURNED)
@@ -37,7 +36,7 @@ class Stands:
 
 def read_notice(body: bytes) -> Notice:
     """What is stored of an event. Raises Unreadable when it is none."""
-    event, claim = _event(body), read_claim(body)
+    event, claim = event_in(body), read_claim(body)
     return Notice(
         event_id=_text(event, "id"), type=_text(event, "type"), object_id=claim.carrier_id,
         meaning=f"{claim.status} {claim.at.timestamp():.0f}", occurred_at=_moment(event, "created"),
@@ -46,7 +45,7 @@ def read_notice(body: bytes) -> Notice:
 
 def read_claim(body: bytes) -> Claim:
     """What an event claims. Raises Unreadable."""
-    said = _event(body)["data"]["object"]
+    said = event_in(body)["data"]["object"]
     return Claim(carrier_id=_text(said, "id"), status=_text(said, "status"), at=_moment(said, "at"))
 
 
@@ -57,17 +56,6 @@ def is_known(stands: Stands, claim: Claim) -> bool:
     if stands.progress_at is None or claim.status in ENDED:
         return False
     return claim.at < stands.progress_at or (claim.at, claim.status) == (stands.progress_at, stands.progress)
-
-
-def _event(body: bytes) -> dict[str, Any]:
-    try:
-        event = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Unreadable("the body is no JSON") from None
-    data = event.get("data") if isinstance(event, dict) else None
-    if not isinstance(data, dict) or not isinstance(data.get("object"), dict):
-        raise Unreadable("the body is no event about a parcel")
-    return dict(event)
 
 
 def _text(said: dict[str, Any], name: str) -> str:

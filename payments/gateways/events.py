@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from payments.gateways.base import IntentStatus, RefundStatus
 from payments.gateways.wire import REFUND_STATUSES, STATUSES
-from sagas.inbox.sources import Notice, Unreadable
+from sagas.inbox.sources import Notice, Unreadable, event_in
 
 Kind = Literal["payment", "refund", "dispute", "other"]
 KINDS: dict[str, Kind] = {"payment_intent": "payment", "refund": "refund", "dispute": "dispute"}
@@ -36,7 +36,7 @@ class Claim:
 
 def read_notice(body: bytes) -> Notice:
     """What is stored of an event. Raises Unreadable when it is none."""
-    event = _event(body)
+    event = event_in(body)
     said = event["data"]["object"]
     digest = sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
     claim = _claim(said)
@@ -49,18 +49,7 @@ def read_notice(body: bytes) -> Notice:
 
 def read_claim(body: bytes) -> Claim:
     """What a stored event claims. Raises Unreadable as `read_notice` does."""
-    return _claim(_event(body)["data"]["object"])
-
-
-def _event(body: bytes) -> dict[str, Any]:
-    try:
-        event = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Unreadable("the body is no JSON") from None
-    data = event.get("data") if isinstance(event, dict) else None
-    if not isinstance(data, dict) or not isinstance(data.get("object"), dict):
-        raise Unreadable("the body is no event about an object")
-    return dict(event)
+    return _claim(event_in(body)["data"]["object"])
 
 
 def _claim(said: dict[str, Any]) -> Claim:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sagas.inbox.signing import Verifier
 
@@ -79,3 +81,15 @@ def sources_of(reader: str) -> list[str]:
 def source_names() -> list[str]:
     """The names of all sources."""
     return sorted(_sources)
+
+
+def event_in(body: bytes) -> dict[str, Any]:
+    """The event in a body: a JSON object whose `data.object` is an object. Raises Unreadable."""
+    try:
+        event = json.loads(body)
+    except (ValueError, RecursionError):
+        raise Unreadable("the body is no JSON") from None
+    data = event.get("data") if isinstance(event, dict) else None
+    if not isinstance(data, dict) or not isinstance(data.get("object"), dict):
+        raise Unreadable("the body is no event about an object")
+    return dict(event)
