@@ -15,7 +15,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from orders import commands
-from orders.api.serializers import BulkAnswerOut, BulkOrderIn
+from orders.api.answers import BulkAnswerOut
+from orders.api.serializers import BulkOrderIn
 from orders.api.views import duplicate_reference
 from orders.commands import Placed, ReferenceTaken
 from orders.intake import PlaceOrder

@@ -13,7 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orders import history
-from orders.api.serializers import ChargeIn, OrderDetailOut, OrderLineOut, OrderOut
+from orders.api.answers import OrderDetailOut, OrderLineOut, OrderOut
+from orders.api.serializers import ChargeIn
 from orders.history import OrderThen
 from sagas.log import Recorded
 from sagas.web.fields import Moment

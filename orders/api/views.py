@@ -16,15 +16,12 @@ from rest_framework.response import Response
 
 from orders import commands, queries
 from orders.api import history
-from orders.api.serializers import (
-    CancelIn,
+from orders.api.answers import (
     CancelTakenOut,
     CustomerOut,
-    OrderIn,
     OrderLineOut,
     OrderOut,
     OrderPageOut,
-    OrderQuery,
     OrderStockOut,
     OrderTakenOut,
     PaymentOut,
@@ -32,8 +29,8 @@ from orders.api.serializers import (
     ShipmentOut,
     SummaryLineOut,
     SummaryOut,
-    SummaryQuery,
 )
+from orders.api.serializers import CancelIn, OrderIn, OrderQuery, SummaryQuery
 from orders.models import OrderLine
 from orders.queries import OrderSeen
 from sagas.sight import Sight
