@@ -47,6 +47,7 @@ def test_every_operation_is_described(description: Any) -> None:
         "GET /api/v1/orders/{order_id}",
         "GET /api/v1/orders/{order_id}/events",
         "POST /api/v1/orders/{order_id}/cancel",
+        "GET /api/v1/orders/{order_id}/payment",
         "GET /api/v1/sagas",
         "GET /api/v1/sagas/{saga_id}",
         "POST /api/v1/stock/movements",
