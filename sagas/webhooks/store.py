@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -209,8 +209,3 @@ def _endpoint(row: tuple[Any, ...]) -> EndpointRow:
     return EndpointRow(
         id_, shop_id, url, Secret(id_, number, key), before, until, circuit, state == "enabled"
     )
-
-
-def with_circuit(endpoint: EndpointRow, circuit: Circuit) -> EndpointRow:
-    """The same endpoint, doing otherwise."""
-    return replace(endpoint, circuit=circuit)
