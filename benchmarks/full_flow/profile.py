@@ -77,6 +77,7 @@ def settle(profile: Profile) -> None:
     from sagas.clock import database_now
     from sagas.delivery import deliver
     from sagas.engine.work import work
+    from sagas.keeping.relay import pass_all_unwanted
     from sagas.keeping.sweep import due_steps
 
     busy = 1
@@ -85,7 +86,10 @@ def settle(profile: Profile) -> None:
         for name, _ in due_steps():
             with profile.part(name):
                 busy += work(name, queues=frozenset(), seconds=60)
+        unwanted = pass_all_unwanted()  # as `keep` has them pass by
         for sub in subscriptions():
+            if sub.name in unwanted:
+                continue
             with profile.part(sub.name):
                 busy += deliver(sub.task(), now=database_now, seconds=60)
 

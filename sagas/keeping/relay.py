@@ -60,7 +60,7 @@ Reader = tuple[Subscription, int, Token]
 @keeper("sagas.relay", every=0.5)
 def relay(*, now: datetime) -> int:
     """Ring for every subscription with undelivered events; deliver overdue ones in this process."""
-    unwanted = _pass_unwanted()
+    unwanted = pass_all_unwanted()
     at = {(name, shard): (Token(e, x, p), *rest) for name, shard, e, x, p, *rest in rows(POSITIONS)}
     wanted_by_some = [sub for sub in subscriptions() if sub.name not in unwanted]
     each = [(sub, shard) for sub in wanted_by_some for shard in range(sub.shards)]
@@ -75,7 +75,7 @@ def relay(*, now: datetime) -> int:
     return count
 
 
-def _pass_unwanted() -> set[str]:
+def pass_all_unwanted() -> set[str]:
     """Bring readers that nobody wants to the end of the feed, unread. Returns their names."""
     unwanted = set()
     for sub in subscriptions():
