@@ -14,7 +14,7 @@ from sagas.clock import database_now, travel
 from sagas.definition import SagaDefinition, check, compensatable, parallel, retriable
 from sagas.engine import cancel_sagas, local, work
 from sagas.engine.intents import take_up
-from sagas.keeping import deadlines, relay, sweep
+from sagas.keeping import deadlines, relay, rescue, sweep
 from sagas.models import Death, Intent, Saga, SagaStep, Turn
 from sagas.sql import execute
 from sagas.steps import get_step
@@ -123,6 +123,18 @@ def test_a_worker_that_fails_lets_go_of_its_bell(toy: Script, monkeypatch: pytes
 
     with pytest.raises(OperationalError):
         toys.run("open_case")
+
+    assert bell._bells().get("waybill:bell:sagas.open_case") is None
+
+
+def test_the_bell_of_a_turn_that_died_is_let_go(toy: Script) -> None:
+    bell.hold("sagas.open_case")
+    Turn.objects.create(
+        name="sagas.open_case", cap=8, worker="dead:1", backend_pid=1, backend_start=database_now(),
+        began_at=database_now(),
+    )  # fmt: skip
+
+    assert rescue.rescue(now=database_now()) == 1
 
     assert bell._bells().get("waybill:bell:sagas.open_case") is None
 
