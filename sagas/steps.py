@@ -18,7 +18,7 @@ class StepCall:
     """One saga's request to one step. A handler gets a batch of them and answers one verdict each, in order.
 
     `key` is the idempotency key of the step; its undo is called with the same key. `input` holds only what
-    the step declared it needs. `cause` tells an undo why the saga turned back: refused, deadline or intent.
+    the step declared it needs or wants. `cause` tells an undo why the saga turned back: refused, deadline or intent.
     """
 
     saga_id: UUID
@@ -105,6 +105,12 @@ class Step:
     external: ExternalStep | None = None
     is_undo: bool = False
     hot: bool = False  #: Holds rows that many orders want.
+    wants: tuple[str, ...] = ()  #: Handed over where the saga has it, else None.
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What it is handed over of a saga's context."""
+        return self.needs + self.wants
 
     @property
     def queue(self) -> str:
@@ -177,11 +183,16 @@ def external_step(
     gives: tuple[str, ...] = (),
     subject: bool = False,
     retry: RetryPolicy | None = None,
+    wants: tuple[str, ...] = (),
 ) -> Callable[[ES], ES]:
-    """Register a step that calls `provider` outside any transaction, under a lease and with a key."""
+    """Register a step that calls `provider` outside any transaction, under a lease and with a key.
+
+    What it `needs` every definition must have before it; what it `wants` only some have.
+    """
 
     def register(cls: ES) -> ES:
-        _register(Step(name, undo, needs, gives, subject, provider, retry or RetryPolicy(), external=cls()))
+        policy = retry or RetryPolicy()
+        _register(Step(name, undo, needs, gives, subject, provider, policy, external=cls(), wants=wants))
         return cls
 
     return register
@@ -194,12 +205,14 @@ def external_compensation(
     needs: tuple[str, ...] = (),
     subject: bool = False,
     retry: RetryPolicy | None = None,
+    wants: tuple[str, ...] = (),
 ) -> Callable[[ES], ES]:
     """Register the external undo of a step. `Refused` means it cannot be undone: the saga is parked with the rest."""
 
     def register(cls: ES) -> ES:
         policy = retry or RetryPolicy.for_undo()
-        _register(Step(name, None, needs, (), subject, provider, policy, external=cls(), is_undo=True))
+        step = Step(name, None, needs, (), subject, provider, policy, external=cls(), is_undo=True, wants=wants)
+        _register(step)
         return cls
 
     return register

@@ -87,6 +87,7 @@ class Gateway:
         params = await read_form(request)
         ident = request.match_info["id"]
         reference = reference_of(self.load(ident))
+        operation = "release" if operation == "capture" and is_release(params) else operation
         call = Call.of(
             request, operation, reference, lambda rule: act(self.load(ident), params, rule), params
         )
@@ -124,6 +125,8 @@ class Gateway:
             return self._decline(intent, code)
         if str(card) in ACTION_CARDS or (rule is not None and rule.action == "require_action"):
             return self._have_customer_act(intent, str(card), str(params.get("return_url") or ""))
+        if rule is not None and rule.action == "single_capture":
+            intent["payment_method_options"] = captures("never")
         intent.update(
             status="requires_capture", payment_method=card, amount_capturable=intent["amount"],
             latest_charge=f"ch_{token_hex(12)}", last_payment_error=None,
@@ -134,10 +137,19 @@ class Gateway:
         return reply(intent)
 
     def capture(self, intent: dict[str, Any], params: dict[str, Any], rule: Rule | None) -> Reply:
-        """Take the held money, all or part of it; what is left of the hold is let go. Once per intent."""
+        """Take the held money, all or part of it; what is left of the hold is let go, unless `final_capture` is false.
+
+        A capture of nothing ends a hold of which part was captured.
+        """
         if intent["status"] != "requires_capture":
             raise unexpected(intent, "capture")
-        amount = whole_number(params.get("amount_to_capture", intent["amount"]), least=1)
+        if is_release(params) and intent["amount_received"]:
+            return self._release(intent)
+        final = is_final(params)
+        if not final and intent["payment_method_options"] != captures("if_available"):
+            raise Turned(gateway_error(
+                400, "parameter_invalid", "This payment can be captured once only.", param="final_capture"))  # fmt: skip
+        amount = whole_number(params.get("amount_to_capture", intent["amount_capturable"]), least=1)
         if amount is None:
             raise Turned(
                 gateway_error(400, "parameter_invalid_integer", "Not an amount.", param="amount_to_capture")
@@ -148,13 +160,23 @@ class Gateway:
                 payment_intent=intent))  # fmt: skip
         if (code := decline_code(rule)) is not None:
             return card_error(intent, code)
-        intent.update(status="succeeded", amount_received=amount, amount_capturable=0)
+        left = 0 if final else intent["amount_capturable"] - amount
+        intent.update(
+            status="requires_capture" if left else "succeeded", amount_capturable=left,
+            amount_received=intent["amount_received"] + amount,
+        )  # fmt: skip
         self._save(intent, "captures", amount)
+        return reply(intent)
+
+    def _release(self, intent: dict[str, Any]) -> Reply:
+        held = intent["amount_capturable"]
+        intent.update(status="succeeded", amount_capturable=0)
+        self._save(intent, "voids", held)
         return reply(intent)
 
     def cancel(self, intent: dict[str, Any], params: dict[str, Any], _: Rule | None) -> Reply:
         """Let the hold go. Refused once captured, and once canceled."""
-        if intent["status"] not in CONFIRMABLE | {"requires_capture", "requires_action"}:
+        if intent["status"] not in CONFIRMABLE | {"requires_capture", "requires_action"} or intent["amount_received"]:
             raise unexpected(intent, "cancel")
         held = intent["amount_capturable"]
         intent.update(
@@ -243,10 +265,30 @@ def new_intent(params: dict[str, Any], metadata: Any, now: float) -> dict[str, A
         "created": int(now),
         "currency": currency, "description": params.get("description"), "last_payment_error": None,
         "latest_charge": None, "livemode": False, "metadata": {str(k): str(v) for k, v in metadata.items()},
-        "next_action": None, "payment_method": card, "payment_method_options": {},
+        "next_action": None, "payment_method": card, "payment_method_options": options_in(params),
         "payment_method_types": ["card"],
         "status": "requires_confirmation" if card else "requires_payment_method",
     }  # fmt: skip
+
+
+def captures(several: str) -> dict[str, Any]:
+    """What an intent says of being captured several times: if_available, or never."""
+    return {"card": {"request_multicapture": several}}
+
+
+def options_in(params: dict[str, Any]) -> dict[str, Any]:
+    """How the card is to be used, as far as it was asked for and is known here."""
+    return captures("if_available") if params.get("payment_method_options") == captures("if_available") else {}
+
+
+def is_final(params: dict[str, Any]) -> bool:
+    """Whether a capture lets go of the rest of the hold."""
+    return str(params.get("final_capture", "true")).lower() != "false"
+
+
+def is_release(params: dict[str, Any]) -> bool:
+    """Whether a capture takes nothing and only ends the hold."""
+    return str(params.get("amount_to_capture", "")) == "0" and is_final(params)
 
 
 def automatic_methods(params: dict[str, Any]) -> dict[str, Any] | None:

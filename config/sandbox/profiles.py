@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 OPERATIONS = frozenset({
-    "create", "authorize", "capture", "void", "refund", "retrieve",  # the gateway; retrieve is every read
+    "create", "authorize", "capture", "release", "void", "refund", "retrieve",  # the gateway; retrieve is every read
     "book", "cancel_shipment", "pickups", "deliveries", "find",  # the carrier; find is every read
     "webhooks",  # what the gateway tells of a reference
 })  # fmt: skip
@@ -23,6 +23,7 @@ OPERATIONS = frozenset({
 ACTIONS: Mapping[str, int | None] = {
     "approve": None,
     "decline": None,  # params: code, or decline_code of the card
+    "single_capture": None,  # of an authorization: the hold can be captured once only
     "require_action": None,  # of an authorization: the customer has to act
     "refuse": None,  # params: code
     "delay": 1,  # params: seconds, done_first

@@ -71,7 +71,7 @@ class Refunds:
     ) -> Reply:
         """Give captured money back. A scripted decline makes a failed refund, as a closed account does."""
         left = intent["amount_received"] - self.refunded(intent["id"])
-        if intent["status"] != "succeeded":
+        if intent["status"] not in ("succeeded", "requires_capture") or not intent["amount_received"]:
             raise unexpected(intent, "refund")
         if left == 0:
             raise Turned(gateway_error(400, "charge_already_refunded", "All of it has been refunded."))

@@ -63,7 +63,7 @@ def carrier_error(status: int, code: str, message: str, **details: Any) -> Reply
 
 
 def _nest(pairs: list[tuple[str, str]]) -> dict[str, Any]:
-    """`metadata[reference]=X` becomes {"metadata": {"reference": "X"}}; `a[]` and `a[0]` collect a list."""
+    """`metadata[reference]=X` becomes {"metadata": {"reference": "X"}}, to any depth; `a[]` and `a[0]` collect a list."""
     result: dict[str, Any] = {}
     for name, value in pairs:
         head, _, rest = name.partition("[")
@@ -73,7 +73,11 @@ def _nest(pairs: list[tuple[str, str]]) -> dict[str, Any]:
         elif inner == "" or inner.isdigit():
             result.setdefault(head, []).append(value)
         else:
-            result.setdefault(head, {})[inner] = value
+            *outer, last = inner.split("][")
+            into = result.setdefault(head, {})
+            for part in outer:
+                into = into.setdefault(part, {})
+            into[last] = value
     return result
 
 

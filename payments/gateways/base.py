@@ -30,6 +30,7 @@ ALREADY_VOIDED = "payments.already_voided"
 NOT_AUTHORIZED = "payments.not_authorized"
 NOT_CAPTURED = "payments.not_captured"
 REQUIRES_ACTION = "payments.requires_action"
+ONE_CAPTURE_ONLY = "payments.one_capture_only"  # this hold cannot be captured and stay open
 ACTION_EXPIRED = "payments.action_expired"  # the customer did not act in time
 GATEWAY_REFUSED = "payments.gateway_refused"  # any other no; the detail has the vendor's word
 
@@ -43,8 +44,8 @@ class IntentStatus(StrEnum):
     REQUIRES_ACTION = "requires_action"  #: The customer must act (3-D Secure).
     DECLINED = "declined"  #: The bank said no; confirming again with another card is possible.
     PROCESSING = "processing"  #: The bank has not decided yet.
-    AUTHORIZED = "authorized"  #: The money is held.
-    CAPTURED = "captured"  #: The money is ours.
+    AUTHORIZED = "authorized"  #: The money is held. Part of it may have been captured.
+    CAPTURED = "captured"  #: What was captured is ours, and nothing is held any more.
     VOIDED = "voided"  #: The hold was let go, or there was none.
 
 
@@ -59,7 +60,10 @@ class RefundStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class CreateIntent:
-    """A payment to be made. Creating it touches no card. `reference` is the shop's own name of the order."""
+    """A payment to be made. Creating it touches no card. `reference` is the shop's own name of the order.
+
+    `in_shares` asks that the hold may be captured several times; a card may not allow it.
+    """
 
     key: UUID
     reference: str
@@ -67,6 +71,7 @@ class CreateIntent:
     currency: str
     payment_method: str
     metadata: Mapping[str, str] = field(default_factory=dict)
+    in_shares: bool = False
     correlation_id: str = ""
 
 
@@ -82,11 +87,21 @@ class ConfirmIntent:
 
 @dataclass(frozen=True, kw_only=True)
 class CaptureIntent:
-    """Take the held money, all or part of it; the rest of the hold is let go. Once per intent."""
+    """Take the held money, all or part of it; the rest of the hold is let go, unless this is not the `final` capture."""
 
     key: UUID
     intent_id: str
     amount_minor: int
+    final: bool = True
+    correlation_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseRest:
+    """Let go of what is still held of an intent of which part was captured."""
+
+    key: UUID
+    intent_id: str
     correlation_id: str = ""
 
 
@@ -164,7 +179,14 @@ class PaymentGateway(Protocol):
         ...
 
     def capture(self, request: CaptureIntent) -> IntentResult:
-        """Take the money. An intent captured before answers as it stands: compare `captured_minor`."""
+        """Take the money. An intent captured before answers as it stands: compare `captured_minor`.
+
+        One that is not final leaves the rest held; `payments.one_capture_only` refuses it where that cannot be.
+        """
+        ...
+
+    def release(self, request: ReleaseRest) -> IntentResult:
+        """Let the rest of a partly captured hold go. Safe on one of which nothing is held any more."""
         ...
 
     def void(self, request: VoidIntent) -> IntentResult:

@@ -34,13 +34,17 @@ class FakeGateway(FakeProvider):
         super().__init__("payments")
         self._intents: dict[str, Intent] = {}
         self._refunds: dict[str, Refund] = {}
+        self._several: set[str] = set()  #: Intents that may be captured several times.
         self._numbers = count(1)
 
     def create(self, request: base.CreateIntent) -> IntentResult:
         def do(_: Trouble | None) -> Intent:
+            ident = f"pi_{next(self._numbers)}"
+            if request.in_shares:
+                self._several.add(ident)
             return self._keep(
                 Intent(
-                    id=f"pi_{next(self._numbers)}",
+                    id=ident,
                     status=Status.UNCONFIRMED,
                     amount_minor=request.amount_minor,
                     currency=request.currency.upper(),
@@ -68,6 +72,8 @@ class FakeGateway(FakeProvider):
             if trouble is not None and trouble.action == "require_action":
                 url = f"https://bank.invalid/{intent.id}"
                 return self._keep(replace(intent, status=Status.REQUIRES_ACTION, action_url=url))
+            if trouble is not None and trouble.action == "single_capture":
+                self._several.discard(intent.id)
             self.note(intent.reference, "holds")
             return self._keep(replace(intent, status=Status.AUTHORIZED, capturable_minor=intent.amount_minor))
 
@@ -94,23 +100,38 @@ class FakeGateway(FakeProvider):
                 return Refused(late, str(intent.status))
             if request.amount_minor > intent.capturable_minor:
                 return Refused(base.AMOUNT_TOO_LARGE, "amount_too_large")
+            if not request.final and intent.id not in self._several:
+                return Refused(base.ONE_CAPTURE_ONLY, "final_capture")
             if trouble is not None and trouble.action == "decline":
                 return Refused(base.CAPTURE_FAILED, trouble.code)
             self.note(intent.reference, "captures")
-            return self._keep(
-                replace(
-                    intent, status=Status.CAPTURED, capturable_minor=0, captured_minor=request.amount_minor
-                )
-            )
+            left = 0 if request.final else intent.capturable_minor - request.amount_minor
+            status = Status.AUTHORIZED if left else Status.CAPTURED
+            taken = intent.captured_minor + request.amount_minor
+            return self._keep(replace(intent, status=status, capturable_minor=left, captured_minor=taken))
 
-        body = (request.intent_id, request.amount_minor)
+        body = (request.intent_id, request.amount_minor, request.final)
         return self._act_on("capture", request.intent_id, str(request.key), body, move)
+
+    def release(self, request: base.ReleaseRest) -> IntentResult:
+        def move(intent: Intent, _: Trouble | None) -> Intent | Refused:
+            if intent.status == Status.CAPTURED:
+                return intent
+            if intent.status == Status.AUTHORIZED and not intent.captured_minor:
+                return Refused(base.GATEWAY_REFUSED, "parameter_invalid_integer")
+            if intent.status != Status.AUTHORIZED:
+                late = base.ALREADY_VOIDED if intent.status == Status.VOIDED else base.NOT_AUTHORIZED
+                return Refused(late, str(intent.status))
+            self.note(intent.reference, "voids")
+            return self._keep(replace(intent, status=Status.CAPTURED, capturable_minor=0))
+
+        return self._act_on("release", request.intent_id, str(request.key), request.intent_id, move)
 
     def void(self, request: base.VoidIntent) -> IntentResult:
         def move(intent: Intent, _: Trouble | None) -> Intent | Refused:
             if intent.status == Status.VOIDED:
                 return intent
-            if intent.status == Status.CAPTURED:
+            if intent.status == Status.CAPTURED or intent.captured_minor:
                 return Refused(base.ALREADY_CAPTURED, str(intent.status))
             if intent.status == Status.AUTHORIZED:
                 self.note(intent.reference, "voids")
@@ -123,7 +144,7 @@ class FakeGateway(FakeProvider):
             intent = self._intents.get(request.intent_id)
             if intent is None:
                 return Refused(base.NOT_FOUND, "resource_missing")
-            if intent.status != Status.CAPTURED:
+            if not intent.captured_minor or intent.status not in (Status.CAPTURED, Status.AUTHORIZED):
                 return Refused(base.NOT_CAPTURED, str(intent.status))
             if request.amount_minor > self._left(intent):
                 return Refused(base.REFUND_TOO_LARGE, "amount_too_large")

@@ -14,6 +14,7 @@ ACTS: Mapping[Act, str] = {
     "create": INTENTS,
     "confirm": f"{INTENTS}/{{}}/confirm",
     "capture": f"{INTENTS}/{{}}/capture",
+    "release": f"{INTENTS}/{{}}/capture",
     "cancel": f"{INTENTS}/{{}}/cancel",
     "refund": REFUNDS,
 }

@@ -85,7 +85,7 @@ class StripeGateway(WireGateway):
                 return answered(lambda: self._intents.create(params, options))
             case "confirm":
                 return answered(lambda: self._intents.confirm(ident, params, options))
-            case "capture":
+            case "capture" | "release":
                 return answered(lambda: self._intents.capture(ident, params, options))
             case "cancel":
                 return answered(lambda: self._intents.cancel(ident, params, options))

@@ -1,7 +1,7 @@
 """Stripe's wire format: what its objects, its errors and its "too late" mean in our words.
 
 Every gateway that speaks it is a `WireGateway`; it only says how a request gets there. A request is known by
-what it does (`create`, `confirm`, `capture`, `cancel`, `refund`) or looks at, never by its address.
+what it does (`create`, `confirm`, `capture`, `release`, `cancel`, `refund`) or looks at, never by its address.
 """
 
 from __future__ import annotations
@@ -25,12 +25,16 @@ from sagas.resilience.asking import Asking, KeyReused, error_of, unreadable
 from sagas.resilience.http import Answer
 from sagas.verdicts import Refused, Unavailable, Unknown
 
-Act = Literal["create", "confirm", "capture", "cancel", "refund"]
+Act = Literal["create", "confirm", "capture", "release", "cancel", "refund"]
 Look = Literal["intent", "refund", "search", "intents", "refunds"]
 Fields = Mapping[str, Any]
 Status = IntentStatus
 #: The most that one page of a listing holds.
 MOST_LISTED = 100
+#: The hold is to be captured several times, if card and contract allow it.
+SEVERAL_CAPTURES: Fields = {"payment_method_options": {"card": {"request_multicapture": "if_available"}}}
+#: The capture of nothing that ends a hold of which part was captured.
+NOTHING_MORE: Fields = {"amount_to_capture": 0, "final_capture": True}
 #: Somebody whom the provider depends on failed. It is numbered like a refusal, and yet is no answer to what we asked.
 BEHIND_IT_FAILED = 424
 STATUSES: Mapping[str, IntentStatus] = {
@@ -53,6 +57,7 @@ REFUND_STATUSES: Mapping[str, RefundStatus] = {
 COUNTS_AS_DONE: Mapping[str, frozenset[IntentStatus]] = {
     "confirm": frozenset({Status.AUTHORIZED, Status.CAPTURED}),
     "capture": frozenset({Status.CAPTURED}),
+    "release": frozenset({Status.CAPTURED}),
     "cancel": frozenset({Status.VOIDED}),
 }
 TOO_LATE: Mapping[IntentStatus, str] = {
@@ -95,6 +100,7 @@ class WireGateway(ABC):
             "capture_method": "manual",
             "payment_method": request.payment_method,
             "metadata": {**request.metadata, "reference": request.reference, "key": str(request.key)},
+            **(SEVERAL_CAPTURES if request.in_shares else {}),
         }
         result = self._act("create", "", fields, request.key, request.correlation_id)
         if isinstance(result, Intent) and (result.amount_minor, result.currency) != (
@@ -110,8 +116,13 @@ class WireGateway(ABC):
         return self._act("confirm", request.intent_id, fields, request.key, request.correlation_id)
 
     def capture(self, request: base.CaptureIntent) -> IntentResult:
-        fields = {"amount_to_capture": request.amount_minor}
+        fields: dict[str, Any] = {"amount_to_capture": request.amount_minor}
+        if not request.final:
+            fields["final_capture"] = False
         return self._act("capture", request.intent_id, fields, request.key, request.correlation_id)
+
+    def release(self, request: base.ReleaseRest) -> IntentResult:
+        return self._act("release", request.intent_id, NOTHING_MORE, request.key, request.correlation_id)
 
     def void(self, request: base.VoidIntent) -> IntentResult:
         return self._act("cancel", request.intent_id, {}, request.key, request.correlation_id)
@@ -244,6 +255,8 @@ def too_late(act: Act, answer: Answer) -> IntentResult:
         return intent
     if act == "confirm" and intent.status == Status.DECLINED:
         return Refused(base.DECLINED, intent.decline_code)
+    if act == "cancel" and intent.captured_minor:
+        return Refused(base.ALREADY_CAPTURED, str(intent.status))
     return Refused(TOO_LATE.get(intent.status, base.GATEWAY_REFUSED), str(intent.status))
 
 
@@ -299,6 +312,8 @@ def refusal(answer: Answer) -> Refused:
     """A 4xx that decides, in our words."""
     error = error_of(answer)
     code = str(error.get("code") or "")
+    if error.get("param") == "final_capture":
+        return Refused(base.ONE_CAPTURE_ONLY, code or "final_capture")
     if answer.status == 402 or error.get("type") == "card_error":
         return Refused(base.DECLINED, str(error.get("decline_code") or code))
     return Refused(NOES.get(code, base.GATEWAY_REFUSED), code or f"HTTP {answer.status}")

@@ -115,7 +115,7 @@ def call(
     row, saga = claimed.row, claimed.saga
     return StepCall(
         saga.id, row.id, row.name, row.key, saga.subject_id, saga.shop_id, saga.reference, saga.search_key,
-        {name: saga.context.get(name) for name in step.needs}, subject, saga.amount_minor, saga.currency,
+        {name: saga.context.get(name) for name in step.inputs}, subject, saga.amount_minor, saga.currency,
         row.attempt, row.epoch, row.intent_number, row.memo, now, saga.correlation_id, saga.cause, saga.cause_code,
         settling,
     )  # fmt: skip

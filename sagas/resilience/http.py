@@ -265,7 +265,9 @@ def flat(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Form fields, with mappings nested in brackets and None left out."""
     for name, value in fields.items():
         if isinstance(value, Mapping):
-            yield from ((f"{name}[{inner}]", text) for inner, text in flat(value))
+            for inner, text in flat(value):
+                head, bracket, rest = inner.partition("[")
+                yield f"{name}[{head}]{bracket}{rest}", text
         elif isinstance(value, bool):
             yield name, "true" if value else "false"
         elif value is not None:

@@ -53,15 +53,24 @@ class Stage:
     def created(self, key: UUID | None = None) -> Intent:
         return self.an_intent(self.gateway.create(self.creation(key)))
 
-    def creation(self, key: UUID | None = None, amount_minor: int = 1250) -> CreateIntent:
+    def creation(
+        self, key: UUID | None = None, amount_minor: int = 1250, *, in_shares: bool = False
+    ) -> CreateIntent:
         return CreateIntent(key=key or self.key, reference=self.reference, amount_minor=amount_minor,
-                            currency="GBP", payment_method="pm_card_visa")  # fmt: skip
+                            currency="GBP", payment_method="pm_card_visa", in_shares=in_shares)  # fmt: skip
 
     def confirmation(self, intent: Intent) -> ConfirmIntent:
         return ConfirmIntent(key=self.key, intent_id=intent.id)
 
     def authorized(self) -> Intent:
         return self.an_intent(self.gateway.confirm(self.confirmation(self.created())))
+
+    def held_for_shares(self) -> Intent:
+        created = self.an_intent(self.gateway.create(self.creation(in_shares=True)))
+        return self.an_intent(self.gateway.confirm(self.confirmation(created)))
+
+    def share(self, intent: Intent, amount_minor: int, *, final: bool = False) -> CaptureIntent:
+        return CaptureIntent(key=uuid4(), intent_id=intent.id, amount_minor=amount_minor, final=final)
 
     def captured(self) -> Intent:
         request = CaptureIntent(key=self.key, intent_id=self.authorized().id, amount_minor=1250)
