@@ -78,6 +78,8 @@ class WaybillSettings:
     #: How long a customer may take to prove who they are, and where they are sent back to.
     payment_action_seconds: float = 3_600.0
     payment_return_url: str = ""
+    #: Whether a hold may be captured several times, as far as the card allows it.
+    payment_multicapture: bool = True
     #: Who leads an order when nobody says: the engine (orchestration) or no one (choreography).
     fulfilment_style: str = "orchestration"
 
@@ -169,6 +171,7 @@ class WaybillSettings:
             fulfilment_style=env.choice("FULFILMENT_STYLE", STYLES[0], among=STYLES),
             payment_action_seconds=env.seconds("PAYMENT_ACTION_SECONDS", 3_600),
             payment_return_url=env.text("PAYMENT_RETURN_URL", ""),
+            payment_multicapture=env.flag("PAYMENT_MULTICAPTURE", default=True),
             payment_webhook_secrets=env.secrets("PAYMENT_WEBHOOK_SECRETS", state.noted_webhook_secret()),
             carrier_webhook_secrets=env.secrets("CARRIER_WEBHOOK_SECRETS", state.noted_webhook_secret()),
             claim_limit=env.integer("WAYBILL_CLAIM_LIMIT", 250, least=1),

@@ -15,7 +15,12 @@ from sagas.events import Event, register_event
 AUTHORIZE_PAYMENT = "payments.authorize_payment"
 VOID_AUTHORIZATION = "payments.void_authorization"
 CAPTURE_PAYMENT = "payments.capture_payment"
+CAPTURE_SHARE = "payments.capture_share"
+RELEASE_REST = "payments.release_rest"
 REFUND_PAYMENT = "payments.refund_payment"
+
+#: Why a share cannot be taken: the hold has ended with an earlier one.
+AUTHORIZATION_USED_UP = "payments.authorization_used_up"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +72,29 @@ class PaymentExpired(PaymentEvent):
 @dataclass(frozen=True, kw_only=True)
 class PaymentCaptured(PaymentEvent):
     """The money is ours. Giving it back is a refund from here on."""
+
+
+@register_event("payments.ShareCaptured", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class ShareCaptured(PaymentEvent):
+    """A share of what is held, for one parcel, is ours. The rest is still held, unless RestReleased follows."""
+
+    capture_id: UUID
+
+
+@register_event("payments.ShareRefused", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class ShareRefused(PaymentEvent):
+    """A share could not be captured: its parcel stays here. Other shares are not touched by it."""
+
+    capture_id: UUID
+    code: str
+
+
+@register_event("payments.RestReleased", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class RestReleased(PaymentEvent):
+    """`amount_minor` of the hold was let go: 0 if all of it had been captured. Nothing more will be captured."""
 
 
 @register_event("payments.CaptureFailed")

@@ -2,58 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import ClassVar
-from uuid import UUID
 
 from django.db import models
 from django.db.models import F, Q
 
+from payments.moving import Moving
 from payments.reconciliation import rows as reconciliation  # noqa: F401 - rows of this app
+from payments.share_rows import Capture
 from sagas.ids import uuid7
-from sagas.sql import rows
-from sagas.verdicts import IllegalMove, LostRace
 
-MOVE_ALL = """
-UPDATE {table} AS t SET state = %s, moved_at = %s
-  FROM (SELECT id FROM {table} WHERE id = ANY(%s::uuid[]) AND state = ANY(%s::text[])
-         ORDER BY id FOR NO KEY UPDATE) AS due
- WHERE t.id = due.id
-RETURNING t.id
-"""
-
-
-class Moving(models.Model):
-    """A row whose `state` changes only along its table of MOVES."""
-
-    MOVES: ClassVar[Mapping[str, Iterable[str]]] = {}
-
-    state = models.CharField(max_length=14)
-    moved_at = models.DateTimeField()
-
-    class Meta:
-        abstract = True
-
-    @classmethod
-    def may_move(cls, origin: str, to: str) -> bool:
-        """Whether the table has that move."""
-        return to in cls.MOVES.get(origin, ())
-
-    def move(self, to: str, *, at: datetime) -> None:
-        """Change state once. Raises IllegalMove, or LostRace when another worker moved first."""
-        if not self.may_move(self.state, to):
-            raise IllegalMove(detail=f"{self}: {self.state} to {to}")
-        if not type(self)._default_manager.filter(pk=self.pk, state=self.state).update(state=to, moved_at=at):
-            raise LostRace(detail=f"{self} had left {self.state}")
-        self.state, self.moved_at = to, at
-
-    @classmethod
-    def move_all(cls, ids: Iterable[UUID], to: str, at: datetime) -> set[UUID]:
-        """Move those of `ids` that may go to `to`, in one statement, and tell which did. Locks by id."""
-        origins = [origin for origin in cls.MOVES if cls.may_move(origin, to)]
-        moved = rows(MOVE_ALL.format(table=cls._meta.db_table), [to, at, list(ids), origins])
-        return {ident for (ident,) in moved}
+__all__ = [
+    "Account", "Capture", "CustomerAction", "Dispute", "JournalEntry", "JournalLine", "Moving", "Patrol", "Payment",
+    "Refund", "Watch",
+]  # fmt: skip
 
 
 class Payment(Moving):
@@ -73,7 +35,9 @@ class Payment(Moving):
         )
         AUTHORIZED = "authorized"  #: The bank holds the money; none has moved.
         CAPTURING = "capturing"  #: Taken by a capture, so that no void can start.
-        CAPTURED = "captured"  #: The money is ours. Final; refunds stand beside it.
+        PARTLY_CAPTURED = "partly_captured"  #: Shares of it are ours; the bank holds the rest.
+        RELEASING = "releasing"  #: The rest is being let go, so that no more can be captured.
+        CAPTURED = "captured"  #: The money is ours, nothing is held. Final; refunds stand beside it.
         DECLINED = "declined"  #: The issuer said no. Final.
         VOIDING = "voiding"  #: Taken by a void, so that no capture can start.
         VOIDED = "voided"  #: Nothing is held, and nothing may be. Final, unless a late success shows up.
@@ -104,7 +68,11 @@ class Payment(Moving):
             State.AUTHORIZED, State.DECLINED, State.VOIDING, State.VOIDED, State.UNKNOWN, State.REQUIRES_ACTION,
         },
         State.REQUIRES_ACTION: {State.AUTHORIZED, State.DECLINED, State.VOIDING, State.VOIDED, State.UNKNOWN},
-        State.AUTHORIZED: {State.CAPTURING, State.CAPTURED, State.VOIDING, State.VOIDED, State.EXPIRED},
+        State.AUTHORIZED: {
+            State.CAPTURING, State.CAPTURED, State.VOIDING, State.VOIDED, State.EXPIRED, State.PARTLY_CAPTURED,
+        },
+        State.PARTLY_CAPTURED: {State.RELEASING, State.CAPTURED},
+        State.RELEASING: {State.CAPTURED},
         State.CAPTURING: {
             State.CAPTURED, State.CAPTURE_FAILED, State.AUTHORIZED, State.EXPIRED, State.UNKNOWN,
         },
@@ -178,7 +146,7 @@ class Payment(Moving):
                 name="payments_payment_unknown_names_operation",
             ),
             models.CheckConstraint(
-                condition=Q(captured_minor=0) | Q(state="captured"),
+                condition=Q(captured_minor=0) | Q(state__in=["captured", "partly_captured", "releasing"]),
                 name="payments_payment_captured_stays_captured",
             ),
             models.CheckConstraint(

@@ -15,6 +15,7 @@ State = Payment.State
 #: Where a payment may stand when the claim is old: it says no more than we knew before.
 HELD_BEFORE = {
     State.AUTHORIZED, State.CAPTURING, State.CAPTURED, State.CAPTURE_FAILED, State.VOIDING, State.EXPIRED,
+    State.PARTLY_CAPTURED, State.RELEASING,
 }  # fmt: skip
 NOT_HELD = {State.VOIDED, State.EXPIRED, State.DECLINED}
 
@@ -80,6 +81,8 @@ def _payment_is_known(payment: PaymentAsItStands, claim: Claim) -> bool:  # noqa
             return True  # it was made, and nothing else: we made it
         case IntentStatus.REQUIRES_ACTION | IntentStatus.PROCESSING:
             return payment.state in HELD_BEFORE | NOT_HELD | {State.REQUIRES_ACTION}
+        case IntentStatus.AUTHORIZED if payment.captured_minor:
+            return (claim.captured_minor or 0) <= payment.captured_minor
         case IntentStatus.AUTHORIZED:
             return payment.state in HELD_BEFORE or payment.authorized_minor > 0
         case IntentStatus.CAPTURED:

@@ -176,7 +176,10 @@ class Gateway:
 
     def cancel(self, intent: dict[str, Any], params: dict[str, Any], _: Rule | None) -> Reply:
         """Let the hold go. Refused once captured, and once canceled."""
-        if intent["status"] not in CONFIRMABLE | {"requires_capture", "requires_action"} or intent["amount_received"]:
+        if (
+            intent["status"] not in CONFIRMABLE | {"requires_capture", "requires_action"}
+            or intent["amount_received"]
+        ):
             raise unexpected(intent, "cancel")
         held = intent["amount_capturable"]
         intent.update(
@@ -278,7 +281,9 @@ def captures(several: str) -> dict[str, Any]:
 
 def options_in(params: dict[str, Any]) -> dict[str, Any]:
     """How the card is to be used, as far as it was asked for and is known here."""
-    return captures("if_available") if params.get("payment_method_options") == captures("if_available") else {}
+    return (
+        captures("if_available") if params.get("payment_method_options") == captures("if_available") else {}
+    )
 
 
 def is_final(params: dict[str, Any]) -> bool:

@@ -14,6 +14,7 @@ from payments import contract
 from payments.commands import attempts, ledger
 from payments.commands.captures import captured, expired
 from payments.commands.refunds import RefundRow, Refunds
+from payments.commands.shares import end_hold, open_shares
 from payments.commands.sheet import PaymentRow, Sheet
 from payments.commands.voids import released
 from payments.gateways import base
@@ -86,6 +87,7 @@ def _refunds_meant(sagas: Collection[UUID], told: Sequence[base.Refund]) -> list
 class _Recorder:
     def __init__(self, sheet: Sheet, refunds: Refunds, late: Latecomers) -> None:
         self.sheet, self.refunds, self.late = sheet, refunds, late
+        self.open_shares = open_shares(sheet)
 
     def record(self, finding: Finding) -> str:
         payment = self.sheet.by_saga[finding.saga_id]
@@ -107,6 +109,10 @@ class _Recorder:
         told = (intent.id, intent.amount_minor, intent.currency)
         if told != asked:
             return self._cannot_be(payment, f"asked for {asked}, told of {told}", news)
+        if payment.id in self.open_shares:
+            return "undecided"  # its own step asks, and knows what it had captured before
+        if payment.captured_minor and intent.status in (IntentStatus.AUTHORIZED, IntentStatus.CAPTURED):
+            return self._shared(payment, intent, news)
         match intent.status:
             case IntentStatus.AUTHORIZED:
                 return self._held(payment, intent, news)
@@ -145,12 +151,27 @@ class _Recorder:
         captured(self.sheet, payment, news, {"amount_minor": intent.captured_minor})
         return "captured"
 
+    def _shared(self, payment: PaymentRow, intent: base.Intent, news: News) -> str:
+        """Some of it is ours, and no share is under way: what was captured is what we captured."""
+        if intent.captured_minor != payment.captured_minor:
+            words = f"{intent.captured_minor} captured, {payment.captured_minor} by us"
+            return self._cannot_be(payment, words, news)
+        closed = intent.status == IntentStatus.CAPTURED
+        if closed and payment.state != State.CAPTURED:
+            end_hold(self.sheet, payment, news)
+            return "rest_released"
+        if not closed and payment.state == State.CAPTURED:
+            return self._cannot_be(payment, f"still held, though {payment.state}", news)
+        return "known"
+
     def _gone(self, payment: PaymentRow, intent: base.Intent, news: News) -> str:
         """The provider holds nothing and has taken nothing."""
         if payment.state == State.CAPTURED:
             return self._reversed(payment, intent, news) if payment.captured_minor else "known"
         if payment.state in Payment.FINAL:
             return "known"
+        if payment.captured_minor:
+            return self._cannot_be(payment, f"{intent.status}, though {payment.state}", news)
         if _is_asked_for(payment):
             voided = intent.status == IntentStatus.VOIDED
             no = Refused(base.ALREADY_VOIDED) if voided else Refused(base.DECLINED, intent.decline_code)

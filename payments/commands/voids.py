@@ -14,7 +14,7 @@ from payments.commands.refunds import State as RefundState
 from payments.commands.sheet import Cause, PaymentRow, Sheet
 from payments.models import Payment
 from sagas.steps import Continue, NotDone, StepCall
-from sagas.verdicts import Answer, Done, Unavailable, Unknown, Waiting
+from sagas.verdicts import Answer, Done, Refused, Unavailable, Unknown, Waiting
 
 State = Payment.State
 Operation = Payment.Operation
@@ -24,6 +24,7 @@ VOIDABLE = {
     State.CREATED, State.AUTHORIZING, State.REQUIRES_ACTION, State.AUTHORIZED, State.CAPTURE_FAILED,
 }  # fmt: skip
 GONE = {State.VOIDED, State.DECLINED, State.EXPIRED}
+PARTLY_CAPTURED = "payments.partly_captured"
 
 
 def begin_voids(calls: Sequence[StepCall]) -> list[PaymentRow | RefundRow | Answer]:
@@ -51,6 +52,8 @@ def _begin(refunds: Refunds, call: StepCall) -> PaymentRow | RefundRow | Answer:
         return Done()
     if payment.state == State.CAPTURED:
         return _give_back(refunds, call, payment) or Done()
+    if payment.state in (State.PARTLY_CAPTURED, State.RELEASING):
+        return Refused(PARTLY_CAPTURED)  # shares of it were shipped for
     if payment.state == State.CAPTURING:
         return Unavailable(
             "payments.capture_in_flight"

@@ -22,7 +22,9 @@ Kind = Case.Kind
 State = Payment.State
 
 #: In these states we count on a hold, and in these on none.
-HELD = {State.AUTHORIZED, State.CAPTURING, State.CAPTURE_FAILED, State.VOIDING}
+HELD = {
+    State.AUTHORIZED, State.CAPTURING, State.CAPTURE_FAILED, State.VOIDING, State.PARTLY_CAPTURED, State.RELEASING,
+}  # fmt: skip
 ENDED = {State.VOIDED, State.DECLINED, State.EXPIRED}
 OPENING = {State.CREATED, State.AUTHORIZING, State.REQUIRES_ACTION}
 
@@ -62,13 +64,17 @@ class Known:
 
 @dataclass(frozen=True, kw_only=True)
 class OurPayment(Known):
-    """A payment of ours. `twin` names another captured payment of its order that came before it."""
+    """A payment of ours. `twin` names another captured payment of its order that came before it.
+
+    `share_open`: it is just being asked for a share, so what was captured of it may be more than we know.
+    """
 
     authorized_minor: int
     captured_minor: int
     reversed_minor: int
     refunded_minor: int
     twin: str
+    share_open: bool
 
     @property
     def kept_minor(self) -> int:
@@ -79,7 +85,7 @@ class OurPayment(Known):
     def held_minor(self) -> int:
         """What we believe the bank to hold."""
         ended = self.state in ENDED or self.state == State.CAPTURED
-        return 0 if ended else self.authorized_minor
+        return 0 if ended else self.authorized_minor - self.captured_minor
 
     def words(self) -> dict[str, Any]:
         """Our side of a case."""
@@ -168,7 +174,7 @@ def _fixed_kind(ours: OurPayment, theirs: Intent) -> str:
     if both_captured and ours.kept_minor != theirs.captured_minor:
         return Kind.AMOUNT_DIFFERS
     both_hold = ours.state in HELD and theirs.status == IntentStatus.AUTHORIZED
-    return Kind.AMOUNT_DIFFERS if both_hold and ours.held_minor != theirs.capturable_minor else ""
+    return Kind.AMOUNT_DIFFERS if both_hold and _money_apart(ours, theirs) and not ours.share_open else ""
 
 
 def _fixed_stake(ours: OurPayment, theirs: Intent) -> int:

@@ -8,6 +8,9 @@ from __future__ import annotations
 from payments.steps.authorize import AuthorizePayment
 from payments.steps.capture import CapturePayment
 from payments.steps.refund import RefundPayment
+from payments.steps.share import CaptureShare, ReleaseRest
 from payments.steps.void import VoidAuthorization
 
-__all__ = ["AuthorizePayment", "CapturePayment", "RefundPayment", "VoidAuthorization"]
+__all__ = [
+    "AuthorizePayment", "CapturePayment", "CaptureShare", "RefundPayment", "ReleaseRest", "VoidAuthorization",
+]  # fmt: skip

@@ -32,6 +32,7 @@ Outcome = Answer | Continue
     undo=contract.VOID_AUTHORIZATION,
     provider="gateway",
     needs=("payment_method",),
+    wants=("in_shares",),
     gives=("payment_id",),
 )
 class AuthorizePayment(ExternalStep):
@@ -65,6 +66,7 @@ class AuthorizePayment(ExternalStep):
             key=call.key, reference=call.reference, amount_minor=ask.payload["amount_minor"],
             currency=ask.payload["currency"], payment_method=str(call.input["payment_method"]),
             metadata={"order_id": str(call.subject_id), "shop_id": str(call.shop_id)},
+            in_shares=bool(call.input.get("in_shares")),
             correlation_id=call.correlation_id,
         )  # fmt: skip
         result = surely(call, gateways.get_gateway().create(request))

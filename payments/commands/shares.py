@@ -1,0 +1,312 @@
+"""Taking a payment in shares, one for each parcel, and letting go of what nobody will ship.
+
+A share is written down before the provider hears of it, under the payment's lock, and only one of a payment is
+open at a time: what it did is what the intent has captured beyond what it had before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from uuid import UUID
+
+from payments import contract
+from payments.commands import ledger
+from payments.commands.attempts import MISMATCH, Outcome, bank_code, unknown
+from payments.commands.captures import CLOSED, EXPIRED, expired
+from payments.commands.ledger import columns
+from payments.commands.sheet import Cause, PaymentRow, Sheet
+from payments.commands.voids import released
+from payments.gateways.base import AMOUNT_TOO_LARGE, CAPTURE_FAILED, NOT_AUTHORIZED
+from payments.models import Capture, Payment
+from sagas.ids import uuid7
+from sagas.sql import execute, rows
+from sagas.steps import NotDone, StepCall
+from sagas.verdicts import Answer, Done, IllegalMove, Refused, Unavailable, Unknown, Waiting
+
+State = Capture.State
+PaymentState = Payment.State
+
+#: The hold has ended with an earlier capture: what is left of the order has nothing to be paid with.
+USED_UP = contract.AUTHORIZATION_USED_UP
+IN_FLIGHT = "payments.capture_in_flight"
+UNSETTLED = "payments.unsettled"
+#: Where a share can be taken from, and where nothing is held any more.
+OPEN_TO_SHARES = {PaymentState.AUTHORIZED, PaymentState.PARTLY_CAPTURED}
+NOTHING_HELD = {PaymentState.CAPTURED, PaymentState.VOIDED, PaymentState.EXPIRED, PaymentState.DECLINED}
+#: The words of a hold that is let go of as a whole.
+LETTING_GO = {PaymentState.VOIDING, PaymentState.RELEASING, PaymentState.UNKNOWN}
+
+
+@dataclass(slots=True)
+class ShareRow:
+    """A share as the rules see it."""
+
+    id: UUID
+    payment_id: UUID
+    saga_id: UUID
+    key: UUID
+    amount_minor: int
+    before_minor: int
+    state: str
+    code: str = ""
+    mismatch: str = ""
+
+
+STORED = tuple(f.name for f in fields(ShareRow))
+LOAD = f"""
+SELECT {", ".join(STORED)} FROM payments_capture
+ WHERE payment_id = ANY(%s::uuid[]) AND (saga_id = ANY(%s::uuid[]) OR state IN ('submitting', 'unknown'))
+"""  # noqa: S608 - column names of our own
+SAVE = """
+INSERT INTO payments_capture AS c
+       (id, payment_id, saga_id, key, amount_minor, before_minor, state, code, mismatch, made_at, moved_at)
+SELECT u.*, %s::timestamptz, %s::timestamptz
+  FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],
+              %s::text[]) AS u
+ON CONFLICT (id) DO UPDATE
+   SET key = excluded.key, before_minor = excluded.before_minor, state = excluded.state, code = excluded.code,
+       mismatch = excluded.mismatch, moved_at = excluded.moved_at
+"""
+
+
+class Shares:
+    """The shares of a batch beside its payments: read once, written once. Payments are locked first."""
+
+    def __init__(self, sheet: Sheet, sagas: Iterable[UUID] = ()) -> None:
+        self.sheet = sheet
+        wanted = set(sagas)
+        found = [ShareRow(*row) for row in rows(LOAD, [list(sheet.payments), list(wanted)])]
+        self.by_saga = {share.saga_id: share for share in found if share.saga_id in wanted}
+        self.open = {share.payment_id: share for share in found if share.state in Capture.OPEN}
+        self._changed: dict[UUID, ShareRow] = {}
+
+    def begin(self, payment: PaymentRow, call: StepCall, amount: int) -> ShareRow:
+        """Write down what is about to be taken. A try after one that did nothing goes by its own key."""
+        share = self.by_saga.get(call.saga_id)
+        if share is None:
+            share = ShareRow(uuid7(), payment.id, call.saga_id, call.key, amount, 0, State.SUBMITTING)
+            self.by_saga[call.saga_id] = share
+        else:
+            self.move(share, State.SUBMITTING)
+        share.key, share.before_minor = call.key, payment.captured_minor
+        self._changed[share.id] = self.open[payment.id] = share
+        return share
+
+    def move(self, share: ShareRow, to: State) -> ShareRow:
+        """Change a share's state by the table. Staying is allowed. Raises IllegalMove."""
+        if share.state != to and not Capture.may_move(share.state, to):
+            raise IllegalMove(detail=f"share {share.id}: {share.state} to {to}")
+        share.state, share.mismatch = to, ""
+        self._changed[share.id] = share
+        return share
+
+    def save(self) -> None:
+        """Write shares, payments, ledger and events in the caller's transaction."""
+        if self._changed:
+            table = [tuple(getattr(share, name) for name in STORED) for share in self._changed.values()]
+            execute(SAVE, [self.sheet.now, self.sheet.now, *columns(table)])
+        self.sheet.save()
+
+
+# --- capturing ----------------------------------------------------------------------------------------------
+
+
+def begin_shares(calls: Sequence[StepCall]) -> list[tuple[PaymentRow, ShareRow] | Answer]:
+    """Write down the share each call wants to take. Safe to repeat: one share per saga.
+
+    Answers payment and share when the provider has to be asked. Unavailable while another share of the payment is
+    open. Refused: `payments.authorization_used_up` and the other ends of a hold, or more than is held.
+    """
+    sheet = Sheet.of_sagas({paid_by(c) for c in calls}, now=calls[0].now)
+    shares = Shares(sheet, [c.saga_id for c in calls])
+    begun = [_begin(shares, call) for call in calls]
+    shares.save()
+    return begun
+
+
+def paid_by(call: StepCall) -> UUID:
+    """The saga whose payment pays for it."""
+    return UUID(str(call.input["paid_by"]))
+
+
+def _begin(shares: Shares, call: StepCall) -> tuple[PaymentRow, ShareRow] | Answer:
+    payment, amount = shares.sheet.by_saga.get(paid_by(call)), int(call.input["share_minor"])
+    share = shares.by_saga.get(call.saga_id)
+    if payment is None:
+        return Refused(NOT_AUTHORIZED)
+    if amount == 0 or (share is not None and share.state == State.SUCCEEDED):
+        return Done({"captured_minor": amount})
+    if share is not None and share.state == State.FAILED:
+        return Refused(CAPTURE_FAILED, share.code)
+    if share is not None and share.state in Capture.OPEN:
+        return payment, share
+    return _may_not(shares, payment, amount) or (payment, shares.begin(payment, call, amount))
+
+
+def _may_not(shares: Shares, payment: PaymentRow, amount: int) -> Answer | None:
+    if payment.flag:
+        return Refused(f"payments.{payment.flag}")
+    if payment.state in (PaymentState.CAPTURED, PaymentState.RELEASING):
+        return Refused(USED_UP)
+    if payment.state in CLOSED:
+        return Refused(CLOSED[PaymentState(payment.state)])
+    if payment.state not in OPEN_TO_SHARES:
+        return Unavailable(UNSETTLED, detail=f"the payment is {payment.state}")
+    if payment.id in shares.open:
+        return Unavailable(IN_FLIGHT)
+    if amount > payment.authorized_minor - payment.captured_minor:
+        return Refused(AMOUNT_TOO_LARGE)
+    return None
+
+
+def record_shares(answers: Sequence[tuple[StepCall, Outcome]], *, now: datetime) -> list[Outcome]:
+    """Store what the provider said. Safe to repeat; of late answers only a success is news.
+
+    Publishes ShareCaptured or ShareRefused, and RestReleased or PaymentExpired where the hold has ended.
+    """
+    sheet = Sheet.of_sagas({paid_by(call) for call, _ in answers}, now=now)
+    shares = Shares(sheet, [call.saga_id for call, _ in answers])
+    outcomes = [_record(shares, call, outcome) for call, outcome in answers]
+    shares.save()
+    return outcomes
+
+
+def _record(shares: Shares, call: StepCall, outcome: Outcome) -> Outcome:
+    payment, share = shares.sheet.by_saga[paid_by(call)], shares.by_saga[call.saga_id]
+    if share.state == State.SUCCEEDED:
+        return Done({"captured_minor": share.amount_minor})
+    if isinstance(outcome, Done):
+        return _taken(shares, payment, share, call, closed=bool(outcome.result["closed"]))
+    if not call.late and share.state in Capture.OPEN:
+        _not_taken(shares, payment, share, call, outcome)
+    return outcome
+
+
+def _taken(shares: Shares, payment: PaymentRow, share: ShareRow, call: Cause, *, closed: bool) -> Done:
+    sheet = shares.sheet
+    shares.move(share, State.SUCCEEDED).code = ""
+    sheet.move(payment, PaymentState.PARTLY_CAPTURED)
+    payment.captured_minor += share.amount_minor
+    lines = ledger.capture(share.amount_minor, share.amount_minor)
+    sheet.book(payment, ledger.Kind.CAPTURE, lines, source=share.id)
+    sheet.tell(payment, contract.ShareCaptured, share.amount_minor, call, capture_id=share.id)
+    if closed:
+        end_hold(sheet, payment, call)
+    return Done({"captured_minor": share.amount_minor})
+
+
+def _not_taken(
+    shares: Shares, payment: PaymentRow, share: ShareRow, call: StepCall, outcome: Outcome
+) -> None:
+    match outcome:
+        case NotDone() | Unavailable():
+            shares.move(share, State.PUT_OFF)
+        case Refused():
+            _refused(shares, payment, share, call, outcome)
+        case Unknown() | Waiting():
+            _unknown(shares, payment, share, call, outcome)
+
+
+def _refused(shares: Shares, payment: PaymentRow, share: ShareRow, call: StepCall, outcome: Refused) -> None:
+    shares.move(share, State.FAILED).code = bank_code(outcome)
+    fact = {"capture_id": share.id, "code": share.code}
+    shares.sheet.tell(payment, contract.ShareRefused, share.amount_minor, call, **fact)
+    if outcome.code != EXPIRED:
+        return
+    if payment.captured_minor:
+        end_hold(shares.sheet, payment, call)
+    else:
+        expired(shares.sheet, payment, call)
+
+
+def _unknown(
+    shares: Shares, payment: PaymentRow, share: ShareRow, call: StepCall, answer: Unknown | Waiting
+) -> None:
+    """Published once for each such answer. The payment stays where it is: its share says what is not known."""
+    mismatch = answer.detail[:200] if answer.code == MISMATCH else ""
+    told = share.state == State.UNKNOWN and share.mismatch == mismatch
+    shares.move(share, State.UNKNOWN).mismatch = mismatch
+    if not told:
+        fact = {"operation": str(Payment.Operation.CAPTURE), "code": answer.code}
+        shares.sheet.tell(payment, contract.PaymentUnknown, share.amount_minor, call, **fact)
+
+
+def end_hold(sheet: Sheet, payment: PaymentRow, call: Cause) -> None:
+    """Nothing is held any more; what was captured stays. Publishes RestReleased."""
+    sheet.move(payment, PaymentState.CAPTURED)
+    rest = payment.authorized_minor - payment.captured_minor
+    sheet.book(payment, ledger.Kind.RELEASE, ledger.release(rest))
+    sheet.tell(payment, contract.RestReleased, rest, call)
+
+
+# --- letting go of the rest ---------------------------------------------------------------------------------
+
+
+def begin_releases(calls: Sequence[StepCall]) -> list[PaymentRow | Answer]:
+    """Take what is still held out of the reach of shares, where nothing is left to be paid. Safe to repeat.
+
+    Answers the payment when the provider has to be asked.
+    """
+    wanted = [c for c in calls if c.input["nothing_left"]]
+    sheet = Sheet.of_sagas({paid_by(c) for c in wanted}, now=calls[0].now)
+    shares = Shares(sheet)
+    begun = [_release(shares, call) if call.input["nothing_left"] else Done() for call in calls]
+    shares.save()
+    return begun
+
+
+def _release(shares: Shares, call: StepCall) -> PaymentRow | Answer:
+    sheet = shares.sheet
+    payment = sheet.by_saga.get(paid_by(call))
+    if payment is None or payment.state in NOTHING_HELD:
+        return Done()
+    if payment.id in shares.open:
+        return Unavailable(IN_FLIGHT)
+    if payment.state not in OPEN_TO_SHARES | LETTING_GO:
+        return Unavailable(UNSETTLED, detail=f"the payment is {payment.state}")
+    if not payment.provider_id:
+        end_hold(sheet, payment, call)  # of nothing: an order that costs nothing has no hold
+        return Done()
+    if payment.state in OPEN_TO_SHARES:
+        sheet.move(payment, PaymentState.RELEASING if payment.captured_minor else PaymentState.VOIDING)
+    return payment
+
+
+def record_releases(answers: Sequence[tuple[StepCall, Outcome]], *, now: datetime) -> list[Outcome]:
+    """Store what the provider said. Safe to repeat. Publishes RestReleased, or PaymentVoided if nothing was captured."""
+    sheet = Sheet.of_sagas({paid_by(call) for call, _ in answers}, now=now)
+    for call, outcome in answers:
+        _record_release(sheet, sheet.by_saga[paid_by(call)], call, outcome)
+    sheet.save()
+    return [outcome for _, outcome in answers]
+
+
+def _record_release(sheet: Sheet, payment: PaymentRow, call: StepCall, outcome: Outcome) -> None:
+    match outcome:
+        case Done() if payment.state == PaymentState.RELEASING:
+            end_hold(sheet, payment, call)
+        case Done() if payment.state not in NOTHING_HELD:
+            released(sheet, payment, call)
+        case Unknown() | Waiting() if payment.state in (PaymentState.VOIDING, PaymentState.UNKNOWN):
+            unknown(sheet, payment, call, Payment.Operation.VOID, outcome)
+
+
+def open_shares(sheet: Sheet) -> set[UUID]:
+    """Which of these locked payments have a share of which nobody knows yet what came of it."""
+    return set(Shares(sheet).open)
+
+
+__all__ = [
+    "IN_FLIGHT",
+    "USED_UP",
+    "ShareRow",
+    "begin_releases",
+    "begin_shares",
+    "end_hold",
+    "open_shares",
+    "paid_by",
+    "record_releases",
+    "record_shares",
+]

@@ -1,0 +1,160 @@
+"""Take a share of what is held, for one parcel; and at the end let go of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import uuid5
+
+from django.conf import settings
+
+from payments import contract, gateways
+from payments.commands import shares
+from payments.commands.captures import EXPIRED
+from payments.commands.sheet import PaymentRow
+from payments.commands.shares import ShareRow
+from payments.gateways import base
+from payments.gateways.base import IntentStatus
+from payments.models import Capture, Payment
+from payments.steps.answers import difference, found, intent_id, mismatch, surely, undecided
+from sagas.steps import Ask, Continue, ExternalStep, NotDone, StepCall, external_step
+from sagas.verdicts import Answer, Done, Refused
+
+Outcome = Answer | Continue
+
+
+@external_step(
+    contract.CAPTURE_SHARE, provider="gateway", needs=("paid_by", "share_minor"), gives=("captured_minor",)
+)
+class CaptureShare(ExternalStep):
+    """Done: the share is ours. Refused: it is not, and will not be; the hold and other shares stay as they are."""
+
+    def begin(self, calls: Sequence[StepCall]) -> Sequence[Ask | Answer]:
+        begun = shares.begin_shares(calls)
+        return [
+            _ask(call, *one) if isinstance(one, tuple) else one
+            for call, one in zip(calls, begun, strict=True)
+        ]
+
+    def ask(self, ask: Ask) -> Outcome:
+        if ask.payload["unknown"]:
+            settled = self.settle(ask)
+            if not isinstance(settled, NotDone):
+                return settled
+        return self._capture(ask)
+
+    def settle(self, ask: Ask) -> Outcome:
+        intent = _look(ask)
+        return self._judge(ask, intent) if isinstance(intent, base.Intent) else intent
+
+    def record(self, answers: Sequence[tuple[StepCall, Outcome]]) -> Sequence[Outcome]:
+        return shares.record_shares(answers, now=answers[0][0].now)
+
+    def _capture(self, ask: Ask) -> Outcome:
+        """Leave the rest held if that can be. Where it cannot, the share is taken alone and the hold ends with it."""
+        final = not settings.WAYBILL.payment_multicapture
+        result = self._take(ask, final=final)
+        if isinstance(result, Refused) and result.code == base.ONE_CAPTURE_ONLY and not final:
+            result = self._take(ask, final=True)
+        if isinstance(result, Refused) and result.code == base.ALREADY_VOIDED:
+            return Refused(EXPIRED)
+        if not isinstance(result, base.Intent):
+            return result
+        judged = self._judge(ask, result)
+        return undecided(result) if isinstance(judged, NotDone) else judged
+
+    @staticmethod
+    def _take(ask: Ask, *, final: bool) -> base.Intent | Answer:
+        """Two different requests, so two keys."""
+        call = ask.call
+        request = base.CaptureIntent(
+            key=uuid5(call.key, "final") if final else call.key, intent_id=intent_id(ask),
+            amount_minor=ask.payload["share_minor"], final=final, correlation_id=call.correlation_id,
+        )  # fmt: skip
+        return surely(call, gateways.get_gateway().capture(request))
+
+    def _judge(self, ask: Ask, intent: base.Intent) -> Answer:
+        """By what was captured beyond what had been before: no other share of this intent is under way."""
+        if differs := difference(ask, intent):
+            return mismatch(ask.call, differs)
+        before, share = ask.payload["before_minor"], ask.payload["share_minor"]
+        taken, closed = intent.captured_minor - before, intent.status == IntentStatus.CAPTURED
+        held = intent.status == IntentStatus.AUTHORIZED
+        if (closed or held) and taken == share:
+            return Done({"captured_minor": share, "closed": closed})
+        if held and taken == 0:
+            return NotDone()
+        if (closed and taken == 0) or (intent.status == IntentStatus.VOIDED and not before):
+            return Refused(EXPIRED)  # we did not let it go: no share is taken once we do
+        if closed or held or intent.status == IntentStatus.VOIDED:
+            return mismatch(ask.call, f"{intent.captured_minor} captured, {before} before a share of {share}")
+        return undecided(intent)
+
+
+@external_step(contract.RELEASE_REST, provider="gateway", needs=("paid_by", "nothing_left"))
+class ReleaseRest(ExternalStep):
+    """Done: nothing is held that nobody will ship for. Of no effect while something is left to be paid."""
+
+    def begin(self, calls: Sequence[StepCall]) -> Sequence[Ask | Answer]:
+        begun = shares.begin_releases(calls)
+        return [
+            _ask_to_release(call, one) if isinstance(one, PaymentRow) else one
+            for call, one in zip(calls, begun, strict=True)
+        ]
+
+    def ask(self, ask: Ask) -> Outcome:
+        return self.settle(ask) if ask.payload["unknown"] else self._let_go(ask)
+
+    def settle(self, ask: Ask) -> Outcome:
+        intent = _look(ask)
+        if not isinstance(intent, base.Intent):
+            return intent
+        return self._let_go(ask) if intent.status == IntentStatus.AUTHORIZED else self._judge(ask, intent)
+
+    def record(self, answers: Sequence[tuple[StepCall, Outcome]]) -> Sequence[Outcome]:
+        return shares.record_releases(answers, now=answers[0][0].now)
+
+    def _let_go(self, ask: Ask) -> Outcome:
+        """Each attempt has its own key: letting go twice is harmless, a stored failure must not return."""
+        call, gateway = ask.call, gateways.get_gateway()
+        who = {"intent_id": intent_id(ask), "correlation_id": call.correlation_id}
+        key = uuid5(call.key, f"release.{call.attempt}")
+        if ask.payload["captured_minor"]:
+            result = gateway.release(base.ReleaseRest(key=key, **who))
+        else:
+            result = gateway.void(base.VoidIntent(key=key, **who))
+        sure = surely(call, result)
+        if isinstance(sure, Refused) and sure.code == base.ALREADY_CAPTURED:
+            return mismatch(call, "captured, and not by us")
+        return self._judge(ask, sure) if isinstance(sure, base.Intent) else sure
+
+    @staticmethod
+    def _judge(ask: Ask, intent: base.Intent) -> Answer:
+        captured = ask.payload["captured_minor"]
+        if differs := difference(ask, intent):
+            return mismatch(ask.call, differs)
+        if intent.status == (IntentStatus.CAPTURED if captured else IntentStatus.VOIDED):
+            told = intent.captured_minor
+            return Done() if told == captured else mismatch(ask.call, f"{told} captured, {captured} by us")
+        if intent.status in (IntentStatus.CAPTURED, IntentStatus.VOIDED):
+            return mismatch(ask.call, f"{intent.status} with {intent.captured_minor} captured")
+        return undecided(intent)
+
+
+def _ask(call: StepCall, payment: PaymentRow, share: ShareRow) -> Ask:
+    return Ask(call, {
+        "intent_id": payment.provider_id, "amount_minor": payment.amount_minor, "currency": payment.currency,
+        "share_minor": share.amount_minor, "before_minor": share.before_minor,
+        "unknown": share.state == Capture.State.UNKNOWN,
+    })  # fmt: skip
+
+
+def _ask_to_release(call: StepCall, payment: PaymentRow) -> Ask:
+    return Ask(call, {
+        "intent_id": payment.provider_id, "amount_minor": payment.amount_minor, "currency": payment.currency,
+        "captured_minor": payment.captured_minor, "unknown": payment.state == Payment.State.UNKNOWN,
+    })  # fmt: skip
+
+
+def _look(ask: Ask) -> base.Intent | Answer:
+    result = gateways.get_gateway().retrieve(intent_id(ask), correlation_id=ask.call.correlation_id)
+    return found(ask.call, result)
