@@ -37,7 +37,7 @@ from sagas.inbox.signing import TimedHmac, Verifier
 from sagas.inbox.sources import Source, register_source
 from sagas.verdicts import Refused, Unavailable
 
-READ_INBOX = "payments.read_inbox"
+READ_INBOX = "inbox.payments"
 SIGNATURE = "Stripe-Signature"
 #: Gateways whose webhooks are taken, whichever is in use: what another one tells is not lost at once.
 GATEWAYS = ("sandbox", "stripe")

@@ -35,7 +35,7 @@ from shipping.scans import Stands, is_known, read_claim, read_notice
 
 logger = structlog.get_logger(__name__)
 
-READ_INBOX = "shipping.read_inbox"
+READ_INBOX = "inbox.shipping"
 SIGNATURE = "Carrier-Signature"
 #: Carriers whose webhooks are taken, whichever is in use.
 CARRIERS = ("sandbox", "http")
