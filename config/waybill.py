@@ -78,6 +78,8 @@ class WaybillSettings:
     #: How long a customer may take to prove who they are, and where they are sent back to.
     payment_action_seconds: float = 3_600.0
     payment_return_url: str = ""
+    #: How long a person may take to correct an address that the carrier does not find.
+    address_correction_seconds: float = 259_200.0
     #: Who leads an order when nobody says: the engine (orchestration) or no one (choreography).
     fulfilment_style: str = "orchestration"
 
@@ -168,6 +170,7 @@ class WaybillSettings:
             stripe=StripeSettings.from_environment() if gateway == "stripe" else None,
             fulfilment_style=env.choice("FULFILMENT_STYLE", STYLES[0], among=STYLES),
             payment_action_seconds=env.seconds("PAYMENT_ACTION_SECONDS", 3_600),
+            address_correction_seconds=env.seconds("ADDRESS_CORRECTION_SECONDS", 259_200),
             payment_return_url=env.text("PAYMENT_RETURN_URL", ""),
             payment_webhook_secrets=env.secrets("PAYMENT_WEBHOOK_SECRETS", state.noted_webhook_secret()),
             carrier_webhook_secrets=env.secrets("CARRIER_WEBHOOK_SECRETS", state.noted_webhook_secret()),
