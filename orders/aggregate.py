@@ -247,6 +247,10 @@ class Order:
             raise IllegalMove(detail=f"{self.external_reference} asks for nobody")
         self._emit(contract.OrderAttentionCleared(**self._who()), now)
 
+    def correct_address(self, person_id: UUID, *, now: datetime) -> None:
+        """It goes to this person from now on. If it was on hold for that, it is no more."""
+        self._emit(contract.AddressCorrected(**self._who(), person_id=person_id), now)
+
     # --- rules ------------------------------------------------------------------------------------
 
     @property

@@ -11,6 +11,7 @@ from orders import contract
 from orders.lines import Line
 from orders.states import LockKind, State
 from sagas.events import Event
+from shipping.contract import ADDRESS_TO_CORRECT
 
 if TYPE_CHECKING:
     from orders.aggregate import Order
@@ -113,6 +114,12 @@ def _attention_cleared(order: Order, *_: Event | datetime) -> None:
     _clear(order)
 
 
+def _address_corrected(order: Order, event: contract.AddressCorrected, _: datetime) -> None:
+    order.person_id = event.person_id
+    if order.attention_reason == ADDRESS_TO_CORRECT:
+        _clear(order)
+
+
 def _move(order: Order, to: State, at: datetime) -> None:
     order.state, order.moved_at = to, at
 
@@ -145,4 +152,5 @@ APPLIERS: dict[type, Callable[[Order, Any, datetime], None]] = {
     contract.GoodsReturned: _goods_returned,
     contract.OrderNeedsAttention: _needs_attention,
     contract.OrderAttentionCleared: _attention_cleared,
+    contract.AddressCorrected: _address_corrected,
 }

@@ -228,6 +228,14 @@ class OrderAttentionCleared(OrderEvent):
     """A person has looked; the reason is in the metadata."""
 
 
+@register_event("orders.AddressCorrected", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class AddressCorrected(OrderEvent):
+    """The order goes to another address of its customer. `person_id` stands for it: what it says is in no event."""
+
+    person_id: UUID
+
+
 @register_event("orders.OpeningStockImported")
 @dataclass(frozen=True, kw_only=True)
 class OpeningStockImported(Event):

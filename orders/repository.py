@@ -14,7 +14,7 @@ from uuid import UUID
 
 from orders import snapshots
 from orders.aggregate import Order
-from orders.contract import OrderPlaced
+from orders.contract import AddressCorrected, OrderPlaced
 from orders.lines import Line
 from orders.states import LockKind, State
 from sagas.log import Append, publish
@@ -38,7 +38,7 @@ SELECT order_id, position, sku, kind, quantity, cancelled_quantity, returned_qua
   FROM orders_orderline WHERE order_id = ANY(%s::uuid[]) ORDER BY order_id, position
 """
 
-#: What an event may change, with its type. Everything else of an order is frozen when it is placed.
+#: What an event may change, with its type. Everything else but the person is frozen when it is placed.
 CHANGING = {
     "version": "int", "state": "text", "cancelled_minor": "bigint", "returned_minor": "bigint",
     "lock_saga": "uuid", "lock_kind": "text", "lock_since": "timestamptz", "on_hold": "boolean",
@@ -52,6 +52,12 @@ UPDATE orders_order o SET {", ".join(f"{name} = u.{name}" for name in CHANGING)}
     AS u (id, loaded, {", ".join(CHANGING)})
  WHERE o.id = u.id AND o.version = u.loaded
 """  # noqa: S608 - names of columns only
+
+#: One in a thousand orders goes to another address than it was placed with: the others do not pay for it.
+STORE_PEOPLE = """
+UPDATE orders_order o SET person_id = u.person_id
+  FROM unnest(%s::uuid[], %s::uuid[]) AS u (id, person_id) WHERE o.id = u.id
+"""
 
 STORE_LINES = """
 UPDATE orders_orderline l SET cancelled_quantity = u.cancelled, returned_quantity = u.returned
@@ -150,6 +156,7 @@ def save(
     if execute(STORE, _changing(changed)) != len(changed):
         raise ConcurrencyConflict("An order has moved since it was loaded.")
     _save_lines(changed)
+    _save_people([o for o in changed if any(isinstance(event, AddressCorrected) for event in o.changes)])
     events = [a for order in changed for a in _appends(order, (correlations or {}).get(order.id, ""))]
     publish(events, now=now, actor=actor, reason=reason)
     _keep_snapshots([order for order in changed if snapshots.due(order)], now=now)
@@ -181,6 +188,11 @@ def _save_lines(orders: Sequence[Order]) -> None:
     if lines:
         columns = [(i, line.position, line.cancelled, line.returned) for i, line in lines]
         execute(STORE_LINES, [list(column) for column in zip(*columns, strict=True)])
+
+
+def _save_people(orders: Sequence[Order]) -> None:
+    if orders:
+        execute(STORE_PEOPLE, [[o.id for o in orders], [o.person_id for o in orders]])
 
 
 def _changing(orders: Sequence[Order]) -> list[list[Any]]:

@@ -80,6 +80,19 @@ CATALOGUE: dict[str, Entry] = {
     "orders.already_handed_over": Entry(
         409, "The goods are on their way", "Too late to cancel: once they arrive they can be returned."
     ),
+    "orders.address_fixed": Entry(
+        409,
+        "The address cannot be corrected any more",
+        "Its label was bought, or the order has ended. Cancel it and place it again, or have the parcel sent on.",
+    ),
+    "orders.address_in_use": Entry(
+        409,
+        "The carrier is being asked with this address just now",
+        "Send the same request again in a moment: then it is known what came of it.",
+    ),
+    "orders.person_erased": Entry(
+        409, "The customer's data were erased", "Nothing is kept for this order any more. Cancel it."
+    ),
     "illegal_move": Entry(409, "Not possible in this state", "Look at the order's state."),
     "orders.version_moved": Entry(
         412,

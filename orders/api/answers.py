@@ -51,6 +51,14 @@ class CancelTakenOut(serializers.Serializer[Any]):
     saga_id = serializers.UUIDField(allow_null=True)
 
 
+class AddressCorrectedOut(serializers.Serializer[Any]):
+    """The address is corrected. `asked_again`: the carrier was asked before, and is asked anew."""
+
+    id = serializers.UUIDField()
+    state = serializers.ChoiceField(State.choices)
+    asked_again = serializers.BooleanField()
+
+
 class CustomerOut(serializers.Serializer[Any]):
     """Who ordered. Name and e-mail are empty once the customer was erased."""
 

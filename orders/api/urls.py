@@ -6,7 +6,7 @@ from django.urls import path
 
 from orders.api.bulk import BulkOrders
 from orders.api.history import OrderEvents
-from orders.api.views import OrderCancel, OrderDetail, Orders, OrderSummary
+from orders.api.views import OrderAddress, OrderCancel, OrderDetail, Orders, OrderSummary
 
 urlpatterns = [
     path("orders", Orders.as_view(), name="api-orders"),
@@ -15,4 +15,5 @@ urlpatterns = [
     path("orders/<uuid:order_id>", OrderDetail.as_view(), name="api-order"),
     path("orders/<uuid:order_id>/events", OrderEvents.as_view(), name="api-order-events"),
     path("orders/<uuid:order_id>/cancel", OrderCancel.as_view(), name="api-order-cancel"),
+    path("orders/<uuid:order_id>/address", OrderAddress.as_view(), name="api-order-address"),
 ]

@@ -108,6 +108,12 @@ def _attention_cleared(row: OrderRow, *_: Any) -> None:
     _clear(row)
 
 
+def _address_corrected(row: OrderRow, event: orders.AddressCorrected, _: datetime) -> None:
+    row.person_id = event.person_id
+    if row.attention_reason == shipping.ADDRESS_TO_CORRECT:
+        _clear(row)
+
+
 def _end(row: OrderRow, state: str, at: datetime) -> None:
     _move(row, state, at)
     row.ended_at = at
@@ -219,6 +225,7 @@ APPLIERS: dict[type, Applier] = {
     orders.GoodsReturned: _goods_returned,
     orders.OrderNeedsAttention: _needs_attention,
     orders.OrderAttentionCleared: _attention_cleared,
+    orders.AddressCorrected: _address_corrected,
     payments.PaymentAuthorized: _authorized,
     payments.PaymentActionRequired: _pays("requires_action"),
     payments.PaymentDeclined: _pays("declined"),
@@ -233,12 +240,14 @@ APPLIERS: dict[type, Applier] = {
     payments.CaptureReversed: _nothing,
     payments.PaymentFlagged: _nothing,
     inventory.StockReserved: _stock("held"),
+    inventory.HoldExtended: _nothing,
     inventory.StockReleased: _released,
     inventory.StockAllocated: _stock("allocated"),
     inventory.StockShort: _stock("short"),
     inventory.StockConsumed: _consumed,
     shipping.ShipmentBooked: _booked,
     shipping.ShipmentRefused: _ships("label_failed"),
+    shipping.ShipmentAddressRefused: _ships("address_wrong"),
     shipping.ShipmentUnknown: _ships("unknown"),
     shipping.ShipmentProgressed: _progressed,
     shipping.ShipmentLost: _ships("lost"),

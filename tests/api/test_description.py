@@ -47,6 +47,7 @@ def test_every_operation_is_described(description: Any) -> None:
         "GET /api/v1/orders/{order_id}",
         "GET /api/v1/orders/{order_id}/events",
         "POST /api/v1/orders/{order_id}/cancel",
+        "PATCH /api/v1/orders/{order_id}/address",
         "GET /api/v1/orders/{order_id}/payment",
         "GET /api/v1/sagas",
         "GET /api/v1/sagas/{saga_id}",
@@ -90,6 +91,17 @@ def test_writes_ask_for_an_idempotency_key(description: Any, path: str, needed: 
     assert [p["name"] for p in headers if p.get("required")] == ["Idempotency-Key"] * needed
 
 
+def test_a_correction_asks_for_an_idempotency_key_too(description: Any) -> None:
+    correction = description["paths"]["/api/v1/orders/{order_id}/address"]["patch"]
+
+    required = [p["name"] for p in correction["parameters"] if p.get("required") and p["in"] == "header"]
+    assert required == ["Idempotency-Key"]
+    assert "409" in correction["responses"]
+    assert "Idempotency-Key" not in str(
+        description["paths"]["/api/v1/webhook-endpoints/{endpoint_id}"]["patch"]
+    )
+
+
 def test_a_cancellation_may_say_which_version_was_seen(description: Any) -> None:
     cancel = description["paths"]["/api/v1/orders/{order_id}/cancel"]["post"]
 
@@ -102,7 +114,17 @@ def test_a_cancellation_may_say_which_version_was_seen(description: Any) -> None
 
 @pytest.mark.parametrize(
     "name",
-    ["OrderIn", "BulkOrderIn", "LineIn", "ChargeIn", "CustomerIn", "ShipToIn", "CancelIn", "MovementIn"],
+    [
+        "OrderIn",
+        "BulkOrderIn",
+        "LineIn",
+        "ChargeIn",
+        "CustomerIn",
+        "ShipToIn",
+        "CancelIn",
+        "PatchedAddressIn",
+        "MovementIn",
+    ],
 )
 def test_what_is_sent_has_no_other_fields(description: Any, name: str) -> None:
     assert description["components"]["schemas"][name]["additionalProperties"] is False
