@@ -25,6 +25,7 @@ SELECT 'parcel of ' || v.external_reference, v.shipment_state, s.state, NULL, NU
          WHEN '' THEN ARRAY['label_pending', 'void_pending', 'unknown', 'voided']
          WHEN 'label_bought' THEN ARRAY['label_bought', 'void_pending']
          WHEN 'unknown' THEN ARRAY['unknown', 'label_pending', 'void_pending']
+         WHEN 'address_wrong' THEN ARRAY['address_wrong', 'label_pending', 'void_pending']
          WHEN 'in_transit' THEN ARRAY['handed_over'] WHEN 'out_for_delivery' THEN ARRAY['handed_over']
          WHEN 'delayed' THEN ARRAY['handed_over'] WHEN 'ready_for_pickup' THEN ARRAY['handed_over']
          WHEN 'delivery_failed' THEN ARRAY['handed_over'] WHEN 'return_to_sender' THEN ARRAY['handed_over']

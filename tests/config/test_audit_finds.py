@@ -191,6 +191,10 @@ DAMAGES: dict[str, Damage] = {
     "i08d_credit_notes_end": sql(
         "UPDATE orders_creditnote SET refund_minor = refund_minor + 1 WHERE state = 'applied'", tells="note C-"
     ),
+    "i08e_wrong_addresses_wait_for_somebody": sql(
+        "UPDATE shipping_shipment SET correct_until = NULL WHERE state = 'address_wrong'",
+        tells="parcel ODD, pending, for ever",
+    ),
     "i09a_no_silent_saga": sql(
         f"UPDATE sagas_saga SET finished_at = NULL, state = 'running' WHERE id = {saga_of('GOOD')}",
         tells="GOOD, orders.fulfil_order, running, none",
@@ -317,11 +321,12 @@ def _trade(shop: Fulfilment) -> None:
     shop.shelve(MUG=50)
     shop.given("payments.authorize_payment", "POOR", refuses="lost_card")
     shop.given("shipping.book_shipment", "FAR", refuses="country_not_served")
+    shop.given("shipping.book_shipment", "ODD", refuses="address_unknown")
     for reference, pieces in (("SENT", 2), ("DONE", 1), ("BACK", 3), ("FREE", 1)):
         shop.order(reference, MUG=pieces, price_minor=0 if reference == "FREE" else 500)
     shop.settle()
     shop.hand_over()
-    for reference, pieces in (("GOOD", 1), ("GONE", 2), ("POOR", 1), ("FAR", 1), ("NONE", 990)):
+    for reference, pieces in (("GOOD", 1), ("GONE", 2), ("POOR", 1), ("FAR", 1), ("ODD", 1), ("NONE", 990)):
         shop.order(reference, MUG=pieces)
     shop.settle()
     shop.cancel("GONE")
