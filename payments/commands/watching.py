@@ -6,7 +6,7 @@ then is watched. So an index on their state, which would cost every move of a pa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -51,6 +51,11 @@ SELECT p.id, p.saga_id, p.saga_id, p.provider_id, '', p.state, p.version, p.stat
 WATCHED_REFUNDS = """
 SELECT r.id, p.saga_id, r.saga_id, p.provider_id, r.reference, p.state, p.version, r.state = ANY(%s::text[])
   FROM payments_refund r JOIN payments_payment p ON p.id = r.payment_id WHERE r.id = ANY(%s::uuid[])
+"""
+# Only what nobody has taken since.
+LOOK_AGAIN = """
+UPDATE payments_watch w SET looks = greatest(0, w.looks - 1), look_at = u.look_at
+  FROM unnest(%s::uuid[], %s::timestamptz[]) AS u (id, look_at) WHERE w.id = u.id AND w.look_at > u.look_at
 """
 FORGET = "DELETE FROM payments_watch WHERE id = ANY(%s::uuid[])"
 
@@ -109,3 +114,9 @@ def take_watched(*, limit: int, now: datetime) -> list[Watched]:
     if gone:
         execute(FORGET, [list(gone)])
     return open_
+
+
+def look_again(silent: Mapping[UUID, datetime]) -> None:
+    """Those of whom the provider could tell nothing are asked about at these times: that look does not count."""
+    if silent:
+        execute(LOOK_AGAIN, [list(silent), list(silent.values())])
