@@ -115,6 +115,20 @@ class RefundReturned(PaymentEvent):
     code: str
 
 
+@register_event("payments.RefundRepaid", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class RefundRepaid(PaymentEvent):
+    """What the provider could not pay back was paid another way, such as a bank transfer. Owed no more.
+
+    `saga_id` is the saga that asked for the refund; `reference` names the transfer. Actor and reason are in the
+    metadata.
+    """
+
+    refund_id: UUID
+    saga_id: UUID
+    reference: str
+
+
 @register_event("payments.CaptureReversed", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class CaptureReversed(PaymentEvent):
