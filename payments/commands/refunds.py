@@ -151,7 +151,7 @@ class Refunds:
         self.sheet.change(payment).refunded_minor -= refund.amount_minor
         payment.refunding_minor += refund.amount_minor
         self.sheet.book(payment, Kind.REFUND_RETURNED, refund_returned(refund.amount_minor), source=refund.id)
-        fact = {"refund_id": refund.id, "code": refund.code}
+        fact = {"refund_id": refund.id, "code": refund.code, "saga_id": refund.saga_id}
         self.sheet.tell(payment, contract.RefundReturned, refund.amount_minor, cause, **fact)
 
     def repay(self, refund: RefundRow, cause: Cause, *, reference: str, actor: str) -> None:
@@ -208,6 +208,7 @@ class Refunds:
             call,
             refund_id=refund.id,
             code=code,
+            saga_id=refund.saga_id,
         )
 
     def _unknown(self, refund: RefundRow, call: StepCall, answer: Unknown | Waiting) -> None:
