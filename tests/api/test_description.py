@@ -47,6 +47,9 @@ def test_every_operation_is_described(description: Any) -> None:
         "GET /api/v1/orders/{order_id}",
         "GET /api/v1/orders/{order_id}/events",
         "POST /api/v1/orders/{order_id}/cancel",
+        "POST /api/v1/orders/{order_id}/refunds",
+        "GET /api/v1/orders/{order_id}/refunds",
+        "GET /api/v1/orders/{order_id}/refunds/{refund_id}",
         "GET /api/v1/orders/{order_id}/payment",
         "GET /api/v1/sagas",
         "GET /api/v1/sagas/{saga_id}",
@@ -77,6 +80,7 @@ def test_every_operation_is_described(description: Any) -> None:
         ("/api/v1/orders", True),
         ("/api/v1/orders/bulk", False),
         ("/api/v1/orders/{order_id}/cancel", True),
+        ("/api/v1/orders/{order_id}/refunds", True),
         ("/api/v1/stock/movements", False),
         ("/api/v1/webhook-endpoints", True),
         ("/api/v1/webhook-endpoints/{endpoint_id}/secret", True),
@@ -102,7 +106,18 @@ def test_a_cancellation_may_say_which_version_was_seen(description: Any) -> None
 
 @pytest.mark.parametrize(
     "name",
-    ["OrderIn", "BulkOrderIn", "LineIn", "ChargeIn", "CustomerIn", "ShipToIn", "CancelIn", "MovementIn"],
+    [
+        "OrderIn",
+        "BulkOrderIn",
+        "LineIn",
+        "ChargeIn",
+        "CustomerIn",
+        "ShipToIn",
+        "CancelIn",
+        "RefundIn",
+        "RefundLineIn",
+        "MovementIn",
+    ],
 )
 def test_what_is_sent_has_no_other_fields(description: Any, name: str) -> None:
     assert description["components"]["schemas"][name]["additionalProperties"] is False
