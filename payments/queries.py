@@ -113,6 +113,11 @@ def refund_totals() -> list[StateTotal]:
     return [StateTotal(*row) for row in found.order_by("state", "currency")]
 
 
+def failed_refunds(*, limit: int = 200) -> list[Refund]:
+    """What the provider could not pay back and is owed, oldest first."""
+    return list(Refund.objects.filter(state=Refund.State.FAILED).order_by("id")[:limit])
+
+
 @dataclass(frozen=True)
 class DayOfAccount:
     """What was booked on one account in one day (UTC) and currency. Amounts in minor units, none below zero."""

@@ -52,8 +52,11 @@ def ask_refund(
     now: datetime,
     shop_id: UUID | None = None,
     correlation_id: str = "",
+    request_id: UUID | None = None,
 ) -> RefundRequest:
     """Ask for money of an order to go back. Its saga starts in the same commit, unless a second person must decide.
+
+    Safe to repeat under one `request_id`: a form that is sent twice asks once.
 
     Waits at most for the order's row: of two that ask at once the second is decided by what the first has left. A
     large one locks nothing until it is approved, but what it asks for is promised to nobody else. Raises
@@ -64,10 +67,12 @@ def ask_refund(
     _check_words(actor, reason)
     with transaction.atomic():
         order = _locked(order_id, shop_id)
+        if (before := _asked_before(request_id, order_id)) is not None:
+            return before
         order.check_refundable()
         settled = rules.settle(wanted, order, requests.promised_of(order_id))
         request = RefundRequest(
-            id=uuid7(), shop_id=order.shop_id, order_id=order_id, currency=order.currency,
+            id=request_id or uuid7(), shop_id=order.shop_id, order_id=order_id, currency=order.currency,
             amount_minor=settled.amount_minor, lines=settled.lines, reason=reason.strip()[:500],
             asked_by=actor.strip()[:100], asked_at=now, moved_at=now, state=State.AWAITING_APPROVAL,
         )  # fmt: skip
@@ -129,6 +134,13 @@ def _locked(order_id: UUID, shop_id: UUID | None) -> Order:
     if order is None or shop_id not in (None, order.shop_id):
         raise OrderNotFound
     return order
+
+
+def _asked_before(request_id: UUID | None, order_id: UUID) -> RefundRequest | None:
+    found = RefundRequest.objects.filter(pk=request_id).first() if request_id else None
+    if found is not None and found.order_id != order_id:
+        raise RefundNotFound(detail=str(request_id))
+    return found
 
 
 def _waiting(request_id: UUID) -> tuple[Order, RefundRequest]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -43,8 +44,6 @@ SAGA = "orders.refund_order"
 
 def limits(default: int = 50_000, **by_currency: int) -> Any:
     """What one person may refund alone."""
-    from dataclasses import replace
-
     waybill = replace(django_settings.WAYBILL, refund_limits=by_currency, refund_limit=default)
     return override_settings(WAYBILL=waybill)
 
