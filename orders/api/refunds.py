@@ -43,8 +43,8 @@ class RefundIn(StrictSerializer):
         allow_null=True,
         help_text="In the order's currency.",
     )
-    lines = RefundLineIn(
-        many=True, default=list, max_length=MOST_LINES,
+    lines = serializers.ListField(
+        child=RefundLineIn(), default=list, max_length=MOST_LINES,
         help_text="Pieces by the position of their line; each is worth its share of the line's total.",
     )  # fmt: skip
     reason = Text(max_length=200, help_text="Kept for ever with the order: name nobody in it.")

@@ -103,7 +103,12 @@ def promised_of(order_id: UUID) -> Promised:
 
 def of_sagas(saga_ids: Iterable[UUID]) -> dict[UUID, Open]:
     """Requests that have not ended, locked, by their sagas. Their orders must have been locked before."""
-    found = (Open(*values, decoded(lines)) for *values, lines in rows(OF_SAGAS, [list(saga_ids)]))
+    found = [
+        Open(ident, shop_id, order_id, saga_id, version, currency, amount, decoded(lines))
+        for ident, shop_id, order_id, saga_id, version, currency, amount, lines in rows(
+            OF_SAGAS, [list(saga_ids)]
+        )
+    ]
     return {one.saga_id: one for one in found}
 
 
