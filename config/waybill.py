@@ -126,6 +126,9 @@ class WaybillSettings:
     #: with the provider, as `GBP=1.4%+0.20 JPY=3.6%`; empty: fees are booked and not judged.
     reconcile_at: str = ""
     settlement_fees: str = ""
+    #: The largest amount one person may refund alone, in minor units: by currency, and of all others.
+    refund_limits: Mapping[str, int] = field(default_factory=dict)
+    refund_limit: int = 50_000
     #: How long a read with `after` waits for the read side.
     read_wait_seconds: float = 2.0
 
@@ -189,6 +192,8 @@ class WaybillSettings:
             bulk_burst=env.integer("WAYBILL_BULK_BURST", 10_000, least=2_000),
             reconcile_at=env.text("RECONCILE_AT", ""),
             settlement_fees=env.text("SETTLEMENT_FEES", ""),
+            refund_limits=env.amounts("REFUND_LIMITS"),
+            refund_limit=env.integer("REFUND_LIMIT", 50_000),
             read_wait_seconds=env.seconds("WAYBILL_READ_WAIT_SECONDS", 2.0),
             webhook_timeout_seconds=env.seconds("WAYBILL_WEBHOOK_TIMEOUT_SECONDS", 10),
             webhook_concurrency=env.integer("WAYBILL_WEBHOOK_CONCURRENCY", 32, least=1),

@@ -24,7 +24,7 @@ from sagas.verdicts import ConcurrencyConflict
 COLUMNS = (
     "id", "shop_id", "external_reference", "version", "state", "person_id", "country", "payment_method",
     "fulfilment", "currency", "total_minor", "goods_minor", "charges_minor", "cancelled_minor",
-    "returned_minor", "charges",
+    "returned_minor", "refunded_minor", "charges",
     "lock_saga", "lock_kind", "lock_since", "on_hold", "hold_reason", "hold_owner", "needs_attention",
     "attention_reason", "end_code", "cancel_reason", "placed_at", "received_at", "moved_at",
 )  # fmt: skip
@@ -34,15 +34,17 @@ SELECT {", ".join(COLUMNS)} FROM orders_order WHERE id = ANY(%s::uuid[]) ORDER B
 """  # noqa: S608 - names of columns only
 
 LINES = """
-SELECT order_id, position, sku, kind, quantity, cancelled_quantity, returned_quantity
+SELECT order_id, position, sku, kind, quantity, cancelled_quantity, returned_quantity, refunded_quantity,
+       refunded_minor, total_minor
   FROM orders_orderline WHERE order_id = ANY(%s::uuid[]) ORDER BY order_id, position
 """
 
 #: What an event may change, with its type. Everything else but the person is frozen when it is placed.
 CHANGING = {
     "version": "int", "state": "text", "cancelled_minor": "bigint", "returned_minor": "bigint",
-    "lock_saga": "uuid", "lock_kind": "text", "lock_since": "timestamptz", "on_hold": "boolean",
-    "hold_reason": "text", "hold_owner": "text", "needs_attention": "boolean", "attention_reason": "text",
+    "refunded_minor": "bigint", "lock_saga": "uuid", "lock_kind": "text", "lock_since": "timestamptz",
+    "on_hold": "boolean", "hold_reason": "text", "hold_owner": "text", "needs_attention": "boolean",
+    "attention_reason": "text",
     "end_code": "text", "cancel_reason": "text", "moved_at": "timestamptz",
 }  # fmt: skip
 
@@ -60,8 +62,10 @@ UPDATE orders_order o SET person_id = u.person_id
 """
 
 STORE_LINES = """
-UPDATE orders_orderline l SET cancelled_quantity = u.cancelled, returned_quantity = u.returned
-  FROM unnest(%s::uuid[], %s::int[], %s::int[], %s::int[]) AS u (order_id, position, cancelled, returned)
+UPDATE orders_orderline l SET cancelled_quantity = u.cancelled, returned_quantity = u.returned,
+       refunded_quantity = u.refunded, refunded_minor = u.refunded_minor
+  FROM unnest(%s::uuid[], %s::int[], %s::int[], %s::int[], %s::int[], %s::bigint[])
+    AS u (order_id, position, cancelled, returned, refunded, refunded_minor)
  WHERE l.order_id = u.order_id AND l.position = u.position
 """
 
@@ -184,9 +188,12 @@ def _appends(order: Order, correlation_id: str) -> list[Append]:
 
 
 def _save_lines(orders: Sequence[Order]) -> None:
-    lines = [(o.id, line) for o in orders for line in o.lines.values() if line.cancelled or line.returned]
+    lines = [(o.id, line) for o in orders for line in o.lines.values() if line.left < line.quantity]
     if lines:
-        columns = [(i, line.position, line.cancelled, line.returned) for i, line in lines]
+        columns = [
+            (i, line.position, line.cancelled, line.returned, line.refunded, line.refunded_minor)
+            for i, line in lines
+        ]
         execute(STORE_LINES, [list(column) for column in zip(*columns, strict=True)])
 
 

@@ -3,9 +3,9 @@ WITH v AS (
   SELECT * FROM orders_orderview WHERE slot = coalesce((SELECT live_slot FROM sagas_projection WHERE name = 'orders.view'), 1)
 )
 SELECT 'payment of ' || v.external_reference, v.payment_state, p.state, v.captured_minor, p.captured_minor,
-       v.refunded_minor, p.refunded_minor
+       v.refunded_minor, p.refunded_minor + p.repaid_minor
   FROM v JOIN payments_payment p ON p.id = v.payment_id AND p.version = v.payment_version
- WHERE (v.captured_minor, v.refunded_minor) <> (p.captured_minor, p.refunded_minor)
+ WHERE (v.captured_minor, v.refunded_minor) <> (p.captured_minor, p.refunded_minor + p.repaid_minor)
     OR p.state <> ALL (CASE v.payment_state
          WHEN '' THEN ARRAY['created', 'authorizing', 'voiding', 'unknown']
          WHEN 'requires_action' THEN ARRAY['requires_action', 'voiding', 'unknown']

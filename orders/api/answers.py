@@ -96,13 +96,13 @@ class OrderOut(serializers.ModelSerializer[OrderView]):
 
 
 class OrderLineOut(serializers.ModelSerializer[OrderLine]):
-    """A line, and how many of its pieces were cancelled or returned."""
+    """A line, and how many of its pieces were cancelled, returned or only refunded, these for `refunded_minor`."""
 
     class Meta:
         model = OrderLine
         fields = (
             "position", "sku", "name", "kind", "quantity", "unit_price_minor", "tax_minor", "discount_minor",
-            "total_minor", "cancelled_quantity", "returned_quantity",
+            "total_minor", "cancelled_quantity", "returned_quantity", "refunded_quantity", "refunded_minor",
         )  # fmt: skip
         read_only_fields = fields
 

@@ -99,6 +99,10 @@ def _goods_returned(row: OrderRow, event: orders.GoodsReturned, _: datetime) -> 
     _clear(row)
 
 
+def _order_refunded(row: OrderRow, *_: Any) -> None:
+    _clear(row)  # the amounts are told by the payment's events
+
+
 def _needs_attention(row: OrderRow, event: orders.OrderNeedsAttention, _: datetime) -> None:
     row.needs_attention, row.attention_reason = True, event.reason
     row.on_hold, row.hold_reason = event.on_hold, event.reason if event.on_hold else ""
@@ -146,7 +150,7 @@ def _captured(row: OrderRow, event: payments.PaymentCaptured, _: datetime) -> No
     row.payment_state, row.captured_minor = "captured", event.amount_minor
 
 
-def _refunded(row: OrderRow, event: payments.PaymentRefunded, _: datetime) -> None:
+def _refunded(row: OrderRow, event: payments.PaymentRefunded | payments.RefundRepaid, _: datetime) -> None:
     row.refunded_minor += event.amount_minor
     row.payment_state = "refunded" if row.refunded_minor >= row.captured_minor else "partly_refunded"
 
@@ -223,6 +227,8 @@ APPLIERS: dict[type, Applier] = {
     orders.OrderCompleted: _completed,
     orders.ReturnOpened: _nothing,
     orders.GoodsReturned: _goods_returned,
+    orders.RefundOpened: _nothing,
+    orders.OrderRefunded: _order_refunded,
     orders.OrderNeedsAttention: _needs_attention,
     orders.OrderAttentionCleared: _attention_cleared,
     orders.AddressCorrected: _address_corrected,
@@ -237,6 +243,7 @@ APPLIERS: dict[type, Applier] = {
     payments.PaymentRefunded: _refunded,
     payments.RefundFailed: _nothing,
     payments.RefundReturned: _returned,
+    payments.RefundRepaid: _refunded,
     payments.CaptureReversed: _nothing,
     payments.PaymentFlagged: _nothing,
     inventory.StockReserved: _stock("held"),

@@ -59,10 +59,9 @@ UPDATE payments_watch w SET looks = greatest(0, w.looks - 1), look_at = u.look_a
 """
 FORGET = "DELETE FROM payments_watch WHERE id = ANY(%s::uuid[])"
 
-REFUND_ENDS = (Refund.State.SUCCEEDED, Refund.State.FAILED)
 KINDS: dict[str, tuple[str, Sequence[str]]] = {
     Watch.Kind.PAYMENT: ("payments_payment", Payment.FINAL),
-    Watch.Kind.REFUND: ("payments_refund", REFUND_ENDS),
+    Watch.Kind.REFUND: ("payments_refund", Refund.ENDED),
 }
 
 
@@ -108,7 +107,7 @@ def take_watched(*, limit: int, now: datetime) -> list[Watched]:
     """
     taken = [ident for (ident,) in rows(TAKE, [now, limit, now, AGE, LONGEST_WAIT])]
     found = [Watched(*row) for row in rows(WATCHED_PAYMENTS, [list(Payment.FINAL), taken])]
-    found += [Watched(*row) for row in rows(WATCHED_REFUNDS, [list(REFUND_ENDS), taken])]
+    found += [Watched(*row) for row in rows(WATCHED_REFUNDS, [list(Refund.ENDED), taken])]
     open_ = [one for one in found if not one.ended]
     gone = set(taken) - {one.id for one in open_}
     if gone:
