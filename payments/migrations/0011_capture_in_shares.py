@@ -25,7 +25,7 @@ CAPTURE_STATES = [
 class Migration(migrations.Migration):
     """Reversible while nothing is partly captured."""
 
-    dependencies: ClassVar = [("payments", "0006_validate_known_accounts")]
+    dependencies: ClassVar = [("payments", "0009_validate_what_was_repaid")]
 
     operations: ClassVar = [
         migrations.CreateModel(

@@ -11,7 +11,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
     """Takes no lock that a reader or a writer would notice."""
 
-    dependencies: ClassVar = [("payments", "0009_capture_in_shares")]
+    dependencies: ClassVar = [("payments", "0011_capture_in_shares")]
 
     operations: ClassVar = [
         ValidateConstraint(model_name="payment", name="payments_payment_captured_stays_captured")
