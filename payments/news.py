@@ -81,10 +81,9 @@ def _payment_is_known(payment: PaymentAsItStands, claim: Claim) -> bool:  # noqa
             return True  # it was made, and nothing else: we made it
         case IntentStatus.REQUIRES_ACTION | IntentStatus.PROCESSING:
             return payment.state in HELD_BEFORE | NOT_HELD | {State.REQUIRES_ACTION}
-        case IntentStatus.AUTHORIZED if payment.captured_minor:
-            return (claim.captured_minor or 0) <= payment.captured_minor
         case IntentStatus.AUTHORIZED:
-            return payment.state in HELD_BEFORE or payment.authorized_minor > 0
+            more = (claim.captured_minor or 0) > payment.captured_minor
+            return not more and (payment.state in HELD_BEFORE or payment.authorized_minor > 0)
         case IntentStatus.CAPTURED:
             taken = payment.captured_minor == claim.captured_minor
             return payment.state == State.CAPTURED and taken and not payment.reversed_minor

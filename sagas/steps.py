@@ -211,7 +211,9 @@ def external_compensation(
 
     def register(cls: ES) -> ES:
         policy = retry or RetryPolicy.for_undo()
-        step = Step(name, None, needs, (), subject, provider, policy, external=cls(), is_undo=True, wants=wants)
+        step = Step(
+            name, None, needs, (), subject, provider, policy, external=cls(), is_undo=True, wants=wants
+        )
         _register(step)
         return cls
 

@@ -10,5 +10,6 @@ SELECT 'payment ' || p.id, coalesce(l.total, 0), coalesce(i.captured, 0) - coale
     ON r.intent_id = p.provider_id
  WHERE coalesce(l.total, 0) <> coalesce(i.captured, 0) - coalesce(r.total, 0)
    AND p.state NOT IN ('capturing', 'voiding', 'unknown')
+   AND NOT EXISTS (SELECT FROM payments_capture c WHERE c.payment_id = p.id AND c.state IN ('submitting', 'unknown'))
    AND NOT EXISTS (SELECT FROM payments_refund u
                     WHERE u.payment_id = p.id AND u.state IN ('submitting', 'unknown') AND u.amount_minor > 0)

@@ -8,4 +8,5 @@ SELECT 'payment ' || p.id, coalesce(l.total, 0), coalesce(i.held, 0)
               WHERE l.account = 'holds' GROUP BY 1) l ON l.payment_id = p.id
   LEFT JOIN provider_intent i ON i.id = p.provider_id
  WHERE coalesce(l.total, 0) <> coalesce(i.held, 0)
-   AND p.state NOT IN ('authorizing', 'capturing', 'voiding', 'unknown')
+   AND p.state NOT IN ('authorizing', 'capturing', 'releasing', 'voiding', 'unknown')
+   AND NOT EXISTS (SELECT FROM payments_capture c WHERE c.payment_id = p.id AND c.state IN ('submitting', 'unknown'))

@@ -2,7 +2,8 @@
 WITH last AS (
   SELECT DISTINCT ON (stream) stream, type FROM sagas_event
    WHERE type IN ('payments.PaymentActionRequired', 'payments.PaymentAuthorized', 'payments.PaymentDeclined', 'payments.PaymentVoided',
-                  'payments.PaymentExpired', 'payments.PaymentCaptured', 'payments.CaptureFailed')
+                  'payments.PaymentExpired', 'payments.PaymentCaptured', 'payments.CaptureFailed', 'payments.ShareCaptured',
+                  'payments.RestReleased')
    ORDER BY stream, version DESC
 ), told AS (SELECT stream, max(version) AS version FROM sagas_event GROUP BY 1)
 SELECT 'payment ' || p.id, p.state, coalesce(m.type, 'no event'), p.version, coalesce(v.version, 0)
@@ -13,5 +14,7 @@ SELECT 'payment ' || p.id, p.state, coalesce(m.type, 'no event'), p.version, coa
          WHEN 'payments.PaymentAuthorized' THEN ARRAY['authorized', 'capturing', 'voiding', 'unknown']
          WHEN 'payments.PaymentDeclined' THEN ARRAY['declined'] WHEN 'payments.PaymentVoided' THEN ARRAY['voided']
          WHEN 'payments.PaymentExpired' THEN ARRAY['expired'] WHEN 'payments.PaymentCaptured' THEN ARRAY['captured']
+         WHEN 'payments.ShareCaptured' THEN ARRAY['partly_captured', 'releasing']
+         WHEN 'payments.RestReleased' THEN ARRAY['captured']
          WHEN 'payments.CaptureFailed' THEN ARRAY['capture_failed', 'voiding', 'unknown']
          ELSE ARRAY['created', 'authorizing', 'voiding', 'unknown'] END)

@@ -11,7 +11,11 @@ SELECT 'payment of ' || v.external_reference, v.payment_state, p.state, v.captur
          WHEN 'requires_action' THEN ARRAY['requires_action', 'voiding', 'unknown']
          WHEN 'authorized' THEN ARRAY['authorized', 'capturing', 'voiding', 'unknown']
          WHEN 'capture_failed' THEN ARRAY['capture_failed', 'voiding', 'unknown']
-         WHEN 'partly_refunded' THEN ARRAY['captured'] WHEN 'refunded' THEN ARRAY['captured']
+         WHEN 'partly_captured' THEN ARRAY['partly_captured', 'releasing']
+         WHEN 'partly_refunded' THEN ARRAY['captured', 'partly_captured', 'releasing']
+         WHEN 'refunded' THEN ARRAY['captured', 'partly_captured', 'releasing']
+         WHEN 'captured' THEN CASE WHEN p.refunding_minor > 0 THEN ARRAY['captured', 'partly_captured', 'releasing']
+                                   ELSE ARRAY['captured'] END
          ELSE ARRAY[v.payment_state::text] END)
 UNION ALL
 SELECT 'goods of ' || v.external_reference, v.stock_state, r.state, NULL, NULL, NULL, NULL

@@ -148,7 +148,7 @@ class Gateway:
         final = is_final(params)
         if not final and intent["payment_method_options"] != captures("if_available"):
             raise Turned(gateway_error(
-                400, "parameter_invalid", "This payment can be captured once only.", param="final_capture"))  # fmt: skip
+                400, "parameter_invalid", "It can be captured once only.", param="final_capture"))  # fmt: skip
         amount = whole_number(params.get("amount_to_capture", intent["amount_capturable"]), least=1)
         if amount is None:
             raise Turned(

@@ -63,7 +63,7 @@ def carrier_error(status: int, code: str, message: str, **details: Any) -> Reply
 
 
 def _nest(pairs: list[tuple[str, str]]) -> dict[str, Any]:
-    """`metadata[reference]=X` becomes {"metadata": {"reference": "X"}}, to any depth; `a[]` and `a[0]` collect a list."""
+    """`metadata[reference]=X` becomes {"metadata": {"reference": "X"}}, to any depth; `a[]` and `a[0]` make lists."""
     result: dict[str, Any] = {}
     for name, value in pairs:
         head, _, rest = name.partition("[")

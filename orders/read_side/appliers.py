@@ -150,6 +150,16 @@ def _captured(row: OrderRow, event: payments.PaymentCaptured, _: datetime) -> No
     row.payment_state, row.captured_minor = "captured", event.amount_minor
 
 
+def _share_captured(row: OrderRow, event: payments.ShareCaptured, _: datetime) -> None:
+    row.captured_minor += event.amount_minor
+    row.payment_state = "partly_refunded" if row.refunded_minor else "partly_captured"
+
+
+def _rest_released(row: OrderRow, _: payments.RestReleased, __: datetime) -> None:
+    if not row.refunded_minor:  # else it is said already that some of it went back
+        row.payment_state = "captured"
+
+
 def _refunded(row: OrderRow, event: payments.PaymentRefunded | payments.RefundRepaid, _: datetime) -> None:
     row.refunded_minor += event.amount_minor
     row.payment_state = "refunded" if row.refunded_minor >= row.captured_minor else "partly_refunded"
@@ -238,6 +248,9 @@ APPLIERS: dict[type, Applier] = {
     payments.PaymentVoided: _pays("voided"),
     payments.PaymentExpired: _pays("expired"),
     payments.PaymentCaptured: _captured,
+    payments.ShareCaptured: _share_captured,
+    payments.ShareRefused: _nothing,
+    payments.RestReleased: _rest_released,
     payments.CaptureFailed: _pays("capture_failed"),
     payments.PaymentUnknown: _nothing,
     payments.PaymentRefunded: _refunded,

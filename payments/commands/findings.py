@@ -104,16 +104,18 @@ class _Recorder:
 
     # --- the payment itself ------------------------------------------------------------------------------
 
-    def _intent(self, payment: PaymentRow, intent: base.Intent, news: News) -> str:
+    def _intent(  # noqa: PLR0911 - one per status
+        self, payment: PaymentRow, intent: base.Intent, news: News
+    ) -> str:
         asked = (payment.provider_id, payment.amount_minor, payment.currency)
         told = (intent.id, intent.amount_minor, intent.currency)
         if told != asked:
             return self._cannot_be(payment, f"asked for {asked}, told of {told}", news)
         if payment.id in self.open_shares:
             return "undecided"  # its own step asks, and knows what it had captured before
-        if payment.captured_minor and intent.status in (IntentStatus.AUTHORIZED, IntentStatus.CAPTURED):
-            return self._shared(payment, intent, news)
         match intent.status:
+            case IntentStatus.AUTHORIZED | IntentStatus.CAPTURED if payment.captured_minor:
+                return self._shared(payment, intent, news)
             case IntentStatus.AUTHORIZED:
                 return self._held(payment, intent, news)
             case IntentStatus.CAPTURED:

@@ -145,7 +145,7 @@ def _begin(shares: Shares, call: StepCall) -> tuple[PaymentRow, ShareRow] | Answ
     return _may_not(shares, payment, amount) or (payment, shares.begin(payment, call, amount))
 
 
-def _may_not(shares: Shares, payment: PaymentRow, amount: int) -> Answer | None:
+def _may_not(shares: Shares, payment: PaymentRow, amount: int) -> Answer | None:  # noqa: PLR0911 - a no each
     if payment.flag:
         return Refused(f"payments.{payment.flag}")
     if payment.state in (PaymentState.CAPTURED, PaymentState.RELEASING):
@@ -275,7 +275,7 @@ def _release(shares: Shares, call: StepCall) -> PaymentRow | Answer:
 
 
 def record_releases(answers: Sequence[tuple[StepCall, Outcome]], *, now: datetime) -> list[Outcome]:
-    """Store what the provider said. Safe to repeat. Publishes RestReleased, or PaymentVoided if nothing was captured."""
+    """Store what the provider said. Safe to repeat. Publishes RestReleased, or PaymentVoided if nothing was taken."""
     sheet = Sheet.of_sagas({paid_by(call) for call, _ in answers}, now=now)
     for call, outcome in answers:
         _record_release(sheet, sheet.by_saga[paid_by(call)], call, outcome)

@@ -87,7 +87,7 @@ class ConfirmIntent:
 
 @dataclass(frozen=True, kw_only=True)
 class CaptureIntent:
-    """Take the held money, all or part of it; the rest of the hold is let go, unless this is not the `final` capture."""
+    """Take held money. The `final` capture lets the rest of the hold go; another one leaves it held."""
 
     key: UUID
     intent_id: str

@@ -29,7 +29,8 @@ STEP_OPEN = """EXISTS (SELECT FROM sagas_step t WHERE t.saga_id = {}.saga_id AND
                         AND t.name = ANY(%(steps)s::text[]))"""
 TWIN = """coalesce((SELECT min(q.provider_id) FROM payments_payment q WHERE q.order_id = p.order_id AND q.id < p.id
                      AND q.captured_minor > q.refunded_minor + q.repaid_minor), '')"""
-SHARE_OPEN = """EXISTS (SELECT FROM payments_capture c WHERE c.payment_id = p.id AND c.state IN ('submitting', 'unknown'))"""
+SHARE_OPEN = """EXISTS (SELECT FROM payments_capture c
+                        WHERE c.payment_id = p.id AND c.state IN ('submitting', 'unknown'))"""
 COMPUTED = {
     "step_open": STEP_OPEN, "twin": TWIN, "share_open": SHARE_OPEN, "intent_id": "coalesce(p.provider_id, '')",
 }  # fmt: skip

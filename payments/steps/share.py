@@ -10,8 +10,8 @@ from django.conf import settings
 from payments import contract, gateways
 from payments.commands import shares
 from payments.commands.captures import EXPIRED
-from payments.commands.sheet import PaymentRow
 from payments.commands.shares import ShareRow
+from payments.commands.sheet import PaymentRow
 from payments.gateways import base
 from payments.gateways.base import IntentStatus
 from payments.models import Capture, Payment

@@ -85,6 +85,15 @@ def book(kind: str, order: str, *lines: tuple[str, int]) -> str:
     return CLEARING.format(kind=kind, order=of(order), lines=values)
 
 
+def a_share(order: str, amount: int, state: str) -> str:
+    """A share of an order's payment that nobody booked or told of."""
+    return f"""
+    INSERT INTO payments_capture (id, payment_id, saga_id, key, amount_minor, before_minor, state, code, mismatch,
+                                  made_at, moved_at)
+    SELECT gen_random_uuid(), p.id, gen_random_uuid(), gen_random_uuid(), {amount}, 0, '{state}', '', '', now(), now()
+      FROM payments_payment p WHERE p.order_id = {of(order)}"""
+
+
 #: A second payment of the same order, as another saga might have made it.
 TWIN = """
 INSERT INTO payments_payment
@@ -126,6 +135,10 @@ DAMAGES: dict[str, Damage] = {
     "i02b_amounts_as_asked": listing(
         lambda p: intent(p, "GOOD").update(currency="usd"), tells="500, EUR, 500, USD"
     ),
+    "i02c_shares_sum_to_what_was_captured": sql(
+        a_share("GOOD", 100, "succeeded"), tells="captured, 500, 500, 100, 0",
+        also=("i03f_shares_are_booked", "i10s_shares_equal_their_events"),
+    ),
     "i03a_ledger_balances": sql(
         "UPDATE payments_journalline SET amount_minor = amount_minor - 1 WHERE account = 'sales'"
         f" AND entry_id = (SELECT id FROM payments_journalentry WHERE kind = 'capture' AND order_id = {of('GOOD')})",
@@ -144,6 +157,9 @@ DAMAGES: dict[str, Damage] = {
         "UPDATE payments_journalline SET account = 'provider_fees' WHERE account = 'bank' AND entry_id ="
         " (SELECT id FROM payments_journalentry WHERE kind = 'refund_repaid')",
         tells="500, 0",
+    ),
+    "i03f_shares_are_booked": sql(
+        a_share("GOOD", 500, "succeeded"), tells="500, 0", also=("i10s_shares_equal_their_events",)
     ),
     "i04a_stock_never_negative": sql(
         "ALTER TABLE inventory_stock DROP CONSTRAINT inventory_stock_never_promises_more_than_there_is",
@@ -292,6 +308,9 @@ DAMAGES: dict[str, Damage] = {
         "UPDATE orders_refundrequest SET state = 'awaiting_approval', decided_by = '', decided_at = NULL,"
         " decision_reason = '' WHERE state = 'declined'",
         tells="awaiting_approval, 2, 2, 1, 1",
+    ),
+    "i10s_shares_equal_their_events": sql(
+        a_share("POOR", 500, "failed"), tells="failed, no event, 500, 0, 0",
     ),
     "i11_webhooks_are_accounted_for": sql(
         "INSERT INTO webhooks_endpoint (id, shop_id, url, description, event_types, state, state_code, state_since,"

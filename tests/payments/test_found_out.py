@@ -242,3 +242,58 @@ def test_f34_an_open_dispute_stops_refunds_and_a_lost_one_stays_flagged(till: Ti
     assert (flag, refund.code) == ("disputed", "payments.disputed")  # type: ignore[union-attr]
     assert till.payment("A-1").flag == "dispute_lost"
     assert [w for w in till.story("A-1") if w == "PaymentFlagged"] == ["PaymentFlagged"] * 2
+
+
+def test_f26_what_the_gateway_tells_of_shares_that_we_took_is_no_news(till: Till, postman: Postman) -> None:
+    till.hold("A-1")
+    till.share("A-1/p1", 300)
+
+    event = postman.tell_of("pi_1")
+    postman.read()
+
+    assert postman.fate(event) == "ignored: known"
+    assert (till.payment("A-1").state, till.payment("A-1").captured_minor) == (State.PARTLY_CAPTURED, 300)
+
+
+def test_a_hold_that_ended_behind_our_back_after_a_share_keeps_the_share(
+    till: Till, postman: Postman
+) -> None:
+    till.hold("A-1")
+    till.share("A-1/p1", 300)
+    till.gateway.happen("pi_1", status=IntentStatus.CAPTURED, capturable_minor=0)
+
+    event = postman.tell_of("pi_1")
+    postman.read()
+
+    assert postman.fate(event) == "applied: rest_released"
+    assert (till.payment("A-1").state, till.payment("A-1").captured_minor) == (State.CAPTURED, 300)
+    assert till.entries("A-1") == ["authorization", "capture", "release"]
+
+
+def test_more_captured_than_our_shares_is_flagged(till: Till, postman: Postman) -> None:
+    till.hold("A-1")
+    till.share("A-1/p1", 300)
+    till.gateway.happen("pi_1", captured_minor=500, capturable_minor=500)
+
+    event = postman.tell_of("pi_1")
+    postman.read()
+
+    assert postman.fate(event) == "applied: mismatch"
+    assert till.payment("A-1").mismatch == "500 captured, 300 by us"
+    assert till.payment("A-1").captured_minor == 300
+
+
+def test_what_the_gateway_tells_while_a_share_is_open_is_left_to_its_step(
+    till: Till, postman: Postman
+) -> None:
+    till.hold("A-1")
+    ask = till.asked(till.share_call("A-1/p1", 300))
+    answer = till.ask(ask)
+
+    event = postman.tell_of("pi_1")
+    postman.read()
+    till.record([(ask.call, answer)])
+
+    assert postman.fate(event) == "applied: undecided"
+    assert till.payment("A-1").captured_minor == 300
+    assert till.story("A-1") == ["PaymentAuthorized", "ShareCaptured"]

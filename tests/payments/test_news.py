@@ -16,7 +16,9 @@ from sagas.inbox.sources import Unreadable
 State = Payment.State
 Status = IntentStatus
 UNSETTLED = {State.CREATED, State.AUTHORIZING, State.UNKNOWN}
-HELD = {State.AUTHORIZED, State.CAPTURING, State.CAPTURE_FAILED, State.VOIDING}
+HELD = {
+    State.AUTHORIZED, State.CAPTURING, State.CAPTURE_FAILED, State.VOIDING, State.PARTLY_CAPTURED, State.RELEASING,
+}  # fmt: skip
 
 #: For each status that is claimed: the states in which that is no news.
 KNOWN = {

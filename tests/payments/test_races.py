@@ -58,6 +58,21 @@ def test_f28_two_captures_at_once_take_the_money_once(till: Till, intents: tuple
 
 
 @pytest.mark.parametrize("_", ROUNDS)
+def test_f28_of_two_shares_that_begin_at_once_one_waits_for_the_other(till: Till, _: int) -> None:
+    till.hold("A-1")
+    calls = [till.share_call("A-1/p1", 600), till.share_call("A-1/p2", 600)]
+
+    begun = at_once(*(lambda call=call: till.begin([call])[0] for call in calls))
+
+    [ask] = [one for one in begun if isinstance(one, Ask)]
+    assert [one for one in begun if one is not ask] == [Unavailable("payments.capture_in_flight")]
+    till.record([(ask.call, till.ask(ask))])
+    [other] = [call for call in calls if call is not ask.call]
+    assert till.run(other) == Refused("payments.amount_too_large")
+    assert till.gateway.effects("A-1") == {"holds": 1, "captures": 1}
+
+
+@pytest.mark.parametrize("_", ROUNDS)
 def test_f30_of_a_capture_and_a_void_that_begin_at_once_exactly_one_gets_the_payment(
     till: Till, _: int
 ) -> None:

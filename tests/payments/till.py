@@ -12,8 +12,15 @@ from django.db import transaction
 
 from payments import contract
 from payments.gateways.fake import FakeGateway
-from payments.models import JournalEntry, Payment, Refund
-from payments.steps import AuthorizePayment, CapturePayment, RefundPayment, VoidAuthorization
+from payments.models import Capture, JournalEntry, Payment, Refund
+from payments.steps import (
+    AuthorizePayment,
+    CapturePayment,
+    CaptureShare,
+    RefundPayment,
+    ReleaseRest,
+    VoidAuthorization,
+)
 from sagas.ids import operation_key, uuid7
 from sagas.log import read
 from sagas.sql import execute, rows
@@ -34,7 +41,7 @@ SELECT p.id, p.state, s.held, s.clearing, s.payable
  WHERE coalesce(s.clearing, 0) <> p.captured_minor - p.refunded_minor - p.reversed_minor
     OR coalesce(s.payable, 0) <> p.refunding_minor
     OR coalesce(s.held, 0) <> CASE WHEN p.state IN ('captured', 'voided', 'expired') THEN 0
-                                   ELSE p.authorized_minor END
+                                   ELSE p.authorized_minor - p.captured_minor END
 """
 
 HANDLERS: dict[str, ExternalStep] = {
@@ -42,6 +49,8 @@ HANDLERS: dict[str, ExternalStep] = {
     contract.VOID_AUTHORIZATION: VoidAuthorization(),
     contract.CAPTURE_PAYMENT: CapturePayment(),
     contract.REFUND_PAYMENT: RefundPayment(),
+    contract.CAPTURE_SHARE: CaptureShare(),
+    contract.RELEASE_REST: ReleaseRest(),
 }
 
 
@@ -102,6 +111,34 @@ class Till:
 
     def refund(self, reference: str, *, refund: int, credit: int = 0, **more: Any) -> Answer:
         return self.run(self.refund_call(reference, refund=refund, credit=credit, **more))
+
+    def share_call(self, reference: str, share: int, **more: Any) -> StepCall:
+        """A share's call; `A-1/p1` takes its share of what is held for `A-1`."""
+        wanted = {"paid_by": self.paid_by(reference), "share_minor": share}
+        return self.call(contract.CAPTURE_SHARE, reference, input=wanted, **more)
+
+    def release_call(self, reference: str, *, nothing_left: bool = True, **more: Any) -> StepCall:
+        """The call that lets go of what is left of the hold for `A-1`, as the saga of `A-1/p1` makes it."""
+        wanted = {"paid_by": self.paid_by(reference), "nothing_left": nothing_left}
+        return self.call(contract.RELEASE_REST, reference, input=wanted, **more)
+
+    def paid_by(self, reference: str) -> str:
+        """The saga whose payment pays for it."""
+        return str(self.id(f"saga of {reference.partition('/')[0]}"))
+
+    def hold(self, reference: str, **more: Any) -> Answer:
+        """An authorization that is to be captured in shares."""
+        asked = {"payment_method": "pm_card_visa", "in_shares": True}
+        return self.authorize(reference, input=asked, **more)
+
+    def share(self, reference: str, share: int, **more: Any) -> Answer:
+        return self.run(self.share_call(reference, share, **more))
+
+    def release(self, reference: str, **more: Any) -> Answer:
+        return self.run(self.release_call(reference, **more))
+
+    def share_row(self, reference: str) -> Capture:
+        return Capture.objects.get(saga_id=self.id(f"saga of {reference}"))
 
     def captured(self, reference: str, **more: Any) -> None:
         """A payment that has gone all the way."""

@@ -38,3 +38,36 @@ def test_f25_a_capture_that_was_taken_back_unheard_opens_a_case(desk: Desk) -> N
 
     case = Case.objects.get()
     assert (case.kind, case.at_stake_minor) == ("state_differs", 1000)
+
+
+def test_f26_a_hold_that_was_taken_in_shares_is_no_difference(desk: Desk) -> None:
+    desk.till.hold("A-1")
+    desk.till.share("A-1/p1", 300)
+    desk.till.hold("A-2")
+    desk.till.share("A-2/p1", 300)
+    desk.till.release("A-2/p1")
+
+    run = desk.run()
+
+    assert (run.result, Case.objects.count()) == ("clean", 0)
+
+
+def test_a_share_that_we_do_not_know_of_opens_a_case_with_its_amount(desk: Desk) -> None:
+    desk.till.hold("A-1")
+    desk.till.share("A-1/p1", 300)
+    intent = desk.payment("A-1").provider_id
+    desk.gateway.alter(intent, captured_minor=500, capturable_minor=500)
+
+    desk.run()
+
+    case = Case.objects.get()
+    assert (case.kind, case.at_stake_minor) == ("amount_differs", 200)
+
+
+def test_a_share_that_is_just_being_taken_is_no_difference(desk: Desk) -> None:
+    desk.till.hold("A-1")
+    desk.till.ask(desk.till.asked(desk.till.share_call("A-1/p1", 300)))
+
+    run = desk.run()
+
+    assert (run.result, Case.objects.count()) == ("clean", 0)
