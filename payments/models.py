@@ -2,58 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import ClassVar
-from uuid import UUID
 
 from django.db import models
 from django.db.models import F, Q
 
+from payments.moving import Moving
 from payments.reconciliation import rows as reconciliation  # noqa: F401 - rows of this app
+from payments.renewal_rows import Renewal
 from sagas.ids import uuid7
-from sagas.sql import rows
-from sagas.verdicts import IllegalMove, LostRace
 
-MOVE_ALL = """
-UPDATE {table} AS t SET state = %s, moved_at = %s
-  FROM (SELECT id FROM {table} WHERE id = ANY(%s::uuid[]) AND state = ANY(%s::text[])
-         ORDER BY id FOR NO KEY UPDATE) AS due
- WHERE t.id = due.id
-RETURNING t.id
-"""
-
-
-class Moving(models.Model):
-    """A row whose `state` changes only along its table of MOVES."""
-
-    MOVES: ClassVar[Mapping[str, Iterable[str]]] = {}
-
-    state = models.CharField(max_length=14)
-    moved_at = models.DateTimeField()
-
-    class Meta:
-        abstract = True
-
-    @classmethod
-    def may_move(cls, origin: str, to: str) -> bool:
-        """Whether the table has that move."""
-        return to in cls.MOVES.get(origin, ())
-
-    def move(self, to: str, *, at: datetime) -> None:
-        """Change state once. Raises IllegalMove, or LostRace when another worker moved first."""
-        if not self.may_move(self.state, to):
-            raise IllegalMove(detail=f"{self}: {self.state} to {to}")
-        if not type(self)._default_manager.filter(pk=self.pk, state=self.state).update(state=to, moved_at=at):
-            raise LostRace(detail=f"{self} had left {self.state}")
-        self.state, self.moved_at = to, at
-
-    @classmethod
-    def move_all(cls, ids: Iterable[UUID], to: str, at: datetime) -> set[UUID]:
-        """Move those of `ids` that may go to `to`, in one statement, and tell which did. Locks by id."""
-        origins = [origin for origin in cls.MOVES if cls.may_move(origin, to)]
-        moved = rows(MOVE_ALL.format(table=cls._meta.db_table), [to, at, list(ids), origins])
-        return {ident for (ident,) in moved}
+__all__ = [
+    "Account", "CustomerAction", "Dispute", "JournalEntry", "JournalLine", "Moving", "Patrol", "Payment", "Refund",
+    "Renewal", "Watch",
+]  # fmt: skip
 
 
 class Payment(Moving):
@@ -143,6 +105,7 @@ class Payment(Moving):
     made_at = models.DateTimeField()
     reversed_minor = models.BigIntegerField(default=0, db_default=0)  #: Of what was captured, taken back.
     flag = models.CharField(max_length=12, choices=Flag, default=Flag.NONE, db_default=Flag.NONE)
+    expires_at = models.DateTimeField(null=True)  #: Until when the bank holds it, once the provider has said.
 
     class Meta:
         constraints: ClassVar = [
@@ -342,9 +305,14 @@ class Watch(models.Model):
 
 
 class Patrol(models.Model):
-    """How far the rows of a kind have been looked through for what stayed unfinished. Ids sort by time."""
+    """How far the rows of a kind have been looked through. Ids sort by time."""
 
-    kind = models.CharField(primary_key=True, max_length=7, choices=Watch.Kind)
+    class Kind(models.TextChoices):
+        PAYMENT = "payment"  #: Payments, for what stayed unfinished.
+        REFUND = "refund"  #: Refunds, likewise.
+        HOLD = "hold"  #: What is watched, round and round, for holds that will run out.
+
+    kind = models.CharField(primary_key=True, max_length=7, choices=Kind)
     seen = models.UUIDField()
 
     def __str__(self) -> str:

@@ -1,5 +1,7 @@
--- I1: The provider holds or took no money that no payment of ours knows.
+-- I1: The provider holds or took no money that no payment of ours knows, but for a hold that is just being renewed.
 SELECT 'intent ' || i.id, i.status, i.amount
   FROM provider_intent i
  WHERE i.status IN ('requires_capture', 'succeeded')
    AND NOT EXISTS (SELECT FROM payments_payment p WHERE p.provider_id = i.id)
+   AND NOT EXISTS (SELECT FROM payments_renewal r WHERE i.id IN (r.old_intent, r.new_intent) AND i.status = 'requires_capture'
+                      AND r.state IN ('asking', 'renewed', 'spare'))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
@@ -30,6 +31,7 @@ ALREADY_VOIDED = "payments.already_voided"
 NOT_AUTHORIZED = "payments.not_authorized"
 NOT_CAPTURED = "payments.not_captured"
 REQUIRES_ACTION = "payments.requires_action"
+AUTHENTICATION_REQUIRED = "authentication_required"  # a bank's word: it wants the customer, who is not there
 ACTION_EXPIRED = "payments.action_expired"  # the customer did not act in time
 GATEWAY_REFUSED = "payments.gateway_refused"  # any other no; the detail has the vendor's word
 
@@ -72,11 +74,16 @@ class CreateIntent:
 
 @dataclass(frozen=True, kw_only=True)
 class ConfirmIntent:
-    """Hold the money. The customer, if the bank wants them to act, is sent back to `return_url` after it."""
+    """Hold the money. The customer, if the bank wants them to act, is sent back to `return_url` after it.
+
+    `off_session`: nobody is there to act; a bank that wants the customer is a no. The answer then says until when
+    it holds, as `retrieve` does.
+    """
 
     key: UUID
     intent_id: str
     return_url: str = ""
+    off_session: bool = False
     correlation_id: str = ""
 
 
@@ -124,6 +131,7 @@ class Intent:
     key: str
     decline_code: str = ""
     action_url: str = ""  #: Where the customer acts, while the bank wants them to.
+    expires_at: datetime | None = None  #: Until when it can be captured, where the gateway has said so.
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,15 @@ from __future__ import annotations
 from payments.steps.authorize import AuthorizePayment
 from payments.steps.capture import CapturePayment
 from payments.steps.refund import RefundPayment
+from payments.steps.renew import GiveUpRenewal, HoldAnew, LetGoSpare
 from payments.steps.void import VoidAuthorization
 
-__all__ = ["AuthorizePayment", "CapturePayment", "RefundPayment", "VoidAuthorization"]
+__all__ = [
+    "AuthorizePayment",
+    "CapturePayment",
+    "GiveUpRenewal",
+    "HoldAnew",
+    "LetGoSpare",
+    "RefundPayment",
+    "VoidAuthorization",
+]

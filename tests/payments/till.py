@@ -13,7 +13,15 @@ from django.db import transaction
 from payments import contract
 from payments.gateways.fake import FakeGateway
 from payments.models import JournalEntry, Payment, Refund
-from payments.steps import AuthorizePayment, CapturePayment, RefundPayment, VoidAuthorization
+from payments.steps import (
+    AuthorizePayment,
+    CapturePayment,
+    GiveUpRenewal,
+    HoldAnew,
+    LetGoSpare,
+    RefundPayment,
+    VoidAuthorization,
+)
 from sagas.ids import operation_key, uuid7
 from sagas.log import read
 from sagas.sql import execute, rows
@@ -42,6 +50,9 @@ HANDLERS: dict[str, ExternalStep] = {
     contract.VOID_AUTHORIZATION: VoidAuthorization(),
     contract.CAPTURE_PAYMENT: CapturePayment(),
     contract.REFUND_PAYMENT: RefundPayment(),
+    contract.HOLD_ANEW: HoldAnew(),
+    contract.LET_GO_SPARE: LetGoSpare(),
+    contract.GIVE_UP_RENEWAL: GiveUpRenewal(),
 }
 
 
