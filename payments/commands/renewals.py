@@ -99,6 +99,8 @@ class Renewals:
         self.sheet.save()
 
 
+#: It was decided which of both holds is spare.
+DECIDED = {State.RENEWED, State.SPARE, State.DONE}
 #: Nothing was decided yet: the hold is there, and may be captured.
 HELD = {Payments.AUTHORIZED, Payments.CAPTURING}
 
@@ -169,12 +171,13 @@ def _keep_intent(
 def _held(renewals: Renewals, call: StepCall, facts: Mapping[str, Any]) -> Answer:
     """A second hold is there. Which of both the payment goes by is decided now, or once its capture is."""
     renewal, payment = renewals.of(call)
-    if renewal.state in (State.RENEWED, State.SPARE, State.DONE):
+    if renewal.state in DECIDED:
         return Done()
     renewals.change(renewal).new_intent = facts["provider_id"]
-    if renewal.state == State.ASKING and _capture_in_flight(payment) and not call.cause:
+    asking = renewal.state == State.ASKING
+    if asking and _capture_in_flight(payment) and not call.cause:
         return Waiting(CAPTURE_IN_FLIGHT, renewals.sheet.now + LOOK_AGAIN)
-    if renewal.state == State.ASKING and _goes_by(payment, renewal.old_intent):
+    if asking and _goes_by(payment, renewal.old_intent):
         _take_over(renewals, renewal, payment, facts.get("expires_at"), call)
     else:
         renewals.move(renewal, State.SPARE)

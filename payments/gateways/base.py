@@ -131,7 +131,8 @@ class Intent:
     key: str
     decline_code: str = ""
     action_url: str = ""  #: Where the customer acts, while the bank wants them to.
-    expires_at: datetime | None = None  #: Until when it can be captured, where the gateway has said so.
+    #: Until when it can be captured. Only some answers say so: of two that differ in nothing else none is newer.
+    expires_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,8 @@ class FakeGateway(FakeProvider):
         super().__init__("payments")
         self._intents: dict[str, Intent] = {}
         #: How long a hold lasts unless a script says otherwise, `approve` with `life_seconds`; and its clock.
-        self.life, self.clock = timedelta(days=7), lambda: datetime.now(UTC)
+        self.life = timedelta(days=7)
+        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self._refunds: dict[str, Refund] = {}
         self._numbers = count(1)
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from payments import contract
-from payments.commands.expiring import BEGIN_RENEWALS
-from payments.commands.ledger import columns
-from payments.gateways.base import CaptureIntent, IntentStatus
+from payments.gateways.base import CaptureIntent, Intent, IntentStatus
 from payments.models import Payment, Renewal
 from sagas.ids import uuid7
-from sagas.sql import execute
-from sagas.steps import Ask, Continue, StepCall
-from sagas.verdicts import Answer, Done, Refused, Unavailable, Unknown, Waiting
+from sagas.steps import Ask, Continue
+from sagas.verdicts import Done, Refused, Unavailable, Unknown, Waiting
+from tests.payments.letters import Postman
+from tests.payments.renewing import begin_renewal, call, held_there, hold_anew, let_go
 from tests.payments.till import Till
 
 State = Payment.State
@@ -25,39 +23,12 @@ UNKNOWN_HOLDS = ["drop", "do_then_drop", "do_then_5xx"]
 @pytest.fixture
 def held(till: Till) -> Till:
     """An authorized payment whose renewal has begun."""
-    till.gateway.clock = till.clock
-    till.authorize("A-1")
-    till.clock.forward(days=6)
-    payment = till.payment("A-1")
-    until = payment.made_at + timedelta(days=7)
-    row = (uuid7(), till.id("saga of A-1/renew-1"), payment.pk, payment.provider_id, until)
-    execute(BEGIN_RENEWALS, [till.clock.now, till.clock.now, *columns([row])])
+    begin_renewal(till)
     return till
-
-
-def call(till: Till, step: str, **more: Any) -> StepCall:
-    """A call of the saga that renews."""
-    known = {"payment_method": "pm_card_visa", "order_id": str(till.id("A-1")), "order_reference": "A-1"}
-    return till.call(step, "A-1/renew-1", subject_id=till.payment("A-1").pk, input=known, **more)
-
-
-def hold_anew(till: Till) -> Answer:
-    return till.run(call(till, contract.HOLD_ANEW))
-
-
-def let_go(till: Till, step: str = contract.LET_GO_SPARE) -> Answer:
-    return till.run(call(till, step))
 
 
 def renewal() -> Renewal:
     return Renewal.objects.get()
-
-
-def held_there(till: Till) -> list[str]:
-    """The intents that hold money at the provider."""
-    found = till.gateway.find_by_reference("A-1")
-    assert isinstance(found, tuple)
-    return [intent.id for intent in found if intent.status == IntentStatus.AUTHORIZED]
 
 
 def test_f23_a_renewed_payment_goes_by_the_new_hold_and_the_old_one_is_let_go(held: Till) -> None:
@@ -100,8 +71,22 @@ def test_f23_a_bank_that_wants_the_customer_has_declined(held: Till) -> None:
 
     answer = hold_anew(held)
 
+    new = held.gateway.retrieve("pi_2")
     assert answer == Refused("payments.declined", "authentication_required")
-    assert held_there(held) == ["pi_1"]
+    assert isinstance(new, Intent)
+    assert (new.status, held_there(held)) == (IntentStatus.DECLINED, ["pi_1"])
+
+
+def test_f23_a_bank_that_asks_for_the_customer_all_the_same_is_never_answered(held: Till) -> None:
+    asked = held.created(held.asked(call(held, contract.HOLD_ANEW)))
+    held.gateway.happen("pi_2", status=IntentStatus.REQUIRES_ACTION)
+
+    [answer] = held.record([(asked.call, held.ask(asked))])
+
+    new = held.gateway.retrieve("pi_2")
+    assert answer == Refused("payments.declined", "authentication_required")
+    assert isinstance(new, Intent)
+    assert (new.status, renewal().state) == (IntentStatus.VOIDED, "declined")
 
 
 @pytest.mark.parametrize("trouble", UNKNOWN_HOLDS)
@@ -246,3 +231,33 @@ def test_f23_a_hold_that_was_not_renewed_runs_out_and_the_capture_refuses(held: 
     assert answer == Refused("payments.authorization_expired", "pi_1")
     assert held.payment("A-1").state == State.EXPIRED
     assert held.story("A-1")[-1] == "PaymentExpired"
+
+
+def test_f23_news_of_two_holds_wait_for_the_renewal_and_are_old_after_it(
+    held: Till, postman: Postman
+) -> None:
+    hold_anew(held)
+    old = postman.tell_of("pi_1")
+    postman.read()
+    meanwhile = postman.fate(old)
+    let_go(held)
+
+    new, gone = postman.tell_of("pi_2"), postman.tell_of("pi_1")
+    postman.read()
+
+    assert meanwhile == "matched: renewal_at_work"
+    assert postman.fate(new) == "ignored: known"
+    assert postman.fate(gone) == "ignored: spare_hold"
+    assert (held.payment("A-1").state, held.payment("A-1").mismatch) == (State.AUTHORIZED, "")
+
+
+def test_f23_a_capture_of_the_new_hold_has_another_key_than_one_of_the_old(held: Till) -> None:
+    capturing = held.call(contract.CAPTURE_PAYMENT, "A-1")
+    held.gateway.capture(
+        CaptureIntent(key=capturing.key, intent_id="pi_1", amount_minor=9999)
+    )  # a no, kept by its key
+    hold_anew(held)
+
+    answer = held.run(capturing)
+
+    assert answer == Done({"captured_minor": 1000})
