@@ -1,4 +1,5 @@
--- I1: The provider holds or took no money that no payment of ours knows, but for a hold that is just being renewed.
+-- I1: The provider holds or took no money that no payment of ours knows.
+-- A hold that is just being renewed is known by its renewal: there are two until it has ended.
 SELECT 'intent ' || i.id, i.status, i.amount
   FROM provider_intent i
  WHERE i.status IN ('requires_capture', 'succeeded')
