@@ -16,7 +16,7 @@ from django.db.models import TextChoices
 from config.embedded.state import BASE_DIR
 from inventory.models import Reservation
 from orders.models import CreditNote, Order, RefundRequest
-from payments.models import Capture, Dispute, Payment, Refund
+from payments.models import Capture, Dispute, Payment, Refund, Renewal
 from payments.reconciliation.rows import Case
 from sagas.inbox.rows import IncomingWebhook
 from sagas.models import Intent, Saga, SagaStep
@@ -56,6 +56,7 @@ MACHINES = (
     Machine("Order", Order.State, Order.MOVES, ("draft",)),
     Machine("Payment", Payment.State, Payment.MOVES, ("created", "voided")),
     Machine("Share", Capture.State, Capture.MOVES, ("submitting",)),
+    Machine("Renewal", Renewal.State, Renewal.MOVES, ("asking",)),
     Machine("Refund", Refund.State, Refund.MOVES, ("submitting", "succeeded")),
     Machine(
         "Refund request",

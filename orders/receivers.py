@@ -158,6 +158,34 @@ def on_payment_trouble(*, events: Sequence[Recorded], now: datetime) -> None:
     commands.call_for(reasons, hold=True, now=now)
 
 
+@subscription(
+    "orders.running_out",
+    of=(
+        payments.AuthorizationExpiring,
+        payments.AuthorizationRenewed,
+        payments.RenewalFailed,
+        payments.PaymentExpired,
+    ),
+)
+def on_holds_running_out(*, events: Sequence[Recorded], now: datetime) -> None:
+    """A hold that runs out is told of with its date. What was renewed in time calls nobody any more."""
+    for recorded in events:
+        match recorded.event:
+            case payments.AuthorizationExpiring(order_id=order, until=until):
+                commands.call_for({order: f"{RUNS_OUT} {until:%Y-%m-%d %H:%M} UTC"}, now=now)
+            case payments.RenewalFailed(order_id=order, until=until, code=code):
+                reason = f"{RUNS_OUT} {until:%Y-%m-%d %H:%M} UTC, not renewed: {code}"
+                commands.call_for({order: reason}, now=now)
+            case payments.PaymentExpired(order_id=order):
+                commands.flag_orders({order: "payments.authorization_expired"}, on_hold=True, now=now)
+            case payments.AuthorizationRenewed(order_id=order):
+                commands.call_off(order, because=RUNS_OUT, now=now)
+
+
+#: How the reason begins for which an order calls a person while its hold runs out.
+RUNS_OUT = "authorization runs out"
+
+
 def trouble_in(event: Event) -> str:
     """What a person has to know of an event about a payment. Empty when nobody has to look."""
     match event:

@@ -10,7 +10,7 @@ from orders.commands.address import (
     correct_address,
     hold_for_address,
 )
-from orders.commands.attention import call_attention, call_for, clear_attention
+from orders.commands.attention import call_attention, call_for, call_off, clear_attention
 from orders.commands.cancel import (
     CancelAnswer,
     OrderNotFound,
@@ -39,6 +39,7 @@ __all__ = [
     "begin_late_cancellations",
     "call_attention",
     "call_for",
+    "call_off",
     "cancel_order",
     "clear_attention",
     "confirm_orders",

@@ -45,6 +45,15 @@ def call_for(reasons: Mapping[UUID, str], *, hold: bool = False, now: datetime) 
     repository.save(orders.values(), now=now)
 
 
+def call_off(order_id: UUID, *, because: str, now: datetime) -> None:
+    """Nobody need come any more, if it was for a reason that begins so and nothing else. Safe to repeat."""
+    orders = repository.load([order_id])
+    for order in orders.values():
+        if order.needs_attention and not order.on_hold and order.attention_reason.startswith(because):
+            order.clear_attention(now=now)
+    repository.save(orders.values(), now=now)
+
+
 def clear_attention(order_id: UUID, *, actor: str, reason: str, now: datetime) -> None:
     """Lift both flags. Raises OrderNotFound, or IllegalMove when nothing is flagged."""
     with transaction.atomic():

@@ -126,6 +126,13 @@ DAMAGES: dict[str, Damage] = {
     "i01e_parcels_equal_the_carriers": listing(
         lambda p: parcel(p, "GONE").update(status="in_transit"), tells="GONE, voided, in_transit"
     ),
+    "i01f_renewals_leave_one_hold": sql(
+        "INSERT INTO payments_renewal (id, saga_id, payment_id, old_intent, new_intent, state, until, code, made_at,"
+        " moved_at) SELECT gen_random_uuid(), gen_random_uuid(), id, provider_id, 'pi_new', 'done', now(), '', now(),"
+        " now()"
+        f" FROM payments_payment WHERE order_id = {of('GOOD')}",
+        tells="done, captured",
+    ),
     "i02_money_bounds": sql(
         "ALTER TABLE payments_payment DROP CONSTRAINT payments_payment_authorized_at_most_asked",
         f"UPDATE payments_payment SET authorized_minor = amount_minor + 1 WHERE order_id = {of('GOOD')}",
