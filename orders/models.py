@@ -12,11 +12,12 @@ from orders import states
 from orders.giving_back.models import CreditNote
 from orders.imports.models import ImportedDocument, ImportFile
 from orders.read_side.models import OrderSummary, OrderView, OrderViewSku
+from orders.returns.models import Return, ReturnLine
 from sagas.ids import uuid7
 
 __all__ = [
     "ApiToken", "CreditNote", "ImportFile", "ImportedDocument", "Order", "OrderLine", "OrderSnapshot", "OrderSummary",
-    "OrderView", "OrderViewSku", "Parcel", "Shop",
+    "OrderView", "OrderViewSku", "Parcel", "Return", "ReturnLine", "Shop",
 ]  # fmt: skip
 
 

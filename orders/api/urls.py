@@ -6,6 +6,7 @@ from django.urls import path
 
 from orders.api.bulk import BulkOrders
 from orders.api.history import OrderEvents
+from orders.api.returns import OrderReturns, ReturnDetail, ReturnInspect, ReturnReceive, ReturnWithdraw
 from orders.api.views import OrderCancel, OrderDetail, Orders, OrderSummary
 
 urlpatterns = [
@@ -15,4 +16,21 @@ urlpatterns = [
     path("orders/<uuid:order_id>", OrderDetail.as_view(), name="api-order"),
     path("orders/<uuid:order_id>/events", OrderEvents.as_view(), name="api-order-events"),
     path("orders/<uuid:order_id>/cancel", OrderCancel.as_view(), name="api-order-cancel"),
+    path("orders/<uuid:order_id>/returns", OrderReturns.as_view(), name="api-order-returns"),
+    path("orders/<uuid:order_id>/returns/<uuid:return_id>", ReturnDetail.as_view(), name="api-return"),
+    path(
+        "orders/<uuid:order_id>/returns/<uuid:return_id>/receive",
+        ReturnReceive.as_view(),
+        name="api-return-receive",
+    ),
+    path(
+        "orders/<uuid:order_id>/returns/<uuid:return_id>/inspect",
+        ReturnInspect.as_view(),
+        name="api-return-inspect",
+    ),
+    path(
+        "orders/<uuid:order_id>/returns/<uuid:return_id>/withdraw",
+        ReturnWithdraw.as_view(),
+        name="api-return-withdraw",
+    ),
 ]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from orders.aggregate import OrderNotFound
 from orders.commands.attention import call_attention, call_for, clear_attention
 from orders.commands.cancel import (
     CancelAnswer,
-    OrderNotFound,
     VersionMoved,
     begin_late_cancellations,
     cancel_order,
