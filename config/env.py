@@ -80,6 +80,18 @@ def numbers(name: str) -> dict[str, int]:
     return found
 
 
+def amounts(name: str) -> dict[str, int]:
+    """Amounts in minor units by currency, separated by spaces or commas: `GBP=50000 JPY=0`."""
+    found = {}
+    for part in text(name, "").replace(",", " ").split():
+        currency, _, value = part.partition("=")
+        known = len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper()
+        if not known or not (value.isascii() and value.isdecimal()) or currency in found:
+            raise BadEnvironment(name, f"must be like GBP=50000 EUR=50000, each currency once, not {part!r}")
+        found[currency] = int(value)
+    return found
+
+
 def secrets(name: str, default: str = "") -> tuple[str, ...]:
     """Secrets separated by spaces or commas, the newest first; none when it is not set. Never shown in an error."""
     return tuple(text(name, default).replace(",", " ").split())

@@ -15,7 +15,7 @@ from django.db.models import TextChoices
 
 from config.embedded.state import BASE_DIR
 from inventory.models import Reservation
-from orders.models import CreditNote, Order
+from orders.models import CreditNote, Order, RefundRequest
 from payments.models import Dispute, Payment, Refund
 from payments.reconciliation.rows import Case
 from sagas.inbox.rows import IncomingWebhook
@@ -56,6 +56,13 @@ MACHINES = (
     Machine("Order", Order.State, Order.MOVES, ("draft",)),
     Machine("Payment", Payment.State, Payment.MOVES, ("created", "voided")),
     Machine("Refund", Refund.State, Refund.MOVES, ("submitting", "succeeded")),
+    Machine(
+        "Refund request",
+        RefundRequest.State,
+        RefundRequest.MOVES,
+        ("awaiting_approval", "running"),
+        ends=("paid",),
+    ),
     Machine("Case", Case.State, Case.MOVES, ("open",)),
     Machine("Credit note", CreditNote.State, CreditNote.MOVES, ("waiting", "credited")),
     Machine("Reservation", Reservation.State, Reservation.MOVES, ("held", "released")),

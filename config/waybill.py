@@ -78,6 +78,8 @@ class WaybillSettings:
     #: How long a customer may take to prove who they are, and where they are sent back to.
     payment_action_seconds: float = 3_600.0
     payment_return_url: str = ""
+    #: How long a person may take to correct an address that the carrier does not find.
+    address_correction_seconds: float = 259_200.0
     #: Who leads an order when nobody says: the engine (orchestration) or no one (choreography).
     fulfilment_style: str = "orchestration"
 
@@ -130,6 +132,9 @@ class WaybillSettings:
     #: with the provider, as `GBP=1.4%+0.20 JPY=3.6%`; empty: fees are booked and not judged.
     reconcile_at: str = ""
     settlement_fees: str = ""
+    #: The largest amount one person may refund alone, in minor units: by currency, and of all others.
+    refund_limits: Mapping[str, int] = field(default_factory=dict)
+    refund_limit: int = 50_000
     #: How long a read with `after` waits for the read side.
     read_wait_seconds: float = 2.0
 
@@ -174,6 +179,7 @@ class WaybillSettings:
             stripe=StripeSettings.from_environment() if gateway == "stripe" else None,
             fulfilment_style=env.choice("FULFILMENT_STYLE", STYLES[0], among=STYLES),
             payment_action_seconds=env.seconds("PAYMENT_ACTION_SECONDS", 3_600),
+            address_correction_seconds=env.seconds("ADDRESS_CORRECTION_SECONDS", 259_200),
             payment_return_url=env.text("PAYMENT_RETURN_URL", ""),
             return_window_days=env.integer("RETURN_WINDOW_DAYS", 30),
             return_receipt_days=env.integer("RETURN_RECEIPT_DAYS", 30, least=1),
@@ -195,6 +201,8 @@ class WaybillSettings:
             bulk_burst=env.integer("WAYBILL_BULK_BURST", 10_000, least=2_000),
             reconcile_at=env.text("RECONCILE_AT", ""),
             settlement_fees=env.text("SETTLEMENT_FEES", ""),
+            refund_limits=env.amounts("REFUND_LIMITS"),
+            refund_limit=env.integer("REFUND_LIMIT", 50_000),
             read_wait_seconds=env.seconds("WAYBILL_READ_WAIT_SECONDS", 2.0),
             webhook_timeout_seconds=env.seconds("WAYBILL_WEBHOOK_TIMEOUT_SECONDS", 10),
             webhook_concurrency=env.integer("WAYBILL_WEBHOOK_CONCURRENCY", 32, least=1),

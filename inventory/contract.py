@@ -59,6 +59,17 @@ class StockReserved(Event):
     lines: list[Annotated[dict[str, Any], PlacedPieces]]
 
 
+@register_event("inventory.HoldExtended")
+@dataclass(frozen=True, kw_only=True)
+class HoldExtended(Event):
+    """An order waits for somebody longer than was foreseen: its goods are held until `expires_at`."""
+
+    reservation_id: UUID
+    order_id: UUID
+    shop_id: UUID
+    expires_at: datetime
+
+
 @register_event("inventory.StockRefused", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class StockRefused(Event):

@@ -8,6 +8,7 @@ from uuid import uuid5
 
 from inventory import commands, contract
 from inventory.commands import MoveStock, RestockGoods, ShipGoods, movement_key
+from inventory.conf import hold_for
 from inventory.models import Movement
 from inventory.steps import pieces
 from orders.contract import (
@@ -23,7 +24,7 @@ from sagas.bus import subscription
 from sagas.choreography import GiveBack, TakeOn
 from sagas.events import Event
 from sagas.log import Recorded
-from shipping.contract import ShipmentHandedOver, ShipmentRefused
+from shipping.contract import ShipmentAddressRefused, ShipmentHandedOver, ShipmentRefused
 
 #: Kinds of credit note with goods in them; an allowance is money only.
 RESTOCKED = ("cancellation", "return")
@@ -70,6 +71,13 @@ def on_shipment_handed_over(*, events: Sequence[Recorded], now: datetime) -> Non
     """What left the house is in the books no more."""
     parcels = [r.event for r in events if isinstance(r.event, ShipmentHandedOver)]
     commands.consume_stock([ShipGoods(p.shipment_id, p.order_id, pieces(p.lines)) for p in parcels], now=now)
+
+
+@subscription("inventory.waiting", of=(ShipmentAddressRefused,))
+def on_address_refused(*, events: Sequence[Recorded], now: datetime) -> None:
+    """An order whose address may be corrected keeps its goods meanwhile, and as long as any hold from then on."""
+    waits = [r.event for r in events if isinstance(r.event, ShipmentAddressRefused)]
+    commands.extend_holds({wait.order_id: wait.until + hold_for() for wait in waits}, now=now)
 
 
 @subscription(

@@ -69,20 +69,31 @@ class OrderAdmin(TimeTravelAdmin):
         parts = ", ".join(f"{c['kind']} {money(c['amount_minor'], order.currency)}" for c in order.charges)
         return f"{money(order.charges_minor, order.currency)} ({parts or 'none'})"
 
-    @admin.display(description="cancelled / returned")
+    @admin.display(description="cancelled / returned / refunded")
     def given_back(self, order: Order) -> str:
-        cancelled = money(order.cancelled_minor, order.currency)
-        return f"{cancelled} / {money(order.returned_minor, order.currency)}"
+        parts = (order.cancelled_minor, order.returned_minor, order.refunded_minor)
+        return " / ".join(money(part, order.currency) for part in parts)
 
     @admin.display(description="")
     def lines(self, order: Order) -> SafeString:
-        head = ("#", "SKU", "name", "kind", "ordered", "cancelled", "returned", "unit price", "total")
+        head = (
+            "#",
+            "SKU",
+            "name",
+            "kind",
+            "ordered",
+            "cancelled",
+            "returned",
+            "refunded",
+            "unit price",
+            "total",
+        )
         return _table(
             head,
             (
                 (
                     *(line.position, line.sku, line.name, line.kind),
-                    *(line.quantity, line.cancelled_quantity, line.returned_quantity),
+                    *(line.quantity, line.cancelled_quantity, line.returned_quantity, line.refunded_quantity),
                     money(line.unit_price_minor, order.currency),
                     money(line.total_minor, order.currency),
                 )

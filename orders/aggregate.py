@@ -15,7 +15,7 @@ from uuid import UUID
 from orders import contract
 from orders.appliers import APPLIERS
 from orders.lines import Line, MoreThanOrdered, spread
-from orders.states import FINAL, MOVES, LockKind, State
+from orders.states import FINAL, MOVES, REFUNDABLE, LockKind, State
 from sagas.events import Event
 from sagas.verdicts import IllegalMove, Refused
 
@@ -67,6 +67,7 @@ class Order:
     charges_minor: int = 0
     cancelled_minor: int = 0
     returned_minor: int = 0
+    refunded_minor: int = 0
     charges: list[dict[str, Any]] = field(default_factory=list)
     lock_saga: UUID | None = None
     lock_kind: LockKind = LockKind.NONE
@@ -253,6 +254,39 @@ class Order:
         self._held_by(saga_id, LockKind.RETURN)
         self._emit(contract.GoodsReturned(**self._who(), lines=taken, amount_minor=amount_minor), now)
 
+    # --- only the money ---------------------------------------------------------------------------
+
+    def check_refundable(self) -> None:
+        """Raise IllegalMove or OrderLocked if no money can be paid back now."""
+        if self.state not in REFUNDABLE:
+            raise IllegalMove(detail=f"{self.external_reference} is {self.state}: nothing can be refunded")
+        if self.lock_kind is not LockKind.NONE:
+            raise self._locked()
+
+    def open_refund(self, saga_id: UUID, request_id: UUID, *, now: datetime) -> None:
+        """Money is to go back; the refund's saga takes the lock."""
+        self.check_refundable()
+        self._emit(contract.RefundOpened(**self._who(), saga_id=saga_id, request_id=request_id), now)
+
+    def refund(
+        self,
+        saga_id: UUID,
+        request_id: UUID,
+        lines: Sequence[Mapping[str, Any]],
+        *,
+        amount_minor: int,
+        now: datetime,
+    ) -> None:
+        """Count what was paid back, as {position, sku, quantity, amount_minor}, and let go of the lock.
+
+        Needs the lines, if there are any.
+        """
+        self._held_by(saga_id, LockKind.REFUND)
+        pieces = tuple(dict(item) for item in lines)
+        who = self._who()
+        event = contract.OrderRefunded(**who, request_id=request_id, lines=pieces, amount_minor=amount_minor)
+        self._emit(event, now)
+
     # --- flags ------------------------------------------------------------------------------------
 
     def need_attention(self, reason: str, *, on_hold: bool, owner: str, now: datetime) -> None:
@@ -268,12 +302,17 @@ class Order:
             raise IllegalMove(detail=f"{self.external_reference} asks for nobody")
         self._emit(contract.OrderAttentionCleared(**self._who()), now)
 
+    def correct_address(self, person_id: UUID, *, now: datetime) -> None:
+        """It goes to this person from now on. If it was on hold for that, it is no more."""
+        self._emit(contract.AddressCorrected(**self._who(), person_id=person_id), now)
+
     # --- rules ------------------------------------------------------------------------------------
 
     @property
     def outstanding_minor(self) -> int:
-        """What was not credited yet, never below zero."""
-        return max(0, self.total_minor - self.cancelled_minor - self.returned_minor)
+        """What was not credited or refunded yet, never below zero."""
+        given = self.cancelled_minor + self.returned_minor + self.refunded_minor
+        return max(0, self.total_minor - given)
 
     def _who(self) -> dict[str, UUID]:
         return {"order_id": self.id, "shop_id": self.shop_id}

@@ -11,6 +11,7 @@ from orders import contract
 from orders.lines import Line
 from orders.states import LockKind, State
 from sagas.events import Event
+from shipping.contract import ADDRESS_TO_CORRECT
 
 if TYPE_CHECKING:
     from orders.aggregate import Order
@@ -24,7 +25,13 @@ def _placed(order: Order, event: contract.OrderPlaced, at: datetime) -> None:
     order.charges_minor, order.charges = event.charges_minor, [dict(charge) for charge in event.charges]
     order.placed_at, order.received_at = event.placed_at, at
     order.lines = {
-        item["position"]: Line(item["position"], item["sku"], item["kind"], item["quantity"])
+        item["position"]: Line(
+            item["position"],
+            item["sku"],
+            item["kind"],
+            item["quantity"],
+            total_minor=item["total_minor"],
+        )
         for item in event.lines
     }
     _move(order, State.DRAFT, at)
@@ -103,6 +110,20 @@ def _goods_returned(order: Order, event: contract.GoodsReturned, _: datetime) ->
     _clear(order)
 
 
+def _refund_opened(order: Order, event: contract.RefundOpened, at: datetime) -> None:
+    _lock(order, event.saga_id, LockKind.REFUND, at)
+
+
+def _refunded(order: Order, event: contract.OrderRefunded, _: datetime) -> None:
+    for item in event.lines:
+        line = order.lines[item["position"]]
+        line.refunded += item["quantity"]
+        line.refunded_minor += item["amount_minor"]
+    order.refunded_minor += event.amount_minor
+    _unlock(order)
+    _clear(order)
+
+
 def _needs_attention(order: Order, event: contract.OrderNeedsAttention, _: datetime) -> None:
     order.needs_attention, order.attention_reason = True, event.reason
     order.on_hold = event.on_hold
@@ -111,6 +132,12 @@ def _needs_attention(order: Order, event: contract.OrderNeedsAttention, _: datet
 
 def _attention_cleared(order: Order, *_: Event | datetime) -> None:
     _clear(order)
+
+
+def _address_corrected(order: Order, event: contract.AddressCorrected, _: datetime) -> None:
+    order.person_id = event.person_id
+    if order.attention_reason == ADDRESS_TO_CORRECT:
+        _clear(order)
 
 
 def _move(order: Order, to: State, at: datetime) -> None:
@@ -143,6 +170,9 @@ APPLIERS: dict[type, Callable[[Order, Any, datetime], None]] = {
     contract.OrderCompleted: _completed,
     contract.ReturnOpened: _return_opened,
     contract.GoodsReturned: _goods_returned,
+    contract.RefundOpened: _refund_opened,
+    contract.OrderRefunded: _refunded,
     contract.OrderNeedsAttention: _needs_attention,
     contract.OrderAttentionCleared: _attention_cleared,
+    contract.AddressCorrected: _address_corrected,
 }

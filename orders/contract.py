@@ -16,6 +16,7 @@ from sagas.events import Event, register_event, upcaster
 FULFIL_ORDER = "orders.fulfil_order"
 CANCEL_FULFILMENT = "orders.cancel_fulfilment"
 RETURN_GOODS = "orders.return_goods"
+REFUND_ORDER = "orders.refund_order"
 
 PLACE_ORDER = "orders.place_order"
 CANCEL_ORDER = "orders.cancel_order"
@@ -27,6 +28,7 @@ RECEIVE_RETURN = "orders.receive_return"
 WITHDRAW_RETURN = "orders.withdraw_return"
 INSPECT_RETURN = "orders.inspect_return"
 CLOSE_RETURN = "orders.close_return"
+CLOSE_REFUND = "orders.close_refund"
 
 #: Who leads an order through payment, inventory and shipping.
 ORCHESTRATION = "orchestration"
@@ -75,6 +77,12 @@ class Inspected(TypedDict):
     rejected: int
     restock: int
     reason: str
+
+
+class RefundedPieces(GivenBack):
+    """Pieces of one line whose money goes back, and what they are worth together."""
+
+    amount_minor: int
 
 
 class Pieces(TypedDict):
@@ -224,6 +232,78 @@ class GoodsReturned(OrderEvent):
     amount_minor: int
 
 
+@register_event("orders.RefundOpened", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class RefundOpened(OrderEvent):
+    """Money is being paid back as `request_id` asks; saga `saga_id` holds the order until it has gone."""
+
+    saga_id: UUID
+    request_id: UUID
+
+
+@register_event("orders.OrderRefunded", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class OrderRefunded(OrderEvent):
+    """Money of the order is given back or owed, and is never promised again. The refund's lock is gone.
+
+    A line is {position, sku, quantity, amount_minor}; there is none if an amount was asked for. `amount_minor` is all.
+    """
+
+    request_id: UUID
+    lines: tuple[Annotated[dict[str, Any], RefundedPieces], ...]
+    amount_minor: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefundRequestEvent(Event):
+    """What every fact about one request for a refund says. Its stream is that of `request_id`."""
+
+    request_id: UUID
+    order_id: UUID
+    shop_id: UUID
+    amount_minor: int
+    currency: str
+
+
+@register_event("orders.RefundAsked", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class RefundAsked(RefundRequestEvent):
+    """Somebody wants money of an order to go back. With `needs_approval` a second person decides first.
+
+    A line is {position, sku, quantity, amount_minor}; there is none if an amount was asked for. Who asked and why is
+    in the metadata.
+    """
+
+    lines: tuple[Annotated[dict[str, Any], RefundedPieces], ...]
+    needs_approval: bool
+
+
+@register_event("orders.RefundApproved", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class RefundApproved(RefundRequestEvent):
+    """A second person said yes; saga `saga_id` pays it back."""
+
+    saga_id: UUID
+
+
+@register_event("orders.RefundDeclined", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class RefundDeclined(RefundRequestEvent):
+    """A second person said no. Nothing moves. Final."""
+
+    reason: str
+
+
+@register_event("orders.RefundEnded", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class RefundEnded(RefundRequestEvent):
+    """Its saga is through: `refunded_minor` was paid back, `credited_minor` is credit, `owed_minor` is still owed."""
+
+    refunded_minor: int
+    credited_minor: int
+    owed_minor: int
+
+
 @register_event("orders.OrderNeedsAttention")
 @dataclass(frozen=True, kw_only=True)
 class OrderNeedsAttention(OrderEvent):
@@ -238,6 +318,14 @@ class OrderNeedsAttention(OrderEvent):
 @dataclass(frozen=True, kw_only=True)
 class OrderAttentionCleared(OrderEvent):
     """A person has looked; the reason is in the metadata."""
+
+
+@register_event("orders.AddressCorrected", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class AddressCorrected(OrderEvent):
+    """The order goes to another address of its customer. `person_id` stands for it: what it says is in no event."""
+
+    person_id: UUID
 
 
 @register_event("orders.OpeningStockImported")

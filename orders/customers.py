@@ -20,6 +20,11 @@ def person_reference(customer: str, order: str, address: Mapping[str, str]) -> s
     return f"{customer or GUEST + order}/{where}"
 
 
+def is_set_apart(reference: str) -> bool:
+    """Whether the person with this reference was erased, or will be as soon as nothing open needs them."""
+    return reference.startswith(ERASED)
+
+
 def customer_in(reference: str) -> str:
     """The shop's own name for the customer in such a reference, "" for a guest and for somebody who was erased."""
     return "" if reference.startswith((GUEST, ERASED)) else reference.rpartition("/")[0]

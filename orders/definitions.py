@@ -24,6 +24,11 @@ def call_attention(notes: Sequence[SagaNote], now: datetime) -> None:
     commands.call_attention(notes, now=now)
 
 
+def hold_for_address(notes: Sequence[SagaNote], now: datetime) -> None:
+    """An order whose booking waits for a corrected address is on hold until then."""
+    commands.hold_for_address(notes, now=now)
+
+
 FULFIL_ORDER = SagaDefinition(
     NAME,
     version=1,
@@ -40,6 +45,7 @@ FULFIL_ORDER = SagaDefinition(
     choreographable=True,
     late_cancel=begin_cancellation,
     attention=call_attention,
+    waits=hold_for_address,
     countermeasures={
         "semantic lock": "The order is pending and locked by (saga, kind, since). Other commands get 409"
         " orders.order_locked; cancel is never refused for being early: it becomes an intent of the saga.",

@@ -27,6 +27,7 @@ from payments.contract import (
     PaymentExpired,
     PaymentRefunded,
     PaymentVoided,
+    RefundRepaid,
 )
 from sagas import choreography
 from sagas.bus import subscription
@@ -40,7 +41,8 @@ FOLLOWED = (
     OrderAccepted, PaymentAuthorized, StockReserved, ShipmentBooked,
     PaymentCaptured,
     PaymentDeclined, StockRefused, ShipmentRefused, CaptureFailed, PaymentExpired, CancellationRequested,
-    PaymentVoided, PaymentRefunded, StockReleased, ShipmentCancelled, UndoSettled, OrderRejected, OrderCancelled,
+    PaymentVoided, PaymentRefunded, RefundRepaid, StockReleased, ShipmentCancelled, UndoSettled,
+    OrderRejected, OrderCancelled,
 )  # fmt: skip
 
 

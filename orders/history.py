@@ -41,6 +41,8 @@ class LineThen:
     total_minor: int
     cancelled_quantity: int
     returned_quantity: int
+    refunded_quantity: int
+    refunded_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,4 +144,10 @@ def _lines(order: Order) -> list[LineThen]:
 def _line(item: dict[str, Any], order: Order) -> LineThen:
     counted = order.lines[item["position"]]
     ordered = {name: item[name] for name in PLACED}
-    return LineThen(**ordered, cancelled_quantity=counted.cancelled, returned_quantity=counted.returned)
+    return LineThen(
+        **ordered,
+        cancelled_quantity=counted.cancelled,
+        returned_quantity=counted.returned,
+        refunded_quantity=counted.refunded,
+        refunded_minor=counted.refunded_minor,
+    )

@@ -12,9 +12,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from orders import history, queries
+from orders.address_admin import AddressAdmin
 from orders.models import Order
 from orders.queries import StoryPart
-from sagas.read_only import ReadOnlyAdmin
 
 AS_OF = "as_of"
 #: So many versions stand as links beside the one that is shown, on each side.
@@ -49,7 +49,7 @@ class Travel:
         return self.story[max(0, self.shown - 1 - BESIDE) : self.shown + BESIDE]
 
 
-class TimeTravelAdmin(ReadOnlyAdmin):
+class TimeTravelAdmin(AddressAdmin):
     """An order's page that can be turned back to any version."""
 
     change_form_template = "admin/orders/order/as_of.html"

@@ -119,14 +119,19 @@ def _check_texts(order: PlaceOrder) -> None:
     _text(order.email, "customer.email", most=320)
     if not COUNTRY.fullmatch(order.country):
         raise InvalidOrder("orders.country_invalid", "The country must be two capital letters (ISO 3166).")
-    if len(order.address) > MOST_ADDRESS_PARTS:
-        raise InvalidOrder("orders.text_invalid", f"An address has at most {MOST_ADDRESS_PARTS} parts.")
-    for part, value in order.address.items():
-        _text(part, "ship_to", least=1, most=50)
-        _text(value, f"ship_to.{part}", most=300)
+    check_address(order.address)
     for position, line in enumerate(order.lines, start=1):
         _text(line.sku, f"lines[{position}].sku", least=1, most=100)
         _text(line.name, f"lines[{position}].name", most=300)
+
+
+def check_address(address: Mapping[str, str]) -> None:
+    """Raise InvalidOrder for an address that no parcel label can hold."""
+    if len(address) > MOST_ADDRESS_PARTS:
+        raise InvalidOrder("orders.text_invalid", f"An address has at most {MOST_ADDRESS_PARTS} parts.")
+    for part, value in address.items():
+        _text(part, "ship_to", least=1, most=50)
+        _text(value, f"ship_to.{part}", most=300)
 
 
 def _text(value: str, where: str, *, least: int = 0, most: int) -> None:

@@ -19,7 +19,10 @@ class MoreThanOrdered(Refused):
 
 @dataclass(slots=True)
 class Line:
-    """Pieces of one line: ordered, and given back before or after the hand-over."""
+    """Pieces of one line: ordered, and given back before or after the hand-over, or only their money.
+
+    `refunded_minor` is what was paid back for `refunded` pieces, of the line's `total_minor`.
+    """
 
     position: int
     sku: str
@@ -27,16 +30,33 @@ class Line:
     quantity: int
     cancelled: int = 0
     returned: int = 0
+    refunded: int = 0
+    refunded_minor: int = 0
+    total_minor: int = 0
+
+    @property
+    def kept(self) -> int:
+        """Pieces neither cancelled nor returned: the customer has them, or will."""
+        return self.quantity - self.cancelled - self.returned
 
     @property
     def left(self) -> int:
-        """Pieces neither cancelled nor returned."""
-        return self.quantity - self.cancelled - self.returned
+        """Pieces that can be given back: neither cancelled nor returned, and their money was not refunded."""
+        return self.kept - self.refunded
+
+    @property
+    def given_back(self) -> int:
+        """Pieces that were cancelled, returned or refunded."""
+        return self.quantity - self.left
+
+    def share(self, pieces: int) -> int:
+        """So many pieces' part of the line's total, rounded half up."""
+        return (2 * self.total_minor * pieces + self.quantity) // (2 * self.quantity)
 
     @property
     def ships(self) -> bool:
         """Whether something of it is still to be shipped, or was and did not come back."""
-        return self.kind == GOODS and self.left > 0
+        return self.kind == GOODS and self.kept > 0
 
 
 def spread(lines: Iterable[Line], wanted: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:

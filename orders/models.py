@@ -12,12 +12,13 @@ from orders import states
 from orders.giving_back.models import CreditNote
 from orders.imports.models import ImportedDocument, ImportFile
 from orders.read_side.models import OrderSummary, OrderView, OrderViewSku
+from orders.refunding.models import RefundRequest
 from orders.returns.models import Return, ReturnLine
 from sagas.ids import uuid7
 
 __all__ = [
     "ApiToken", "CreditNote", "ImportFile", "ImportedDocument", "Order", "OrderLine", "OrderSnapshot", "OrderSummary",
-    "OrderView", "OrderViewSku", "Parcel", "Return", "ReturnLine", "Shop",
+    "OrderView", "OrderViewSku", "Parcel", "RefundRequest", "Return", "ReturnLine", "Shop",
 ]  # fmt: skip
 
 
@@ -87,6 +88,7 @@ class Order(models.Model):
     charges_minor = models.BigIntegerField()
     cancelled_minor = models.BigIntegerField(default=0)
     returned_minor = models.BigIntegerField(default=0)
+    refunded_minor = models.BigIntegerField(default=0, db_default=0)
     charges = models.JSONField(default=list)
     lock_saga = models.UUIDField(null=True)
     lock_kind = models.CharField(max_length=8, choices=states.LockKind, default=states.LockKind.NONE)
@@ -130,6 +132,10 @@ class Order(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(on_hold=False) | ~Q(hold_reason=""), name="orders_order_hold_has_a_reason"
+            ),
+            models.CheckConstraint(
+                condition=Q(refunded_minor__gte=0, refunded_minor__lte=F("total_minor")),
+                name="orders_order_refunded_at_most_total",
             ),
         ]
         indexes: ClassVar = [
@@ -179,7 +185,7 @@ class Parcel(models.Model):
 
 
 class OrderLine(models.Model):
-    """One line of an order, frozen but for what was cancelled or returned of it."""
+    """One line of an order, frozen but for what was cancelled, returned or refunded of it."""
 
     pk = models.CompositePrimaryKey("order_id", "position")
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="lines", db_index=False)
@@ -194,6 +200,8 @@ class OrderLine(models.Model):
     total_minor = models.BigIntegerField()
     cancelled_quantity = models.IntegerField(default=0)
     returned_quantity = models.IntegerField(default=0)
+    refunded_quantity = models.IntegerField(default=0, db_default=0)
+    refunded_minor = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints: ClassVar = [
@@ -220,6 +228,15 @@ class OrderLine(models.Model):
                     quantity__gte=F("cancelled_quantity") + F("returned_quantity"),
                 ),
                 name="orders_line_gives_back_at_most_what_was_ordered",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    refunded_quantity__gte=0,
+                    quantity__gte=F("cancelled_quantity") + F("returned_quantity") + F("refunded_quantity"),
+                    refunded_minor__gte=0,
+                    refunded_minor__lte=F("total_minor"),
+                ),
+                name="orders_line_refunds_no_piece_twice",
             ),
         ]
 

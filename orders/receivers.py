@@ -33,8 +33,8 @@ OTHERS = frozenset({"payments", "inventory", "shipping"})
         payments.PaymentCaptured,
         payments.PaymentDeclined, inventory.StockRefused, shipping.ShipmentRefused, payments.CaptureFailed,
         payments.PaymentExpired, contract.CancellationRequested,
-        payments.PaymentVoided, payments.PaymentRefunded, inventory.StockReleased, shipping.ShipmentCancelled,
-        UndoSettled,
+        payments.PaymentVoided, payments.PaymentRefunded, payments.RefundRepaid, inventory.StockReleased,
+        shipping.ShipmentCancelled, UndoSettled,
     ),
     part=True,
 )  # fmt: skip
@@ -72,6 +72,7 @@ def answer_in(event: Event) -> tuple[UUID, str] | None:
             | payments.PaymentExpired()
             | payments.PaymentVoided()
             | payments.PaymentRefunded()
+            | payments.RefundRepaid()
         ):
             return event.order_id, "payments"
         case inventory.StockRefused(order_id=order) | inventory.StockReleased(order_id=order, whole=True):

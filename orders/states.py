@@ -31,6 +31,9 @@ MOVES: dict[State, frozenset[State]] = {
     State.REJECTED: frozenset(),
 }
 
+#: Where money may be paid back without anything else happening: it was taken, and nothing is being given back.
+REFUNDABLE = frozenset({State.CONFIRMED, State.PROCESSING, State.COMPLETED})
+
 FINAL = frozenset({State.COMPLETED, State.CANCELLED, State.REJECTED})
 
 
@@ -39,6 +42,7 @@ class LockKind(models.TextChoices):
     FULFIL = "fulfil"  #: The fulfilment saga is at work.
     CANCEL = "cancel"  #: The order, or a part of it, is being cancelled after the capture.
     RETURN = "return"  #: Goods are coming back.
+    REFUND = "refund"  #: Money is being paid back, and nothing else.
 
 
 class Fulfilment(models.TextChoices):

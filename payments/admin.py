@@ -6,7 +6,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import models
-from django.utils.html import format_html_join
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from payments.gateways.declines import decline_class
@@ -75,6 +76,15 @@ class RefundAdmin(ReadOnlyAdmin):
     search_fields = ("saga_id__exact", "provider_id__exact")
     search_help_text = "the saga's or the provider's id, exactly"
     raw_id_fields = ("payment",)
+    readonly_fields = ("another_way",)
+
+    @admin.display(description="another way")
+    def another_way(self, refund: Refund) -> SafeString | str:
+        if refund.state != Refund.State.FAILED:
+            return "–"
+        return format_html(
+            '<a href="{}">Pay it back another way</a>', reverse("money:refund", args=[refund.pk])
+        )
 
 
 @admin.register(JournalEntry)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sagas.events import Event, register_event
+from sagas.events import Event, register_event, upcaster
 
 AUTHORIZE_PAYMENT = "payments.authorize_payment"
 VOID_AUTHORIZATION = "payments.void_authorization"
@@ -97,22 +98,50 @@ class PaymentRefunded(PaymentEvent):
     refund_id: UUID
 
 
-@register_event("payments.RefundFailed", for_shops=True)
+@register_event("payments.RefundFailed", version=2, for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class RefundFailed(PaymentEvent):
-    """The provider could not pay back. It is still owed; a person finds another way or tries again."""
+    """The provider could not pay back. It is still owed; a person finds another way or tries again.
+
+    `saga_id` is the saga that asked for the refund; None where an event is older than this field.
+    """
 
     refund_id: UUID
     code: str
+    saga_id: UUID | None = None
 
 
-@register_event("payments.RefundReturned", for_shops=True)
+@register_event("payments.RefundReturned", version=2, for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class RefundReturned(PaymentEvent):
-    """A refund that had gone back has come back to us, maybe days later. It is owed again; a person finds a way."""
+    """A refund that had gone back has come back to us, maybe days later. It is owed again; a person finds a way.
+
+    `saga_id` is the saga that asked for the refund; None where an event is older than this field.
+    """
 
     refund_id: UUID
     code: str
+    saga_id: UUID | None = None
+
+
+@upcaster("payments.RefundFailed", from_version=1)
+@upcaster("payments.RefundReturned", from_version=1)
+def _before_they_named_their_saga(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "saga_id": None}
+
+
+@register_event("payments.RefundRepaid", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class RefundRepaid(PaymentEvent):
+    """What the provider could not pay back was paid another way, such as a bank transfer. Owed no more.
+
+    `saga_id` is the saga that asked for the refund; `reference` names the transfer. Actor and reason are in the
+    metadata.
+    """
+
+    refund_id: UUID
+    saga_id: UUID
+    reference: str
 
 
 @register_event("payments.CaptureReversed", for_shops=True)

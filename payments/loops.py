@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 
+from payments import gateways
 from payments.commands import watching
 from payments.commands.watching import Watched
 from payments.reconciliation.nightly import read_time, some_pages
-from payments.tasks import PAYMENT_STEPS, REFUND_STEPS, apply_answers, ask_about
+from payments.tasks import PAYMENT_STEPS, REFUND_STEPS, apply_answers, ask_about, was_not_told
+from sagas.circuits import room_for
 from sagas.engine.wake import at_work
 from sagas.inbox.reader import Question
 from sagas.inbox.work import side_by_side
 from sagas.loops import keeper, one_of_many
 
 LOOK_THROUGH, ASK = 5_000, 50
+#: Not sooner is the provider asked again about what it could not tell of.
+SOON = timedelta(seconds=10)
 
 
 @keeper("payments.patrol", every=60.0)
@@ -30,12 +35,21 @@ def patrol(*, now: datetime) -> int:
 
 @keeper("payments.ask_after", every=10.0)
 def ask_after(*, now: datetime) -> int:
-    """Ask the gateway about those that no step is at work on, and write down what it says: webhooks may get lost."""
+    """Ask the gateway about those that no step is at work on, and write down what it says: webhooks may get lost.
+
+    While it is out of reach nobody is taken in hand, and those it told nothing of are asked about a little later: a
+    look that was none does not count.
+    """
     with transaction.atomic():
-        watched = watching.take_watched(limit=ASK, now=now)
-    questions = [_question(one) for one in _left_alone(watched)]
-    for question, answer in side_by_side(ask_about, questions):
-        one_of_many(question.about, partial(_write_down, question, answer, now))
+        watched = watching.take_watched(limit=room_for(gateways.RETRIEVE, ASK), now=now)
+    asked = {str(one.id): one for one in _left_alone(watched)}
+    silent: dict[UUID, datetime] = {}
+    for question, answer in side_by_side(ask_about, [_question(one) for one in asked.values()]):
+        if was_not_told(answer):
+            silent[asked[question.about].id] = max(answer.retry_at or now, now + SOON)
+        else:
+            one_of_many(question.about, partial(_write_down, question, answer, now))
+    watching.look_again(silent)
     return len(watched)
 
 

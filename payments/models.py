@@ -136,6 +136,7 @@ class Payment(Moving):
     captured_minor = models.BigIntegerField(default=0)
     refunding_minor = models.BigIntegerField(default=0)  #: Promised back and not gone yet.
     refunded_minor = models.BigIntegerField(default=0)
+    repaid_minor = models.BigIntegerField(default=0, db_default=0)  #: Paid back another way than it came.
     code = models.CharField(max_length=100, default="")  #: Why it was declined, or could not be captured.
     released_at = models.DateTimeField(null=True)  #: When the provider confirmed that it holds nothing.
     version = models.IntegerField(default=0)  #: Of the event stream.
@@ -185,6 +186,13 @@ class Payment(Moving):
                 condition=Q(reversed_minor__gte=0, reversed_minor__lte=F("captured_minor")),
                 name="payments_payment_reversed_at_most_captured",
             ),
+            models.CheckConstraint(
+                condition=Q(
+                    repaid_minor__gte=0,
+                    captured_minor__gte=F("refunded_minor") + F("refunding_minor") + F("repaid_minor"),
+                ),
+                name="payments_payment_repaid_at_most_captured",
+            ),
         ]
         indexes: ClassVar = [models.Index("order_id", name="payments_payment_order")]
 
@@ -208,7 +216,8 @@ class Refund(Moving):
     """Money on its way back for one saga: `amount_minor` through the provider, `credit_minor` as credit.
 
     Until it has gone, `amount_minor` is part of the payment's `refunding_minor`, so it is promised only once.
-    `failures` counts what was proven not to have happened; each makes a new idempotency key.
+    `failures` counts what was proven not to have happened; each makes a new idempotency key. What the provider
+    cannot pay may be paid back another way: `repaid_at` says when that was recorded, by whom, and its reference.
     """
 
     class State(models.TextChoices):
@@ -216,13 +225,19 @@ class Refund(Moving):
         UNKNOWN = "unknown"  #: The provider may have paid it back. Left only by asking it.
         SUCCEEDED = "succeeded"  #: Gone back, if anything had to. Final, unless it comes back to us later.
         FAILED = "failed"  #: The provider could not. Still owed: tried again only because a person said so.
+        REPAID = "repaid"  #: Paid back another way, by a person, after the provider could not. Final.
 
     MOVES: ClassVar = {
         State.SUBMITTING: {State.SUCCEEDED, State.FAILED, State.UNKNOWN},
         State.UNKNOWN: {State.SUBMITTING, State.SUCCEEDED, State.FAILED},
-        State.FAILED: {State.SUBMITTING, State.SUCCEEDED},
+        State.FAILED: {State.SUBMITTING, State.SUCCEEDED, State.REPAID},
         State.SUCCEEDED: {State.FAILED},
+        State.REPAID: set(),
     }
+    #: Nothing is asked of the provider any more, unless a person says so.
+    ENDED: ClassVar = (State.SUCCEEDED, State.FAILED, State.REPAID)
+    #: The customer has the money.
+    PAID: ClassVar = (State.SUCCEEDED, State.REPAID)
 
     id = models.UUIDField(primary_key=True, default=uuid7)
     saga_id = models.UUIDField()
@@ -239,9 +254,13 @@ class Refund(Moving):
     mismatch = models.CharField(max_length=200, default="")
     provider_id = models.CharField(max_length=100, default="")
     returned_at = models.DateTimeField(null=True)  #: When it came back to us after it had gone back.
+    repaid_at = models.DateTimeField(null=True)
+    repaid_by = models.CharField(max_length=100, default="", db_default="")
+    repaid_reference = models.CharField(max_length=140, default="", db_default="")
     made_at = models.DateTimeField()
 
     class Meta:
+        permissions: ClassVar = [("repay_refund", "Can record a refund as paid back another way")]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["saga_id"], name="payments_refund_once_per_saga"),
             models.UniqueConstraint(
@@ -257,6 +276,18 @@ class Refund(Moving):
                 condition=Q(amount_minor=0) | Q(payment__isnull=False),
                 name="payments_refund_amount_has_a_payment",
             ),
+            models.CheckConstraint(
+                condition=Q(state="repaid", repaid_at__isnull=False, amount_minor__gt=0)
+                & ~Q(repaid_by="")
+                & ~Q(repaid_reference="")
+                | ~Q(state="repaid") & Q(repaid_at__isnull=True, repaid_by="", repaid_reference=""),
+                name="payments_refund_repaid_says_by_whom_and_how",
+            ),
+        ]
+        indexes: ClassVar = [
+            # The few that the provider could not pay: what is owed, for whoever finds another way. It costs the
+            # moves of a refund nothing: where one ends, the provider's id is written into an index as well.
+            models.Index("id", name="payments_refund_failed", condition=Q(state="failed")),
         ]
 
     def __str__(self) -> str:
@@ -333,7 +364,9 @@ class Account(models.TextChoices):
     RECEIVABLE = "receivable"  #: Asset: sold, but taken back by the provider; customers owe it.
     PROVIDER_SETTLED = "provider_settled"  #: Against provider_clearing: what of it was settled with us.
     PROVIDER_FEES = "provider_fees"  #: Expense: what the provider keeps.
-    BANK = "bank"  #: Asset: paid out to us, by the provider's settlement report.
+    BANK = (
+        "bank"  #: Asset: paid out to us, by the provider's settlement report; less what was repaid from it.
+    )
 
 
 class JournalEntry(models.Model):
@@ -347,6 +380,7 @@ class JournalEntry(models.Model):
         REFUND_PAID = "refund_paid"
         CREDIT = "credit"
         REFUND_RETURNED = "refund_returned"
+        REFUND_REPAID = "refund_repaid"
         CAPTURE_REVERSED = "capture_reversed"
         SETTLEMENT = "settlement"
 

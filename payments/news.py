@@ -109,4 +109,4 @@ def _refund_is_known(refund: RefundAsItStands, claim: Claim) -> bool:
     if refund.state == Refund.State.SUCCEEDED:
         gone = claim.status in (RefundStatus.SUCCEEDED, RefundStatus.PENDING)
         return gone and claim.amount_minor == refund.amount_minor
-    return refund.state == Refund.State.FAILED and failed
+    return refund.state in (Refund.State.FAILED, Refund.State.REPAID) and failed

@@ -17,7 +17,7 @@ from sagas.sql import rows
 
 PAYMENTS_OF_ORDERS = """
 SELECT DISTINCT ON (order_id) order_id, id, state, unknown_of, currency, amount_minor, authorized_minor,
-       captured_minor, refunding_minor, refunded_minor, code
+       captured_minor, refunding_minor, refunded_minor + repaid_minor, code
   FROM payments_payment WHERE order_id = ANY(%s::uuid[]) ORDER BY order_id, id DESC
 """
 
@@ -113,6 +113,11 @@ def refund_totals() -> list[StateTotal]:
     return [StateTotal(*row) for row in found.order_by("state", "currency")]
 
 
+def failed_refunds(*, limit: int = 200) -> list[Refund]:
+    """What the provider could not pay back and is owed, oldest first."""
+    return list(Refund.objects.filter(state=Refund.State.FAILED).order_by("id")[:limit])
+
+
 @dataclass(frozen=True)
 class DayOfAccount:
     """What was booked on one account in one day (UTC) and currency. Amounts in minor units, none below zero."""
@@ -174,8 +179,8 @@ def balances_of_payment(payment_id: UUID) -> dict[str, int]:
 
 
 DETAIL = """
-SELECT p.id, p.state, p.currency, p.amount_minor, p.authorized_minor, p.captured_minor, p.refunded_minor, p.code,
-       a.url, a.until
+SELECT p.id, p.state, p.currency, p.amount_minor, p.authorized_minor, p.captured_minor,
+       p.refunded_minor + p.repaid_minor, p.code, a.url, a.until
   FROM payments_payment p LEFT JOIN payments_customeraction a ON a.payment_id = p.id
  WHERE p.order_id = %s AND p.shop_id = %s ORDER BY p.id DESC LIMIT 1
 """

@@ -21,6 +21,7 @@ from payments.commands.attempts import MISMATCH
 from payments.commands.findings import Finding
 from payments.gateways.events import Claim, read_claim, read_notice
 from payments.news import Found, PaymentAsItStands, is_known, refund_meant
+from sagas.circuits import ask_through
 from sagas.engine.wake import Standing, wake_steps
 from sagas.inbox.reader import (
     Applied,
@@ -37,7 +38,7 @@ from sagas.inbox.signing import TimedHmac, Verifier
 from sagas.inbox.sources import Source, register_source
 from sagas.verdicts import Refused, Unavailable
 
-READ_INBOX = "payments.read_inbox"
+READ_INBOX = "inbox.payments"
 SIGNATURE = "Stripe-Signature"
 #: Gateways whose webhooks are taken, whichever is in use: what another one tells is not lost at once.
 GATEWAYS = ("sandbox", "stripe")
@@ -50,6 +51,8 @@ NOTHING_NEW = {"known", "undecided", "not_ours", "nothing_found"}
 
 class ReadInbox(Reader):
     """Reads what gateways told. See the module's docstring."""
+
+    asks = gateways.RETRIEVE
 
     def look(self, messages: Sequence[Incoming], *, now: datetime) -> Sequence[Fate | Question]:
         del now
@@ -122,7 +125,11 @@ def _question(payment: PaymentAsItStands, claim: Claim) -> Question:
 
 
 def ask_about(question: Question) -> Any:
-    """Retrieve what a question is about. In a thread; nothing else is done here."""
+    """Retrieve what a question is about, if the circuit lets it go. In a thread; nothing else is done here."""
+    return ask_through(gateways.RETRIEVE, partial(_retrieve, question))
+
+
+def _retrieve(question: Question) -> Any:
     payload, gateway = question.payload, gateways.get_gateway()
     if "refund_id" in payload:
         return gateway.retrieve_refund(payload["refund_id"])
@@ -136,13 +143,14 @@ def ask_about(question: Question) -> Any:
 
 def apply_answers(answers: Sequence[tuple[Question, Any]], *, now: datetime) -> list[Fate]:
     """Write down what the gateway said. Not to be told leaves it for later."""
-    told = [(question, answer) for question, answer in answers if not _not_told(answer)]
+    told = [(question, answer) for question, answer in answers if not was_not_told(answer)]
     words = findings.record_findings([_finding(q, a) for q, a in told], now=now) if told else []
     fates: dict[str, Fate] = {q.about: _fate(word) for (q, _), word in zip(told, words, strict=True)}
     return [fates.get(question.about) or Later(answer.code) for question, answer in answers]
 
 
-def _not_told(answer: Any) -> bool:
+def was_not_told(answer: Any) -> bool:
+    """Whether the provider could not be asked, or was not: nothing is known of the matter."""
     return isinstance(answer, Unavailable) and answer.code != MISMATCH
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from payments import views
+from payments import repaying_views, views
 
 app_name = "money"
 urlpatterns = [
     path("", views.page, name="page"),
+    path("refunds/", repaying_views.failed, name="failed_refunds"),
+    path("refunds/<uuid:refund_id>/", repaying_views.refund, name="refund"),
+    path("refunds/<uuid:refund_id>/repay/", repaying_views.repay, name="repay"),
+    path("refunds/of-saga/<uuid:saga_id>/", repaying_views.of_saga, name="refund_of_saga"),
     path("cases/<uuid:case_id>/", views.case, name="case"),
     path("cases/<uuid:case_id>/resolve/", views.resolve, name="resolve"),
     path("cases/<uuid:case_id>/look-again/", views.look_again, name="look_again"),

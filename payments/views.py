@@ -73,7 +73,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "cases": [(case, money(case.at_stake_minor, case.currency)) for case in found],
         "balanced_at": balanced_at, "balance": balance, "sums": sums,
     }  # fmt: skip
-    return _page(request, "staff/money/page.html", context)
+    return show_page(request, "staff/money/page.html", context)
 
 
 @require_safe
@@ -138,10 +138,13 @@ def _show(
         "resolve_form": ResolveForm(), "look_form": LookAgainForm(auto_id="look_%s"),
         "trouble": trouble, **shown,
     }  # fmt: skip
-    return _page(request, "staff/money/case.html", context, status=status)
+    return show_page(request, "staff/money/case.html", context, status=status)
 
 
-def _page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+def show_page(
+    request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
+    """A page in the frame of the staff's pages."""
     base = {**admin.site.each_context(request), "now": database_now(), "is_nav_sidebar_enabled": False}
     return TemplateResponse(request, template, {**base, **context}, status=status)
 

@@ -1,23 +1,25 @@
-"""The circuits of external steps: one for each step of each provider, shared by all workers.
+"""The circuits of external steps and of reads beside them: one for each of each provider, shared by all workers.
 
 A step's circuit is asked before anything is claimed. While it is open, what is due there is put off with a wake-up
-time and uses up no try; a few probes go when the time is over; closed again, work comes back along a ramp. A rate that
-a provider is held to, and a budget for repeats, stand beside it.
+time and uses up no try; a few probes go when the time is over; closed again, work comes back along a ramp. A read that
+no step makes (a question of the inbox, of a loop or of reconciliation) has a circuit of its own: it proves nothing
+about writing. A rate that a provider is held to, and a budget for repeats, stand beside it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from random import Random
+from typing import TypeVar
 
 import redis
 from django.conf import settings
 
-from sagas.resilience.breaker import Breaker, CircuitReport
+from sagas.resilience.breaker import Breaker, CircuitOpen, CircuitReport
 from sagas.resilience.circuit import Forced, Grant, Position
 from sagas.resilience.rate import RateState, RetryBudget, take
 from sagas.resilience.shared import Kept, LocalStore, Store, ValkeyStore
@@ -33,6 +35,20 @@ BUDGET_SECONDS = 5.0
 
 #: Jitter only.
 RNG = Random()  # noqa: S311
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Read:
+    """A kind of question to a provider that no step asks."""
+
+    provider: str
+    operation: str
+
+
+_reads: set[Read] = set()
 
 
 class Circuits:
@@ -161,9 +177,47 @@ def external_steps() -> list[Step]:
     return sorted((s for s in all_steps().values() if s.external), key=lambda s: (s.provider, s.name))
 
 
+def provider_read(provider: str, operation: str) -> Read:
+    """Register a kind of read, so that people see its circuit and can hold it. Safe to repeat."""
+    read = Read(provider, operation)
+    _reads.add(read)
+    return read
+
+
+def ask_through(read: Read, make: Callable[[], T]) -> T | Unavailable:
+    """Ask a provider, if its circuit lets the question go; else Unavailable with `circuit_open`, and when to ask again.
+
+    In any thread, outside any transaction.
+    """
+
+    def shut(refused: CircuitOpen) -> Unavailable:
+        when = datetime.fromtimestamp(refused.retry_at, UTC)
+        return Unavailable(CIRCUIT_OPEN, f"{refused} until {when:%H:%M:%S} UTC", retry_at=when)
+
+    def question() -> T | Unavailable:
+        return make()
+
+    return _breaker_of_read(read).call(question, shut, well=went_well)
+
+
+def room_for(read: Read, want: int) -> int:
+    """How many of `want` questions are worth taking in hand now: none while the circuit is open."""
+    return _breaker_of_read(read).room(want)
+
+
+def _breaker_of_read(read: Read) -> Breaker:
+    return _circuits(os.getpid()).breaker(read.provider, read.operation)
+
+
+def names() -> list[tuple[str, str]]:
+    """Provider and operation of every circuit, in this order."""
+    steps = {(step.provider, operation_of(step)) for step in external_steps()}
+    return sorted(steps | {(read.provider, read.operation) for read in _reads})
+
+
 def reports() -> Iterator[CircuitReport]:
     """Where every circuit stands now."""
-    return (breaker_of(step).state() for step in external_steps())
+    return (_circuits(os.getpid()).breaker(*name).state() for name in names())
 
 
 def force(provider: str, operation: str, forced: Forced | None) -> None:
@@ -172,7 +226,7 @@ def force(provider: str, operation: str, forced: Forced | None) -> None:
 
 
 __all__ = [
-    "CIRCUIT_OPEN", "RETRY_BUDGET", "Circuits", "Forced", "Grant", "Position", "admit", "breaker_of", "budget_of",
-    "external_steps", "force", "forget", "is_closed", "operation_of", "over_budget", "put_off", "reports", "spared",
-    "went_well",
+    "CIRCUIT_OPEN", "RETRY_BUDGET", "Circuits", "Forced", "Grant", "Position", "Read", "admit", "ask_through",
+    "breaker_of", "budget_of", "external_steps", "force", "forget", "is_closed", "names", "operation_of", "over_budget",
+    "provider_read", "put_off", "reports", "room_for", "spared", "went_well",
 ]  # fmt: skip

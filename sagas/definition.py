@@ -80,10 +80,10 @@ class SagaDefinition:
     """One version of one business process.
 
     `context` names what a saga is started with. `late_cancel` is called, in the engine's transaction, with
-    the sagas whose cancel intent came after the pivot; `attention` with those that were parked. `deadline`
-    bounds the way to the pivot. `choreographable` says that apps may also go through it without a coordinator; no
-    other saga of the same subject then publishes what those apps go by before it has ended. `countermeasures`
-    documents the isolation of interleaved sagas.
+    the sagas whose cancel intent came after the pivot; `attention` with those that were parked, `waits` with those
+    that began to wait for somebody outside. `deadline` bounds the way to the pivot. `choreographable` says that apps
+    may also go through it without a coordinator; no other saga of the same subject then publishes what those apps go
+    by before it has ended. `countermeasures` documents the isolation of interleaved sagas.
     """
 
     name: str
@@ -94,6 +94,7 @@ class SagaDefinition:
     choreographable: bool = False
     late_cancel: Hook | None = None
     attention: Hook | None = None
+    waits: Hook | None = None
     countermeasures: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

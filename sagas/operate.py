@@ -177,8 +177,7 @@ def unforce_circuit(provider: str, operation: str, *, actor: str, reason: str, n
 
 
 def _check_circuit(provider: str, operation: str) -> None:
-    known = {(s.provider, circuits.operation_of(s)) for s in circuits.external_steps()}
-    if (provider, operation) not in known:
+    if (provider, operation) not in circuits.names():
         raise NoSuchCircuit(detail=f"{provider}:{operation}")
 
 

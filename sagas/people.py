@@ -10,12 +10,13 @@ from uuid import UUID
 
 from sagas.ids import uuid7
 from sagas.personal import Person
-from sagas.sql import rows
+from sagas.sql import execute, rows
 
 __all__ = [
     "Person",
     "PersonData",
     "Use",
+    "move_person",
     "needed_by",
     "read_people",
     "references_of",
@@ -43,6 +44,9 @@ FIND = """
 SELECT p.shop_id, p.reference, p.id
   FROM sagas_person p JOIN unnest(%s::uuid[], %s::text[]) AS w (shop_id, reference) USING (shop_id, reference)
 """
+
+
+MOVE = "UPDATE sagas_person SET address = %s::jsonb WHERE id = %s AND erased_at IS NULL"
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,11 @@ def remember_people(people: Sequence[PersonData], *, now: datetime) -> list[UUID
         params = [[shop for shop, _ in same], [reference for _, reference in same]]
         found |= {(shop, reference): person for shop, reference, person in rows(FIND, params)}
     return [found[p.shop_id, p.reference] for p in people]
+
+
+def move_person(person_id: UUID, address: Mapping[str, str]) -> bool:
+    """Another address in a person's own row; False if they were erased. For those whom no reference leads to."""
+    return bool(execute(MOVE, [json.dumps(dict(address)), person_id]))
 
 
 def read_people(ids: Iterable[UUID]) -> dict[UUID, PersonData]:

@@ -82,13 +82,18 @@ class Unknown(Verdict):
 
 
 class Waiting(Verdict):
-    """Somebody outside has to act (3-D Secure, an approval, an address). Looked at again at `until`."""
+    """Somebody outside has to act (3-D Secure, an approval, an address). Looked at again at `until`.
+
+    `promised` is how long they were told they have: the saga's own deadline does not come before it.
+    """
 
     word = "waiting"
 
-    def __init__(self, for_: str, until: datetime, detail: str = "") -> None:
+    def __init__(
+        self, for_: str, until: datetime, detail: str = "", *, promised: datetime | None = None
+    ) -> None:
         super().__init__(for_, detail)
-        self.until = until
+        self.until, self.promised = until, promised
 
 
 class LostRace(Unavailable):

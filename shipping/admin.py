@@ -37,7 +37,7 @@ class ShipmentAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     fields = (
         "id", "reference", "state", "code", "shop_id", "order_id", "location_id", "country", "carrier_id",
-        "tracking", "label", "progress", "progress_at", "ask_at", "price_minor", "surplus", "ready_at",
+        "tracking", "label", "progress", "progress_at", "ask_at", "correct_until", "price_minor", "surplus", "ready_at",
         "stop_reason", "made_at", "moved_at", "what_is_in_it",
     )  # fmt: skip
     readonly_fields = fields

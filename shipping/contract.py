@@ -17,6 +17,8 @@ ALREADY_CANCELLED = "shipping.already_cancelled"
 ALREADY_HANDED_OVER = "shipping.already_handed_over"
 NO_SUCH_SHIPMENT = "shipping.no_such_shipment"
 CANCELLED = "shipping.cancelled"
+#: What a booking waits for when the carrier does not find the address.
+ADDRESS_TO_CORRECT = "shipping.address_to_correct"
 
 
 class PackedPieces(TypedDict):
@@ -50,6 +52,20 @@ class ShipmentRefused(ShipmentEvent):
     """The carrier will not take this parcel."""
 
     code: str
+
+
+@register_event("shipping.ShipmentAddressRefused", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class ShipmentAddressRefused(ShipmentEvent):
+    """The carrier does not find the address: nothing was bought. A person may correct it `until` then.
+
+    `field` is the part that is wrong (street, postcode, city, ..), empty when the carrier does not say. What is
+    written there stands in no event.
+    """
+
+    code: str
+    field: str
+    until: datetime
 
 
 @register_event("shipping.ShipmentUnknown")

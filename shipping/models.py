@@ -23,6 +23,9 @@ class Shipment(models.Model):
         LABEL_PENDING = "label_pending"  #: The carrier is about to be asked, or may be asked again.
         UNKNOWN = "unknown"  #: The carrier may have sold a label. Left only by asking it.
         LABEL_BOUGHT = "label_bought"  #: There is a paid label; the parcel is in the house.
+        ADDRESS_WRONG = (
+            "address_wrong"  #: No label; a person has until `correct_until` to correct the address.
+        )
         LABEL_FAILED = "label_failed"  #: The carrier will not take it. Final, unless a late label shows up.
         VOID_PENDING = "void_pending"  #: The label is being given back; the carrier decides who was first.
         VOIDED = "voided"  #: No label, and none may be bought. Final, unless a late label shows up.
@@ -33,9 +36,13 @@ class Shipment(models.Model):
 
     MOVES: ClassVar[dict[str, set[str]]] = {
         State.LABEL_PENDING: {
-            State.LABEL_BOUGHT, State.LABEL_FAILED, State.UNKNOWN, State.VOID_PENDING, State.VOIDED,
+            State.LABEL_BOUGHT, State.LABEL_FAILED, State.ADDRESS_WRONG, State.UNKNOWN, State.VOID_PENDING,
+            State.VOIDED,
         },
-        State.UNKNOWN: {State.LABEL_PENDING, State.LABEL_BOUGHT, State.LABEL_FAILED, State.VOID_PENDING},
+        State.UNKNOWN: {
+            State.LABEL_PENDING, State.LABEL_BOUGHT, State.LABEL_FAILED, State.ADDRESS_WRONG, State.VOID_PENDING,
+        },
+        State.ADDRESS_WRONG: {State.LABEL_PENDING, State.LABEL_BOUGHT, State.LABEL_FAILED, State.VOID_PENDING},
         State.LABEL_BOUGHT: {State.VOID_PENDING, State.HANDED_OVER},
         State.VOID_PENDING: {State.VOIDED, State.HANDED_OVER},
         State.HANDED_OVER: {State.DELIVERED, State.RETURNED, State.LOST},
@@ -63,6 +70,9 @@ class Shipment(models.Model):
     )  #: The carrier's last word of its way.
     progress_at = models.DateTimeField(null=True)  #: When that was, by the carrier's clock.
     ask_at = models.DateTimeField(null=True)  #: When to ask after it, should nothing be heard until then.
+    correct_until = models.DateTimeField(
+        null=True
+    )  #: How long its address may be corrected: the first promise.
     price_minor = models.BigIntegerField(default=0)
     surplus = ArrayField(
         models.CharField(max_length=100), default=list

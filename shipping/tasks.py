@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 
+from sagas.circuits import ask_through
 from sagas.inbox.reader import (
     Applied,
     Fate,
@@ -28,14 +29,14 @@ from sagas.inbox.signing import TimedHmac, Verifier
 from sagas.inbox.sources import Source, register_source
 from sagas.verdicts import Refused
 from shipping import commands, queries
-from shipping.carriers import get_carrier
+from shipping.carriers import TRACK, get_carrier
 from shipping.carriers.base import Tracking
 from shipping.commands.tracking import scans_of
 from shipping.scans import Stands, is_known, read_claim, read_notice
 
 logger = structlog.get_logger(__name__)
 
-READ_INBOX = "shipping.read_inbox"
+READ_INBOX = "inbox.shipping"
 SIGNATURE = "Carrier-Signature"
 #: Carriers whose webhooks are taken, whichever is in use.
 CARRIERS = ("sandbox", "http")
@@ -43,6 +44,8 @@ CARRIERS = ("sandbox", "http")
 
 class ReadInbox(Reader):
     """Reads what carriers told. See the module's docstring."""
+
+    asks = TRACK
 
     def look(self, messages: Sequence[Incoming], *, now: datetime) -> Sequence[Fate | Question]:
         del now
@@ -64,7 +67,7 @@ class ReadInbox(Reader):
         return Question(f"parcel {claim.carrier_id}", {"carrier_id": claim.carrier_id})
 
     def ask(self, question: Question) -> Any:
-        return get_carrier().track(question.payload["carrier_id"])
+        return ask_through(TRACK, lambda: get_carrier().track(question.payload["carrier_id"]))
 
     def apply(self, answers: Sequence[tuple[Question, Any]], *, now: datetime) -> Sequence[Fate]:
         told = [answer for _, answer in answers if isinstance(answer, Tracking)]

@@ -23,7 +23,7 @@ from benchmarks.scale_out.model import Costs
 from benchmarks.scale_out.shop import BYTES, CONNECTED, batch_seconds
 from benchmarks.side_by_side import workload
 from benchmarks.side_by_side.figures import percentiles
-from config.embedded.stack import QUICK_QUEUES as QUEUES
+from config.embedded.stack import STEP_QUEUES as QUEUES
 from config.embedded.state import State
 from inventory.contract import RESERVE_STOCK
 from orders.contract import FULFIL_ORDER, ORCHESTRATION

@@ -99,6 +99,34 @@ CATALOGUE: dict[str, Entry] = {
         "The return stands elsewhere",
         "It was received, inspected or withdrawn before, otherwise than this says. Look at it. Nothing was changed.",
     ),
+    "orders.address_fixed": Entry(
+        409,
+        "The address cannot be corrected any more",
+        "Its label was bought, or the order has ended. Cancel it and place it again, or have the parcel sent on.",
+    ),
+    "orders.address_in_use": Entry(
+        409,
+        "The carrier is being asked with this address just now",
+        "Send the same request again in a moment: then it is known what came of it.",
+    ),
+    "orders.person_erased": Entry(
+        409, "The customer's data were erased", "Nothing is kept for this order any more. Cancel it."
+    ),
+    "orders.refund_too_large": Entry(
+        409,
+        "More than is left of the order",
+        "`left_minor` is what was neither given back nor waits for a decision. Ask for that or less.",
+    ),
+    "orders.more_than_ordered": Entry(
+        409,
+        "More pieces than are left",
+        "`detail` names the line and how many of it were not given back yet.",
+    ),
+    "orders.nothing_to_refund": Entry(
+        409,
+        "Nothing to refund",
+        "Everything was given back or waits for a decision, or these pieces cost nothing.",
+    ),
     "illegal_move": Entry(409, "Not possible in this state", "Look at the order's state."),
     "orders.version_moved": Entry(
         412,
@@ -124,6 +152,12 @@ CATALOGUE: dict[str, Entry] = {
         422, "The lines do not fit", f"`detail` names the line of the order or the return. {_CORRECT}"
     ),
     "orders.invalid": Entry(422, "The order cannot be taken", _CORRECT),
+    "orders.refund_invalid": Entry(
+        422, "Not a refund", f"The whole order, an amount above zero, or pieces of lines. {_CORRECT}"
+    ),
+    "orders.no_such_line": Entry(
+        422, "The order has no such line", "Look at the order: lines count from 1. Nothing was done."
+    ),
     "orders.total_mismatch": Entry(
         422, "The total is not the sum of the parts", f"`detail` names both sums. {_CORRECT}"
     ),

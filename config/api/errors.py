@@ -18,6 +18,7 @@ from rest_framework.views import set_rollback
 
 from config.api import documents
 from orders.commands import OrderNotFound, VersionMoved
+from orders.refunding.rules import BadWish, NoSuchLine, RefundTooLarge
 from orders.returns.refusals import ReturnInvalid, ReturnNotFound
 from orders.totals import InvalidOrder
 from sagas.quoting import words_of
@@ -34,7 +35,8 @@ RETRY_SECONDS = 2
 
 #: Refusals that are not conflicts.
 STATUS_OF_REFUSAL: dict[type[Refused], int] = {
-    InvalidOrder: 422, OrderNotFound: 404, ReturnInvalid: 422, ReturnNotFound: 404,
+    InvalidOrder: 422, OrderNotFound: 404, BadWish: 422, NoSuchLine: 422,
+    ReturnInvalid: 422, ReturnNotFound: 404,
     UrlRefused: 422, UnknownEvent: 422, UnknownEventType: 422, EndpointNotFound: 404,
 }  # fmt: skip
 
@@ -80,14 +82,21 @@ def as_problem(error: Exception) -> Problem:
             return error
         case exceptions.APIException():
             return _of_the_framework(error)
-        case VersionMoved():
-            return Problem(412, error.code, error.detail, version=error.version, state=error.state)
         case Refused():
-            return Problem(_status_of(error), error.code, error.detail)
+            return _of_a_refusal(error)
         case Unavailable():
             seconds = _seconds_until(error.retry_at)
             return Problem(503, error.code, error.detail, retry_after_seconds=seconds)
     return _of_the_system(error)
+
+
+def _of_a_refusal(refused: Refused) -> Problem:
+    match refused:
+        case VersionMoved():
+            return Problem(412, refused.code, refused.detail, version=refused.version, state=refused.state)
+        case RefundTooLarge():
+            return Problem(409, refused.code, refused.detail, left_minor=refused.left_minor)
+    return Problem(_status_of(refused), refused.code, refused.detail)
 
 
 def _of_the_framework(error: exceptions.APIException) -> Problem:

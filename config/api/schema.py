@@ -56,7 +56,7 @@ class ApiSchema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         """The header of views that use `once`."""
-        needs_key = getattr(self.view, "idempotent", False) and self.method == "POST"
+        needs_key = getattr(self.view, "idempotent", False) and self.method in ("POST", "PATCH")
         return [*super().get_override_parameters(), *([KEY] if needs_key else [])]
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:

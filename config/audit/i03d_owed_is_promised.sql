@@ -1,6 +1,6 @@
 -- I3: What the ledger owes is what refunds and credit notes promise, and the payments' counters agree.
 WITH promised AS (
-  SELECT id AS source, amount_minor AS through, credit_minor AS credit, state <> 'succeeded' AS open
+  SELECT id AS source, amount_minor AS through, credit_minor AS credit, state NOT IN ('succeeded', 'repaid') AS open
     FROM payments_refund
   UNION ALL
   SELECT id, 0, amount_minor, false FROM orders_creditnote WHERE state = 'credited'
@@ -16,9 +16,12 @@ SELECT 'source ' || coalesce(p.source, b.source), coalesce(p.through, 0), coales
  WHERE coalesce(b.through, 0) <> CASE WHEN p.open THEN p.through ELSE 0 END
     OR coalesce(b.credit, 0) <> coalesce(p.credit, 0)
 UNION ALL
-SELECT 'payment ' || p.id, p.refunding_minor, coalesce(r.open, 0), p.refunded_minor, coalesce(r.gone, 0)
+SELECT 'payment ' || p.id, p.refunding_minor, coalesce(r.open, 0), p.refunded_minor + p.repaid_minor,
+       coalesce(r.gone, 0) + coalesce(r.repaid, 0)
   FROM payments_payment p
-  LEFT JOIN (SELECT payment_id, sum(amount_minor) FILTER (WHERE state <> 'succeeded') AS open,
-                    sum(amount_minor) FILTER (WHERE state = 'succeeded') AS gone
+  LEFT JOIN (SELECT payment_id, sum(amount_minor) FILTER (WHERE state NOT IN ('succeeded', 'repaid')) AS open,
+                    sum(amount_minor) FILTER (WHERE state = 'succeeded') AS gone,
+                    sum(amount_minor) FILTER (WHERE state = 'repaid') AS repaid
                FROM payments_refund GROUP BY 1) r ON r.payment_id = p.id
  WHERE p.refunding_minor <> coalesce(r.open, 0) OR p.refunded_minor <> coalesce(r.gone, 0)
+    OR p.repaid_minor <> coalesce(r.repaid, 0)

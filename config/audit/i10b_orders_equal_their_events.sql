@@ -10,15 +10,17 @@ WITH moved AS (
 ), facts AS (
   SELECT stream, max(version) AS version,
          sum((data ->> 'amount_minor')::bigint) FILTER (WHERE type = 'orders.OrderLinesCancelled') AS cancelled,
-         sum((data ->> 'amount_minor')::bigint) FILTER (WHERE type = 'orders.GoodsReturned') AS returned
+         sum((data ->> 'amount_minor')::bigint) FILTER (WHERE type = 'orders.GoodsReturned') AS returned,
+         sum((data ->> 'amount_minor')::bigint) FILTER (WHERE type = 'orders.OrderRefunded') AS refunded
     FROM sagas_event GROUP BY 1)
 SELECT 'order ' || o.external_reference, o.state, m.type, o.version, f.version, o.cancelled_minor, f.cancelled,
-       o.returned_minor, f.returned
+       o.returned_minor, f.returned, o.refunded_minor, f.refunded
   FROM orders_order o
   LEFT JOIN last m ON m.stream = o.id
   LEFT JOIN facts f ON f.stream = o.id
  WHERE m.stream IS NULL OR o.version IS DISTINCT FROM f.version
     OR o.cancelled_minor <> coalesce(f.cancelled, 0) OR o.returned_minor <> coalesce(f.returned, 0)
+    OR o.refunded_minor <> coalesce(f.refunded, 0)
     OR o.state <> CASE m.type
          WHEN 'orders.OrderPlaced' THEN 'draft' WHEN 'orders.OrderAccepted' THEN 'pending'
          WHEN 'orders.OrderConfirmed' THEN 'confirmed' WHEN 'orders.OrderRejected' THEN 'rejected'

@@ -2,7 +2,7 @@
 WITH last AS (
   SELECT DISTINCT ON (stream) stream, type FROM sagas_event
    WHERE type IN ('shipping.ShipmentBooked', 'shipping.ShipmentRefused', 'shipping.ShipmentUnknown',
-                  'shipping.ShipmentCancelled', 'shipping.ShipmentHandedOver', 'shipping.ShipmentDelivered',
+                  'shipping.ShipmentAddressRefused', 'shipping.ShipmentCancelled', 'shipping.ShipmentHandedOver', 'shipping.ShipmentDelivered',
                   'shipping.ShipmentProgressed', 'shipping.ShipmentLost', 'shipping.ShipmentReturned')
    ORDER BY stream, version DESC
 ), told AS (SELECT stream, max(version) AS version FROM sagas_event GROUP BY 1)
@@ -12,6 +12,7 @@ SELECT 'shipment ' || s.reference, s.state, coalesce(m.type, 'no event'), s.vers
     OR s.state <> ALL (CASE m.type
          WHEN 'shipping.ShipmentBooked' THEN ARRAY['label_bought', 'void_pending']
          WHEN 'shipping.ShipmentRefused' THEN ARRAY['label_failed']
+         WHEN 'shipping.ShipmentAddressRefused' THEN ARRAY['address_wrong', 'label_pending', 'void_pending']
          WHEN 'shipping.ShipmentCancelled' THEN ARRAY['voided']
          WHEN 'shipping.ShipmentHandedOver' THEN ARRAY['handed_over']
          WHEN 'shipping.ShipmentProgressed' THEN ARRAY['handed_over'] WHEN 'shipping.ShipmentLost' THEN ARRAY['lost']

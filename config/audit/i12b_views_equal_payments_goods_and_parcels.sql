@@ -3,9 +3,9 @@ WITH v AS (
   SELECT * FROM orders_orderview WHERE slot = coalesce((SELECT live_slot FROM sagas_projection WHERE name = 'orders.view'), 1)
 )
 SELECT 'payment of ' || v.external_reference, v.payment_state, p.state, v.captured_minor, p.captured_minor,
-       v.refunded_minor, p.refunded_minor
+       v.refunded_minor, p.refunded_minor + p.repaid_minor
   FROM v JOIN payments_payment p ON p.id = v.payment_id AND p.version = v.payment_version
- WHERE (v.captured_minor, v.refunded_minor) <> (p.captured_minor, p.refunded_minor)
+ WHERE (v.captured_minor, v.refunded_minor) <> (p.captured_minor, p.refunded_minor + p.repaid_minor)
     OR p.state <> ALL (CASE v.payment_state
          WHEN '' THEN ARRAY['created', 'authorizing', 'voiding', 'unknown']
          WHEN 'requires_action' THEN ARRAY['requires_action', 'voiding', 'unknown']
@@ -25,6 +25,7 @@ SELECT 'parcel of ' || v.external_reference, v.shipment_state, s.state, NULL, NU
          WHEN '' THEN ARRAY['label_pending', 'void_pending', 'unknown', 'voided']
          WHEN 'label_bought' THEN ARRAY['label_bought', 'void_pending']
          WHEN 'unknown' THEN ARRAY['unknown', 'label_pending', 'void_pending']
+         WHEN 'address_wrong' THEN ARRAY['address_wrong', 'label_pending', 'void_pending']
          WHEN 'in_transit' THEN ARRAY['handed_over'] WHEN 'out_for_delivery' THEN ARRAY['handed_over']
          WHEN 'delayed' THEN ARRAY['handed_over'] WHEN 'ready_for_pickup' THEN ARRAY['handed_over']
          WHEN 'delivery_failed' THEN ARRAY['handed_over'] WHEN 'return_to_sender' THEN ARRAY['handed_over']

@@ -25,11 +25,11 @@ SELECT {", ".join(COLUMNS)} FROM orders_order WHERE id > %s ORDER BY id LIMIT %s
 """  # noqa: S608 - names of columns only
 
 LINES = """
-SELECT order_id, position, sku, kind, quantity, cancelled_quantity, returned_quantity, name, unit_price_minor,
-       tax_minor, discount_minor, total_minor
+SELECT order_id, position, sku, kind, quantity, cancelled_quantity, returned_quantity, refunded_quantity,
+       refunded_minor, name, unit_price_minor, tax_minor, discount_minor, total_minor
   FROM orders_orderline WHERE order_id = ANY(%s::uuid[])
 """
-OF_LINE = ("position", "sku", "kind", "quantity", "cancelled", "returned")
+OF_LINE = ("position", "sku", "kind", "quantity", "cancelled", "returned", "refunded", "refunded_minor")
 FROZEN = ("name", "unit_price_minor", "tax_minor", "discount_minor", "total_minor")
 
 #: Streams that begin as an order's and have no row.

@@ -19,10 +19,10 @@ from config.embedded.state import BASE_DIR, State
 from config.embedded.supervisor import Supervisor
 from config.embedded.valkey import Valkey
 
-#: Calls to shops' own servers may be slow: they have a worker of their own.
-SLOW_QUEUES = ("webhooks",)
-QUICK_QUEUES = ("orders", "payments", "inventory", "shipping", "sagas")
-QUEUES = (*QUICK_QUEUES, *SLOW_QUEUES)
+STEP_QUEUES = ("orders", "payments", "inventory", "shipping", "sagas")
+#: Messages from outside and to it: a worker each, so that neither a flood of them nor a slow server holds up sagas.
+EDGE_QUEUES = ("inbox", "webhooks")
+QUEUES = (*STEP_QUEUES, *EDGE_QUEUES)
 WEB_PORT = 8000
 
 
@@ -134,8 +134,8 @@ class Stack:
         """Start sandbox, workers, loops and (if wanted) the web side by side; wait until each answers."""
         self.start_sandbox(wait=False)
         numbers = range(1, self.workers + 1)
-        programs = [self.worker(f"worker-{number}", queues=QUICK_QUEUES) for number in numbers]
-        programs.append(self.worker("worker-slow", queues=SLOW_QUEUES, processes=1))
+        programs = [self.worker(f"worker-{number}", queues=STEP_QUEUES) for number in numbers]
+        programs += [self.worker(f"worker-{q}", queues=(q,), processes=1) for q in EDGE_QUEUES]
         programs += [self.keep(), *([self.web_server()] if self.web else [])]
         for program in programs:
             self.supervisor.start(program, wait=False)

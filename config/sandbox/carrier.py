@@ -20,6 +20,7 @@ from config.sandbox.profiles import Rule
 from config.sandbox.wire import Reply, Turned, carrier_error, read_json, reply, whole_number
 
 NOT_SERVED = {"AQ", "Antarctica"}
+NOWHERE = "00000"  # no postcode begins like this, in whatever country
 PRICES_MINOR = {"standard": (395, 2), "express": (895, 4)}  # a parcel, and each unit in it
 MOST_MOVED = 1000
 DAYS = {"standard": 3, "express": 1}
@@ -261,6 +262,8 @@ def new_shipment(params: dict[str, Any], origin: str, now: float) -> dict[str, A
         raise Turned(carrier_error(422, "address_invalid", "ship_to needs at least a country."))
     if ship_to["country"] in NOT_SERVED:
         raise Turned(carrier_error(422, "country_not_served", f"No service to {ship_to['country']}."))
+    if str(ship_to.get("postcode", "")).startswith(NOWHERE):
+        raise Turned(carrier_error(422, "address_unknown", "There is no such postcode.", field="postcode"))
     units, parcels = whole_number(params.get("units", 1)), whole_number(params.get("parcels", 1), least=1)
     service = str(params.get("service", "standard"))
     if units is None or parcels is None or service not in PRICES_MINOR:

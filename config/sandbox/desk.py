@@ -144,7 +144,8 @@ class Desk:
         if rule is not None and rule.action == "refuse":
             code = str(rule.params.get("code", "refused"))
             status = int(rule.params.get("status", 400 if call.provider == "gateway" else 422))
-            return call.error(status, code, f"The provider refused: {code}.")
+            said = {"field": rule.params["field"]} if "field" in rule.params else {}
+            return call.error(status, code, f"The provider refused: {code}.", **said)
         try:
             return call.act(rule)
         except Turned as turned:
@@ -152,7 +153,8 @@ class Desk:
 
     async def _after(self, request: web.Request, call: Call, rule: Rule, answer: Reply) -> web.StreamResponse:
         """Trouble that comes when it is done, or none."""
-        if rule.action in {"do_then_drop", "do_then_5xx"} or rule.params.get("done_first"):
+        counted = rule.action == "refuse" and rule.most_times is not None
+        if counted or rule.action in {"do_then_drop", "do_then_5xx"} or rule.params.get("done_first"):
             self._strike(call, rule)
         await self.record.committed()
         await self.webhooks.before_the_answer(call.reference)

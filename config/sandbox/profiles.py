@@ -24,7 +24,7 @@ ACTIONS: Mapping[str, int | None] = {
     "approve": None,
     "decline": None,  # params: code, or decline_code of the card
     "require_action": None,  # of an authorization: the customer has to act
-    "refuse": None,  # params: code
+    "refuse": None,  # params: code, field of an address
     "delay": 1,  # params: seconds, done_first
     "do_then_drop": 1,
     "drop": 1,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from inventory.commands.allocate import allocate_stock, fill_shorts
 from inventory.commands.consume import ShipGoods, ShippedMoreThanHeld, consume_stock
+from inventory.commands.extend import extend_holds
 from inventory.commands.movements import (
     BelowPromised,
     MoveStock,
@@ -41,6 +42,7 @@ __all__ = [
     "consume_stock",
     "ensure_locations",
     "expire_holds",
+    "extend_holds",
     "fill_shorts",
     "movement_key",
     "record_movements",

@@ -55,6 +55,14 @@ class CancelTakenOut(serializers.Serializer[Any]):
     return_id = serializers.UUIDField(allow_null=True)
 
 
+class AddressCorrectedOut(serializers.Serializer[Any]):
+    """The address is corrected. `asked_again`: the carrier was asked before, and is asked anew."""
+
+    id = serializers.UUIDField()
+    state = serializers.ChoiceField(State.choices)
+    asked_again = serializers.BooleanField()
+
+
 class CustomerOut(serializers.Serializer[Any]):
     """Who ordered. Name and e-mail are empty once the customer was erased."""
 
@@ -92,13 +100,13 @@ class OrderOut(serializers.ModelSerializer[OrderView]):
 
 
 class OrderLineOut(serializers.ModelSerializer[OrderLine]):
-    """A line, and how many of its pieces were cancelled or returned."""
+    """A line, and how many of its pieces were cancelled, returned or only refunded, these for `refunded_minor`."""
 
     class Meta:
         model = OrderLine
         fields = (
             "position", "sku", "name", "kind", "quantity", "unit_price_minor", "tax_minor", "discount_minor",
-            "total_minor", "cancelled_quantity", "returned_quantity",
+            "total_minor", "cancelled_quantity", "returned_quantity", "refunded_quantity", "refunded_minor",
         )  # fmt: skip
         read_only_fields = fields
 

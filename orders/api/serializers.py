@@ -144,6 +144,35 @@ class CancelIn(StrictSerializer):
     )
 
 
+class AddressIn(StrictSerializer):
+    """The parts of an address that were wrong. What is not sent stays; an empty text takes a part out.
+
+    The country stays: to another one the order may cost something else. Cancel it and place it again.
+    """
+
+    name = Text(max_length=300, required=False, allow_blank=True, help_text="If not the customer.")
+    street = Text(max_length=300, required=False, allow_blank=True)
+    street_2 = Text(max_length=300, required=False, allow_blank=True)
+    postcode = Text(max_length=20, required=False, allow_blank=True)
+    city = Text(max_length=100, required=False, allow_blank=True)
+    region = Text(max_length=100, required=False, allow_blank=True)
+    phone = Text(max_length=50, required=False, allow_blank=True)
+    reason = Text(
+        max_length=200,
+        default="corrected by the shop",
+        help_text="Kept for ever with the order: name nobody in it.",
+    )
+
+    @classmethod
+    def parts(cls, document: Any) -> tuple[dict[str, str], str]:
+        """The parts to correct, and why. Raises ValidationError, also when there is nothing to correct."""
+        data = cls.check(document)
+        reason = data.pop("reason")
+        if not data:
+            raise serializers.ValidationError(["Name at least one part of the address."])
+        return data, reason
+
+
 class OrderQuery(PageQuery, ReadQuery):
     """Filters of the list of orders. All that are given must hold."""
 

@@ -6,8 +6,9 @@ from django.urls import path
 
 from orders.api.bulk import BulkOrders
 from orders.api.history import OrderEvents
+from orders.api.refunds import OrderRefund, OrderRefunds
 from orders.api.returns import OrderReturns, ReturnDetail, ReturnInspect, ReturnReceive, ReturnWithdraw
-from orders.api.views import OrderCancel, OrderDetail, Orders, OrderSummary
+from orders.api.views import OrderAddress, OrderCancel, OrderDetail, Orders, OrderSummary
 
 urlpatterns = [
     path("orders", Orders.as_view(), name="api-orders"),
@@ -15,7 +16,10 @@ urlpatterns = [
     path("orders/summary", OrderSummary.as_view(), name="api-order-summary"),
     path("orders/<uuid:order_id>", OrderDetail.as_view(), name="api-order"),
     path("orders/<uuid:order_id>/events", OrderEvents.as_view(), name="api-order-events"),
+    path("orders/<uuid:order_id>/refunds", OrderRefunds.as_view(), name="api-order-refunds"),
+    path("orders/<uuid:order_id>/refunds/<uuid:refund_id>", OrderRefund.as_view(), name="api-order-refund"),
     path("orders/<uuid:order_id>/cancel", OrderCancel.as_view(), name="api-order-cancel"),
+    path("orders/<uuid:order_id>/address", OrderAddress.as_view(), name="api-order-address"),
     path("orders/<uuid:order_id>/returns", OrderReturns.as_view(), name="api-order-returns"),
     path("orders/<uuid:order_id>/returns/<uuid:return_id>", ReturnDetail.as_view(), name="api-return"),
     path(

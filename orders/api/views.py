@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from orders import commands, queries
 from orders.api import history
 from orders.api.answers import (
+    AddressCorrectedOut,
     CancelTakenOut,
     CustomerOut,
     OrderLineOut,
@@ -30,7 +31,7 @@ from orders.api.answers import (
     SummaryLineOut,
     SummaryOut,
 )
-from orders.api.serializers import CancelIn, OrderIn, OrderQuery, SummaryQuery
+from orders.api.serializers import AddressIn, CancelIn, OrderIn, OrderQuery, SummaryQuery
 from orders.models import OrderLine
 from orders.queries import OrderSeen
 from sagas.sight import Sight
@@ -177,6 +178,39 @@ class OrderCancel(ApiView):
         saga_id = str(answer.saga_id) if answer.saga_id else None
         return_id = str(answer.return_id) if answer.return_id else None
         body = {"id": str(order_id), "state": str(answer.state), "saga_id": saga_id, "return_id": return_id}
+        return Response(body, status=202, headers={"Location": address_of(order_id)})
+
+
+class OrderAddress(ApiView):
+    """Where one order goes. It can be corrected, never read: it is kept for the label alone."""
+
+    idempotent = True
+
+    @extend_schema(
+        operation_id="correct_address", tags=["orders"], request=AddressIn, summary="Correct where an order goes",
+        parameters=[POSITION_HEADER],
+        responses={202: OpenApiResponse(AddressCorrectedOut, "Corrected; the saga goes on.")},
+    )  # fmt: skip
+    def patch(self, request: Request, order_id: UUID) -> Response:
+        """Correct parts of the address while the order waits for that, or before its label is bought.
+
+        A label that is being bought just now is 409 `orders.address_in_use`: try again. One that was bought, and an
+        order that has ended, is 409 `orders.address_fixed`.
+        """
+        return once(request, lambda now: self._correct(request, order_id, now))
+
+    def _correct(self, request: Request, order_id: UUID, now: datetime) -> Response:
+        parts, reason = AddressIn.parts(request.data)
+        answer = commands.correct_address(
+            order_id,
+            parts,
+            shop_id=self.shop_id,
+            actor=self.caller.actor,
+            reason=reason,
+            now=now,
+            correlation_id=self.correlation_id,
+        )
+        body = {"id": str(order_id), "state": str(answer.state), "asked_again": answer.asked_again}
         return Response(body, status=202, headers={"Location": address_of(order_id)})
 
 

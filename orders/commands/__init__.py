@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from orders.aggregate import OrderNotFound
+from orders.commands.address import (
+    AddressCorrection,
+    AddressFixed,
+    AddressInUse,
+    PersonErased,
+    correct_address,
+    hold_for_address,
+)
 from orders.commands.attention import call_attention, call_for, clear_attention
 from orders.commands.cancel import (
     CancelAnswer,
@@ -17,9 +25,13 @@ from orders.commands.shops import create_shop, create_token, revoke_token
 from orders.commands.take import ReferenceTaken, take_orders
 
 __all__ = [
+    "AddressCorrection",
+    "AddressFixed",
+    "AddressInUse",
     "CancelAnswer",
     "OrderNotFound",
     "ParcelNews",
+    "PersonErased",
     "Placed",
     "ReferenceTaken",
     "VersionMoved",
@@ -30,10 +42,12 @@ __all__ = [
     "cancel_order",
     "clear_attention",
     "confirm_orders",
+    "correct_address",
     "create_shop",
     "create_token",
     "flag_orders",
     "give_back_orders",
+    "hold_for_address",
     "note_parcels",
     "place_order",
     "place_orders",

@@ -127,7 +127,7 @@ def _saga(note: Note, way: Way, order: Order) -> StartSaga:
 def _context(note: Note, way: Way, order: Order) -> dict[str, Any]:
     lines = rules.within(order.lines.values(), note.lines)
     whole = way is Way.CANCEL and rules.is_whole(order.lines.values(), lines)
-    share = rules.share(note.amount_minor, order, whole=whole)
+    share = rules.share(rules.not_refunded_yet(note.amount_minor, order), order, whole=whole)
     return {
         "order_id": str(order.id),
         "refund_minor": share.refund_minor,

@@ -60,6 +60,15 @@ def share(amount_minor: int, order: Order, *, whole: bool = False) -> Share:
     return Share(refund_minor=refund, credit_minor=max(0, amount_minor - rest))
 
 
+def not_refunded_yet(amount_minor: int, order: Order) -> int:
+    """What of an amount was not paid back already because somebody asked for it (see `orders.refunding`).
+
+    What exceeds the rest of the order is covered by such refunds first: it must not become customer credit as well.
+    """
+    beyond = max(0, amount_minor - order.outstanding_minor)
+    return amount_minor - min(beyond, order.refunded_minor)
+
+
 def within(lines: Iterable[Line], wanted: Pieces) -> list[dict[str, Any]]:
     """The wanted pieces, cut down to what is left of each SKU, as {sku, quantity}. SKUs add up."""
     left: Counter[str] = Counter()
@@ -85,6 +94,6 @@ def is_whole(lines: Iterable[Line], wanted: Pieces) -> bool:
     to_ship: Counter[str] = Counter()
     for line in lines:
         if line.ships:
-            to_ship[line.sku] += line.left
+            to_ship[line.sku] += line.kept
     asked = {item["sku"]: item["quantity"] for item in wanted}
     return all(asked.get(sku, 0) >= pieces for sku, pieces in to_ship.items())

@@ -12,6 +12,7 @@ from orders.queries.summary import SummaryFilters, SummaryLine, order_summary
 from orders.queries.write_side import (
     PlacedBefore,
     StoryPart,
+    address_of,
     authenticate_token,
     fulfilment_saga,
     lines_of,
@@ -30,6 +31,7 @@ __all__ = [
     "StoryPart",
     "SummaryFilters",
     "SummaryLine",
+    "address_of",
     "authenticate_token",
     "fulfilment_saga",
     "get_order",

@@ -16,7 +16,7 @@ from orders.models import Order, OrderLine, Shop
 from orders.states import State
 from sagas import log
 from sagas.models import Saga
-from sagas.people import references_of
+from sagas.people import read_people, references_of
 from sagas.sql import rows
 
 # Every request asks this first: the statement is written out, since to compose it takes five times as long.
@@ -77,6 +77,13 @@ def story_of(order_id: UUID) -> list[StoryPart]:
         )
         for recorded in log.read(order_id)
     ]
+
+
+def address_of(order_id: UUID) -> dict[str, str]:
+    """Where an order goes, as far as it is known. Personal data: for whoever is to correct it."""
+    person = Order.objects.values_list("person_id", flat=True).get(pk=order_id)
+    found = read_people([person]) if person else {}
+    return found[person].address if person in found else {}
 
 
 def fulfilment_saga(order_id: UUID) -> UUID:

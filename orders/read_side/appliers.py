@@ -99,6 +99,10 @@ def _goods_returned(row: OrderRow, event: orders.GoodsReturned, _: datetime) -> 
     _clear(row)
 
 
+def _order_refunded(row: OrderRow, *_: Any) -> None:
+    _clear(row)  # the amounts are told by the payment's events
+
+
 def _needs_attention(row: OrderRow, event: orders.OrderNeedsAttention, _: datetime) -> None:
     row.needs_attention, row.attention_reason = True, event.reason
     row.on_hold, row.hold_reason = event.on_hold, event.reason if event.on_hold else ""
@@ -106,6 +110,12 @@ def _needs_attention(row: OrderRow, event: orders.OrderNeedsAttention, _: dateti
 
 def _attention_cleared(row: OrderRow, *_: Any) -> None:
     _clear(row)
+
+
+def _address_corrected(row: OrderRow, event: orders.AddressCorrected, _: datetime) -> None:
+    row.person_id = event.person_id
+    if row.attention_reason == shipping.ADDRESS_TO_CORRECT:
+        _clear(row)
 
 
 def _end(row: OrderRow, state: str, at: datetime) -> None:
@@ -140,7 +150,7 @@ def _captured(row: OrderRow, event: payments.PaymentCaptured, _: datetime) -> No
     row.payment_state, row.captured_minor = "captured", event.amount_minor
 
 
-def _refunded(row: OrderRow, event: payments.PaymentRefunded, _: datetime) -> None:
+def _refunded(row: OrderRow, event: payments.PaymentRefunded | payments.RefundRepaid, _: datetime) -> None:
     row.refunded_minor += event.amount_minor
     row.payment_state = "refunded" if row.refunded_minor >= row.captured_minor else "partly_refunded"
 
@@ -217,8 +227,11 @@ APPLIERS: dict[type, Applier] = {
     orders.OrderCompleted: _completed,
     orders.ReturnOpened: _nothing,
     orders.GoodsReturned: _goods_returned,
+    orders.RefundOpened: _nothing,
+    orders.OrderRefunded: _order_refunded,
     orders.OrderNeedsAttention: _needs_attention,
     orders.OrderAttentionCleared: _attention_cleared,
+    orders.AddressCorrected: _address_corrected,
     payments.PaymentAuthorized: _authorized,
     payments.PaymentActionRequired: _pays("requires_action"),
     payments.PaymentDeclined: _pays("declined"),
@@ -230,15 +243,18 @@ APPLIERS: dict[type, Applier] = {
     payments.PaymentRefunded: _refunded,
     payments.RefundFailed: _nothing,
     payments.RefundReturned: _returned,
+    payments.RefundRepaid: _refunded,
     payments.CaptureReversed: _nothing,
     payments.PaymentFlagged: _nothing,
     inventory.StockReserved: _stock("held"),
+    inventory.HoldExtended: _nothing,
     inventory.StockReleased: _released,
     inventory.StockAllocated: _stock("allocated"),
     inventory.StockShort: _stock("short"),
     inventory.StockConsumed: _consumed,
     shipping.ShipmentBooked: _booked,
     shipping.ShipmentRefused: _ships("label_failed"),
+    shipping.ShipmentAddressRefused: _ships("address_wrong"),
     shipping.ShipmentUnknown: _ships("unknown"),
     shipping.ShipmentProgressed: _progressed,
     shipping.ShipmentLost: _ships("lost"),

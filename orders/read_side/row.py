@@ -38,6 +38,7 @@ class OrderRow:
     end_code: str = ""
     cancelled_minor: int = 0
     returned_minor: int = 0
+    person_id: UUID | None = None
     saga_id: UUID | None = None
     saga_state: str = ""
     progress: int = 0
@@ -62,7 +63,6 @@ class OrderRow:
     delivered_at: datetime | None = None
     # What is frozen when the order is placed.
     external_reference: str = ""
-    person_id: UUID | None = None
     goods_minor: int = 0
     charges_minor: int = 0
     fulfilment: str = ""
@@ -101,7 +101,7 @@ LOADED = {
     "order_id": "uuid", "shop_id": "uuid", "placed_on": "date", "country": "text", "currency": "text",
     "total_minor": "bigint", "version": "int", "state": "text", "on_hold": "boolean", "hold_reason": "text",
     "needs_attention": "boolean", "attention_reason": "text", "end_code": "text", "cancelled_minor": "bigint",
-    "returned_minor": "bigint", "saga_id": "uuid", "saga_state": "text", "progress": "smallint",
+    "returned_minor": "bigint", "person_id": "uuid", "saga_id": "uuid", "saga_state": "text", "progress": "smallint",
     "payment_id": "uuid", "payment_version": "int", "payment_state": "text", "authorized_minor": "bigint",
     "captured_minor": "bigint", "refunded_minor": "bigint", "reservation_id": "uuid", "stock_version": "int",
     "stock_state": "text", "shipment_id": "uuid", "shipment_version": "int", "shipment_state": "text",
@@ -112,7 +112,7 @@ TIMES = {
     "handed_over_at": "timestamptz", "delivered_at": "timestamptz",
 }  # fmt: skip
 FROZEN = {
-    "external_reference": "text", "person_id": "uuid", "goods_minor": "bigint", "charges_minor": "bigint",
+    "external_reference": "text", "goods_minor": "bigint", "charges_minor": "bigint",
     "fulfilment": "text", "pieces": "int", "skus": "text", "charges": "text", "placed_at": "timestamptz",
     "received_at": "timestamptz",
 }  # fmt: skip

@@ -6,7 +6,7 @@ Sagas of `orders.return_goods` without a return carry out credit notes: those pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,6 @@ from orders.giving_back import closing
 from orders.returns import rules, store
 from orders.returns.aggregate import Return
 from orders.returns.commands import UNEXPECTED
-from orders.returns.rules import Worth
 from orders.returns.states import FINAL, State
 from orders.states import LockKind
 from sagas.steps import StepCall
@@ -39,12 +38,11 @@ class Batch:
         self.calls, self.now = calls, now
         self.orders = repository.load((call.subject_id for call in calls), with_lines=True)
         self.returns = store.of_sagas([call.saga_id for call in calls])
-        self.worth = store.worth_of({one.order_id for one in self.returns.values()})
 
     def answers(
         self,
         of_a_note: Callable[[Order, StepCall, datetime], dict[str, Any]],
-        of_a_return: Callable[[Order, StepCall, Return, Mapping[int, Worth], datetime], Answer],
+        of_a_return: Callable[[Order, StepCall, Return, datetime], Answer],
     ) -> list[Answer]:
         """One answer each, in order; everything they have decided is stored."""
         found = [self._answer(call, of_a_note, of_a_return) for call in self.calls]
@@ -61,7 +59,7 @@ class Batch:
         try:
             if back is None:
                 return Done(of_a_note(order, call, self.now))
-            return of_a_return(order, call, back, self.worth[order.id], self.now)
+            return of_a_return(order, call, back, self.now)
         except Refused as refused:
             return refused
 
@@ -100,7 +98,7 @@ def close_returns(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
     return answers
 
 
-def _receive(_: Order, __: StepCall, back: Return, ___: Mapping[int, Worth], now: datetime) -> Answer:
+def _receive(_: Order, __: StepCall, back: Return, now: datetime) -> Answer:
     if back.state is State.REQUESTED and now < back.due_at:
         return Waiting(RECEIPT, back.due_at)
     if back.state is State.REQUESTED:
@@ -110,13 +108,13 @@ def _receive(_: Order, __: StepCall, back: Return, ___: Mapping[int, Worth], now
     return Done()
 
 
-def _withdraw(_: Order, call: StepCall, back: Return, __: Mapping[int, Worth], now: datetime) -> Answer:
+def _withdraw(_: Order, call: StepCall, back: Return, now: datetime) -> Answer:
     if back.state not in FINAL:
         back.withdraw(call.cause_code or call.cause, now=now)
     return Done()
 
 
-def _inspect(order: Order, call: StepCall, back: Return, worth: Mapping[int, Worth], now: datetime) -> Answer:
+def _inspect(order: Order, call: StepCall, back: Return, now: datetime) -> Answer:
     match back.state:
         case State.WITHDRAWN:
             return Refused(back.end_code)
@@ -126,7 +124,7 @@ def _inspect(order: Order, call: StepCall, back: Return, worth: Mapping[int, Wor
             return _wait_for_a_person(order, back, now)
     if held := _held_by_another(order, call, now):
         return held
-    return _take_up(order, call, back, worth, now)
+    return _take_up(order, call, back, now)
 
 
 def _wait_for_a_person(order: Order, back: Return, now: datetime) -> Answer:
@@ -148,15 +146,15 @@ def _held_by_another(order: Order, call: StepCall, now: datetime) -> Answer | No
     return None
 
 
-def _take_up(order: Order, call: StepCall, back: Return, worth: Mapping[int, Worth], now: datetime) -> Answer:
+def _take_up(order: Order, call: StepCall, back: Return, now: datetime) -> Answer:
     back.cut_to({line.position: line.left for line in order.lines.values()})
     if order.lock_kind is LockKind.NONE:
         order.open_return(call.saga_id, now=now)
-    refund = rules.value_of(order, back.accepted, worth)
+    refund = rules.value_of(order, back.accepted)
     return Done({"lines": back.restocked(), "refund_minor": refund, "credit_minor": 0})
 
 
-def _close(order: Order, call: StepCall, back: Return, _: Mapping[int, Worth], now: datetime) -> Answer:
+def _close(order: Order, call: StepCall, back: Return, now: datetime) -> Answer:
     if back.state is State.CLOSED:
         return Done()
     if not closing.holds(order, call, LockKind.RETURN):

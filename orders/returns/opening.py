@@ -19,7 +19,7 @@ from orders.contract import RETURN_GOODS
 from orders.returns import rules, store
 from orders.returns.aggregate import Return
 from orders.returns.refusals import NothingToReturn, ReturnTooLate
-from orders.returns.rules import Pieces, Wish, Worth
+from orders.returns.rules import Pieces, Wish
 from orders.returns.states import OPEN, Origin, State
 from orders.returns.waking import wake
 from orders.states import State as OrderState
@@ -177,12 +177,8 @@ def _open(
 ) -> list[Return]:
     known = store.of_orders([one.order.id for one in wanted])
     numbers = {order_id: len(mine) for order_id, mine in known.items()}
-    worth = store.worth_of([one.order.id for one in wanted])
     opened = [_new(one, numbers.get(one.order.id, 0) + 1, now) for one in wanted]
-    starts = [
-        _saga(one, back, worth[one.order.id], correlation_id)
-        for one, back in zip(wanted, opened, strict=True)
-    ]
+    starts = [_saga(one, back, correlation_id) for one, back in zip(wanted, opened, strict=True)]
     start_sagas(starts, now=now)
     for one, back in zip(wanted, opened, strict=True):
         if received:
@@ -202,7 +198,7 @@ def _new(wanted: Opening, number: int, now: datetime) -> Return:
     return back.request([(p, order.lines[p].sku, pieces) for p, pieces in sorted(wanted.pieces.items())])
 
 
-def _saga(wanted: Opening, back: Return, worth: Mapping[int, Worth], correlation_id: str) -> StartSaga:
+def _saga(wanted: Opening, back: Return, correlation_id: str) -> StartSaga:
     order = wanted.order
     return StartSaga(
         id=back.saga_id,
@@ -212,7 +208,7 @@ def _saga(wanted: Opening, back: Return, worth: Mapping[int, Worth], correlation
         shop_id=order.shop_id,
         subject_id=order.id,
         label=f"Return {back.number} of order {order.external_reference}",
-        amount_minor=rules.value_of(order, wanted.pieces, worth),
+        amount_minor=rules.value_of(order, wanted.pieces),
         currency=order.currency,
         search_key=order.external_reference,
         context=_context(order),

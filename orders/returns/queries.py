@@ -61,9 +61,7 @@ def free_of(order_id: UUID) -> dict[int, int]:
     spoken = store.spoken_for(store.of_orders([order_id]).get(order_id, ()))
     lines = OrderLine.objects.filter(order_id=order_id, kind="goods")
     return {
-        line.position: max(
-            0, line.quantity - line.cancelled_quantity - line.returned_quantity - spoken.get(line.position, 0)
-        )
+        line.position: max(0, line.quantity - _given_back(line) - spoken.get(line.position, 0))
         for line in lines
     }
 
@@ -71,6 +69,10 @@ def free_of(order_id: UUID) -> dict[int, int]:
 def lines_of(order_id: UUID) -> Sequence[OrderLine]:
     """The lines of goods of an order, as they were ordered."""
     return list(OrderLine.objects.filter(order_id=order_id, kind="goods").order_by("position"))
+
+
+def _given_back(line: OrderLine) -> int:
+    return line.cancelled_quantity + line.returned_quantity + line.refunded_quantity
 
 
 def _behind(

@@ -27,22 +27,6 @@ class Wish:
     sku: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Worth:
-    """A line's price as it was frozen: for all `quantity` pieces of it together."""
-
-    quantity: int
-    total_minor: int
-
-    def share(self, before: int, pieces: int) -> int:
-        """What `pieces` are worth after `before` pieces of the line were given back.
-
-        Rounded cumulatively: in whatever portions a line goes back, the portions sum to its total exactly.
-        """
-        after = before + pieces
-        return self.total_minor * after // self.quantity - self.total_minor * before // self.quantity
-
-
 def check_time(order: Order, *, window: timedelta, now: datetime) -> None:
     """Raise NotHandedOver before the goods have left, ReturnTooLate when their delivery is longer ago than `window`."""
     if order.state not in HANDED_OVER:
@@ -55,7 +39,7 @@ def check_time(order: Order, *, window: timedelta, now: datetime) -> None:
 
 
 def free_pieces(order: Order, spoken_for: Pieces) -> dict[int, int]:
-    """The pieces of each line of goods that are neither given back nor spoken for. Needs the order's lines."""
+    """The pieces of each line of goods that are not given back, not refunded and not spoken for. Needs the lines."""
     return {
         line.position: max(0, line.left - spoken_for.get(line.position, 0))
         for line in order.lines.values()
@@ -104,10 +88,14 @@ def _spread(wish: Wish, lines: Iterable[Line], free: Pieces, taken: Pieces) -> d
     return found
 
 
-def value_of(order: Order, pieces: Pieces, worth: Mapping[int, Worth]) -> int:
-    """What the pieces are worth now, in the order's minor unit, and no more than it has outstanding."""
-    total = sum(
-        worth[position].share(order.lines[position].cancelled + order.lines[position].returned, count)
-        for position, count in pieces.items()
-    )
+def value_of(order: Order, pieces: Pieces) -> int:
+    """What the pieces are worth now, in the order's minor unit, and no more than it has outstanding.
+
+    Rounded cumulatively: in whatever portions a line goes back, the portions sum to its total exactly.
+    """
+    total = sum(_value(order.lines[position], count) for position, count in pieces.items())
     return min(total, order.outstanding_minor)
+
+
+def _value(line: Line, pieces: int) -> int:
+    return line.share(line.given_back + pieces) - line.share(line.given_back)

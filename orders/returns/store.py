@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID
 
 from orders.returns.aggregate import BackLine, Return
-from orders.returns.rules import Worth
 from orders.returns.states import OPEN, State
 from sagas.log import Append, publish
 from sagas.sql import execute, rows
@@ -46,9 +45,6 @@ LINES = f"""
 SELECT {", ".join(LINE)} FROM orders_returnline WHERE back_id = ANY(%s::uuid[]) ORDER BY back_id, position
 """  # noqa: S608 - names of columns only
 ORDERS = "SELECT DISTINCT order_id FROM orders_return WHERE id = ANY(%s::uuid[])"
-WORTH = (
-    "SELECT order_id, position, quantity, total_minor FROM orders_orderline WHERE order_id = ANY(%s::uuid[])"
-)
 
 INSERT = f"""
 INSERT INTO orders_return ({", ".join(COLUMNS)})
@@ -105,14 +101,6 @@ def spoken_for(returns: Iterable[Return], *, besides: UUID | None = None) -> dic
             for line in one.lines.values():
                 pieces[line.position] += line.spoken_for(one.state)
     return pieces
-
-
-def worth_of(order_ids: Collection[UUID]) -> dict[UUID, dict[int, Worth]]:
-    """What the lines of orders cost, by order and position."""
-    found: dict[UUID, dict[int, Worth]] = defaultdict(dict)
-    for order_id, position, quantity, total in rows(WORTH, [list(order_ids)]) if order_ids else ():
-        found[order_id][position] = Worth(quantity, total)
-    return found
 
 
 def insert(returns: Sequence[Return], *, now: datetime, actor: str, correlation_id: str = "") -> None:

@@ -192,19 +192,25 @@ class _Recorder:
 
     def _our_refund(self, payment: PaymentRow, refund: RefundRow, told: base.Refund, news: News) -> str:
         failed = told.status in (RefundStatus.FAILED, RefundStatus.CANCELLED)
-        if refund.state == Refund.State.SUCCEEDED:
-            if not failed:
-                return "known"
-            self.refunds.take_back(refund, news, told.failure_code or str(told.status))
-            return "refund_returned"
-        if refund.state == Refund.State.FAILED:
-            if refund.returned_at is None or failed:
-                return "known"
-            return self._cannot_be(payment, f"{told.id} has gone back, though it had come back", news)
+        if refund.state in Refund.ENDED:
+            return self._our_ended_refund(payment, refund, told, news, failed=failed)
         if told.status != RefundStatus.SUCCEEDED:
             return "undecided"
         self.refunds.settle(refund, news, told.id)
         return "refunded"
+
+    def _our_ended_refund(
+        self, payment: PaymentRow, refund: RefundRow, told: base.Refund, news: News, *, failed: bool
+    ) -> str:
+        """What had gone back may come back. What is owed, or was paid another way, does not go back by itself."""
+        if refund.state == Refund.State.SUCCEEDED and failed:
+            self.refunds.take_back(refund, news, told.failure_code or str(told.status))
+            return "refund_returned"
+        if refund.state == Refund.State.REPAID and not failed:
+            return self._cannot_be(payment, f"{told.id} has gone back, though it was paid another way", news)
+        if refund.returned_at is not None and not failed:
+            return self._cannot_be(payment, f"{told.id} has gone back, though it had come back", news)
+        return "known"
 
     def _disputed(self, payment: PaymentRow, ident: str, word: str, news: News) -> str:
         """F34. Whatever comes first: an end that was told stays the end."""

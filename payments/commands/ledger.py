@@ -94,6 +94,11 @@ def refund_returned(amount: int) -> tuple[Line, ...]:
     return ((Account.PROVIDER_CLEARING, amount), (Account.REFUNDS_PAYABLE, -amount))
 
 
+def refund_repaid(amount: int) -> tuple[Line, ...]:
+    """It was paid back another way: out of the bank, not out of what the provider has."""
+    return ((Account.REFUNDS_PAYABLE, amount), (Account.BANK, -amount))
+
+
 def capture_reversed(amount: int) -> tuple[Line, ...]:
     """What was captured was taken back: the customer owes it."""
     return ((Account.RECEIVABLE, amount), (Account.PROVIDER_CLEARING, -amount))

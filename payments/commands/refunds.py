@@ -10,7 +10,14 @@ from uuid import UUID
 
 from payments import contract
 from payments.commands.attempts import MISMATCH, Outcome, bank_code
-from payments.commands.ledger import Kind, columns, refund_paid, refund_promised, refund_returned
+from payments.commands.ledger import (
+    Kind,
+    columns,
+    refund_paid,
+    refund_promised,
+    refund_repaid,
+    refund_returned,
+)
 from payments.commands.owing import Owed
 from payments.commands.sheet import Cause, PaymentRow, Sheet
 from payments.gateways.base import REFUND_FAILED
@@ -44,7 +51,15 @@ class RefundRow:
     mismatch: str = ""
     provider_id: str = ""
     returned_at: datetime | None = None
+    repaid_at: datetime | None = None
+    repaid_by: str = ""
+    repaid_reference: str = ""
     intent_id: str = ""
+
+    @property
+    def paid(self) -> bool:
+        """Whether the customer has the money, by whatever way."""
+        return self.state in Refund.PAID
 
 
 STORED = tuple(f.name for f in fields(RefundRow) if f.name != "intent_id")
@@ -58,15 +73,16 @@ INSERT INTO payments_refund ({", ".join(STORED)}, made_at, moved_at)
 SELECT u.*, %s::timestamptz, %s::timestamptz
   FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[],
               %s::bigint[], %s::bigint[], %s::text[], %s::smallint[], %s::text[], %s::text[], %s::text[],
-              %s::timestamptz[]) AS u
+              %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[]) AS u
 """  # noqa: S608 - column names of our own
 SAVE = """
 UPDATE payments_refund AS r
    SET state = u.state, failures = u.failures, code = u.code, mismatch = u.mismatch,
-       provider_id = u.provider_id, returned_at = u.returned_at, moved_at = %s
+       provider_id = u.provider_id, returned_at = u.returned_at, repaid_at = u.repaid_at,
+       repaid_by = u.repaid_by, repaid_reference = u.repaid_reference, moved_at = %s
   FROM unnest(%s::uuid[], %s::text[], %s::smallint[], %s::text[], %s::text[], %s::text[],
-              %s::timestamptz[])
-    AS u (id, state, failures, code, mismatch, provider_id, returned_at)
+              %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[])
+    AS u (id, state, failures, code, mismatch, provider_id, returned_at, repaid_at, repaid_by, repaid_reference)
  WHERE r.id = u.id
 """
 
@@ -110,7 +126,7 @@ class Refunds:
     def record(self, call: StepCall, outcome: Outcome) -> Outcome:
         """Store what the provider said about the refund of a saga. Safe to repeat."""
         refund = self.by_saga[call.saga_id]
-        if refund.state == State.SUCCEEDED:
+        if refund.paid:
             return result_of(refund)
         match outcome:
             case Done():
@@ -135,8 +151,19 @@ class Refunds:
         self.sheet.change(payment).refunded_minor -= refund.amount_minor
         payment.refunding_minor += refund.amount_minor
         self.sheet.book(payment, Kind.REFUND_RETURNED, refund_returned(refund.amount_minor), source=refund.id)
-        fact = {"refund_id": refund.id, "code": refund.code}
+        fact = {"refund_id": refund.id, "code": refund.code, "saga_id": refund.saga_id}
         self.sheet.tell(payment, contract.RefundReturned, refund.amount_minor, cause, **fact)
+
+    def repay(self, refund: RefundRow, cause: Cause, *, reference: str, actor: str) -> None:
+        """It was paid back another way: owed no more. The provider keeps what it has of the payment."""
+        payment = self._payment(refund)
+        self._move(refund, State.REPAID)
+        refund.repaid_at, refund.repaid_by, refund.repaid_reference = self.sheet.now, actor, reference
+        self.sheet.change(payment).refunding_minor -= refund.amount_minor
+        payment.repaid_minor += refund.amount_minor
+        self.sheet.book(payment, Kind.REFUND_REPAID, refund_repaid(refund.amount_minor), source=refund.id)
+        fact = {"refund_id": refund.id, "saga_id": refund.saga_id, "reference": reference}
+        self.sheet.tell(payment, contract.RefundRepaid, refund.amount_minor, cause, **fact)
 
     def try_again(self, refund: RefundRow) -> None:
         """A person has said that a failed refund is to be tried once more."""
@@ -150,7 +177,10 @@ class Refunds:
             execute(INSERT, [self.sheet.now, self.sheet.now, *columns(table)])
         if self._changed:
             changed = [
-                (r.id, r.state, r.failures, r.code, r.mismatch, r.provider_id, r.returned_at)
+                (
+                    *(r.id, r.state, r.failures, r.code, r.mismatch, r.provider_id),
+                    *(r.returned_at, r.repaid_at, r.repaid_by, r.repaid_reference),
+                )
                 for r in self._changed.values()
             ]
             execute(SAVE, [self.sheet.now, *columns(changed)])
@@ -178,6 +208,7 @@ class Refunds:
             call,
             refund_id=refund.id,
             code=code,
+            saga_id=refund.saga_id,
         )
 
     def _unknown(self, refund: RefundRow, call: StepCall, answer: Unknown | Waiting) -> None:
@@ -243,10 +274,12 @@ def _begin(refunds: Refunds, call: StepCall) -> RefundRow | Answer:
         if any(p.captured_minor and p.currency != call.currency for p in payments):
             return Refused("payments.currency_differs", detail=f"asked for {call.currency}")
         refund = _promise(refunds, call, payments)
+    if refund.paid:
+        return result_of(refund)
     if refund.returned_at is not None:
         return Refused(REFUND_FAILED, refund.code)
     refunds.try_again(refund)
-    return result_of(refund) if refund.state == State.SUCCEEDED else refund
+    return refund
 
 
 def _promise(refunds: Refunds, call: StepCall, payments: Sequence[PaymentRow]) -> RefundRow:

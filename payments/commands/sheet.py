@@ -54,13 +54,14 @@ class PaymentRow:
     released_at: datetime | None = None
     version: int = 0
     reversed_minor: int = 0
+    repaid_minor: int = 0
     flag: str = ""
 
     @property
     def refundable_minor(self) -> int:
-        """Captured and still there, not given back and not promised to anybody."""
-        left = self.captured_minor - self.reversed_minor - self.refunded_minor - self.refunding_minor
-        return max(left, 0)
+        """Captured and still there, not given back in any way and not promised to anybody."""
+        back = self.refunded_minor + self.refunding_minor + self.repaid_minor
+        return max(self.captured_minor - self.reversed_minor - back, 0)
 
 
 NAMES = tuple(f.name for f in fields(PaymentRow))
@@ -68,7 +69,8 @@ MUTABLE = {
     "state": "text", "unknown_of": "text", "mismatch": "text", "provider_id": "text",
     "authorized_minor": "bigint", "captured_minor": "bigint", "refunding_minor": "bigint",
     "refunded_minor": "bigint", "code": "text",
-    "released_at": "timestamptz", "version": "int", "reversed_minor": "bigint", "flag": "text",
+    "released_at": "timestamptz", "version": "int", "reversed_minor": "bigint",
+    "repaid_minor": "bigint", "flag": "text",
 }  # fmt: skip
 
 LOCK = f"SELECT {', '.join(NAMES)} FROM payments_payment WHERE {{}} ORDER BY id FOR NO KEY UPDATE"  # noqa: S608
@@ -86,8 +88,10 @@ UPDATE payments_payment AS p SET {", ".join(f"{name} = u.{name}" for name in MUT
 class Sheet:
     """Locked payment rows, and everything that is to be written about them."""
 
-    def __init__(self, payments: Iterable[PaymentRow], *, now: datetime) -> None:
-        self.now = now
+    def __init__(
+        self, payments: Iterable[PaymentRow], *, now: datetime, actor: str = "system", reason: str = ""
+    ) -> None:
+        self.now, self.actor, self.reason = now, actor, reason
         self.payments = {p.id: p for p in payments}
         self.by_saga = {p.saga_id: p for p in self.payments.values()}
         self._changed: set[UUID] = set()
@@ -107,13 +111,18 @@ class Sheet:
         return cls._of(OF_ORDERS, ids, now)
 
     @classmethod
-    def of_refunds(cls, ids: Iterable[UUID], *, now: datetime) -> Sheet:
-        """Lock and read the payments that the refunds of these sagas give back."""
-        return cls._of(OF_REFUNDS, ids, now)
+    def of_refunds(
+        cls, ids: Iterable[UUID], *, now: datetime, actor: str = "system", reason: str = ""
+    ) -> Sheet:
+        """Lock and read the payments that the refunds of these sagas give back. A person's act names its actor."""
+        return cls._of(OF_REFUNDS, ids, now, actor, reason)
 
     @classmethod
-    def _of(cls, lock: str, ids: Iterable[UUID], now: datetime) -> Sheet:
-        return cls((PaymentRow(*row) for row in rows(lock, [list(ids)])), now=now)
+    def _of(
+        cls, lock: str, ids: Iterable[UUID], now: datetime, actor: str = "system", reason: str = ""
+    ) -> Sheet:
+        locked = (PaymentRow(*row) for row in rows(lock, [list(ids)]))
+        return cls(locked, now=now, actor=actor, reason=reason)
 
     def change(self, payment: PaymentRow) -> PaymentRow:
         """Mark a row as changed, so that it is written."""
@@ -173,5 +182,5 @@ class Sheet:
             table = [(p.id, *(getattr(p, name) for name in MUTABLE)) for p in changed]
             execute(SAVE, [self.now, *columns(table)])
         book(self._entries, at=self.now)
-        publish(self._appends, now=self.now)
+        publish(self._appends, now=self.now, actor=self.actor, reason=self.reason)
         owe(self._owed, now=self.now)

@@ -10,7 +10,6 @@ from payments.commands import ledger
 from payments.commands.attempts import Outcome, open_payments, unknown
 from payments.commands.captures import captured
 from payments.commands.refunds import RefundRow, Refunds
-from payments.commands.refunds import State as RefundState
 from payments.commands.sheet import Cause, PaymentRow, Sheet
 from payments.models import Payment
 from sagas.steps import Continue, NotDone, StepCall
@@ -65,7 +64,7 @@ def _give_back(refunds: Refunds, call: StepCall, payment: PaymentRow) -> RefundR
     refund = refunds.by_saga.get(call.saga_id)
     if refund is None and payment.refundable_minor:
         refund = refunds.promise(call, payment, amount=payment.refundable_minor, credit_minor=0)
-    if refund is None or refund.state == RefundState.SUCCEEDED or refund.returned_at is not None:
+    if refund is None or refund.paid or refund.returned_at is not None:
         return None
     refunds.try_again(refund)
     return refund

@@ -6,7 +6,7 @@ then is watched. So an index on their state, which would cost every move of a pa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -52,12 +52,16 @@ WATCHED_REFUNDS = """
 SELECT r.id, p.saga_id, r.saga_id, p.provider_id, r.reference, p.state, p.version, r.state = ANY(%s::text[])
   FROM payments_refund r JOIN payments_payment p ON p.id = r.payment_id WHERE r.id = ANY(%s::uuid[])
 """
+# Only what nobody has taken since.
+LOOK_AGAIN = """
+UPDATE payments_watch w SET looks = greatest(0, w.looks - 1), look_at = u.look_at
+  FROM unnest(%s::uuid[], %s::timestamptz[]) AS u (id, look_at) WHERE w.id = u.id AND w.look_at > u.look_at
+"""
 FORGET = "DELETE FROM payments_watch WHERE id = ANY(%s::uuid[])"
 
-REFUND_ENDS = (Refund.State.SUCCEEDED, Refund.State.FAILED)
 KINDS: dict[str, tuple[str, Sequence[str]]] = {
     Watch.Kind.PAYMENT: ("payments_payment", Payment.FINAL),
-    Watch.Kind.REFUND: ("payments_refund", REFUND_ENDS),
+    Watch.Kind.REFUND: ("payments_refund", Refund.ENDED),
 }
 
 
@@ -103,9 +107,15 @@ def take_watched(*, limit: int, now: datetime) -> list[Watched]:
     """
     taken = [ident for (ident,) in rows(TAKE, [now, limit, now, AGE, LONGEST_WAIT])]
     found = [Watched(*row) for row in rows(WATCHED_PAYMENTS, [list(Payment.FINAL), taken])]
-    found += [Watched(*row) for row in rows(WATCHED_REFUNDS, [list(REFUND_ENDS), taken])]
+    found += [Watched(*row) for row in rows(WATCHED_REFUNDS, [list(Refund.ENDED), taken])]
     open_ = [one for one in found if not one.ended]
     gone = set(taken) - {one.id for one in open_}
     if gone:
         execute(FORGET, [list(gone)])
     return open_
+
+
+def look_again(silent: Mapping[UUID, datetime]) -> None:
+    """Those of whom the provider could tell nothing are asked about at these times: that look does not count."""
+    if silent:
+        execute(LOOK_AGAIN, [list(silent), list(silent.values())])

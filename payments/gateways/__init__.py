@@ -8,10 +8,15 @@ from typing import Any
 
 from payments.gateways.base import PaymentGateway
 from payments.gateways.sandbox import SandboxGateway
+from sagas.circuits import provider_read
 from sagas.resilience.http import HttpClient
 
 _instead: PaymentGateway | None = None
 _one_makes_it = Lock()
+
+#: Reads that no step makes: of what is named, and of pages of a list.
+RETRIEVE = provider_read("gateway", "retrieve")
+LIST = provider_read("gateway", "list")
 
 #: Making a connection may take this share of a call's time; the rest is for the answer.
 CONNECT_SHARE = 0.2

@@ -196,8 +196,8 @@ class FakeGateway(FakeProvider):
         self.note(intent.reference, "refunds")
         return refund
 
-    def refusal(self, code: str) -> Refused:
-        return Refused(base.GATEWAY_REFUSED, code)
+    def refusal(self, trouble: Trouble) -> Refused:
+        return Refused(base.GATEWAY_REFUSED, trouble.code)
 
 
 def page(items: list[T], after: str | None, limit: int) -> Page[T]:

@@ -11,6 +11,7 @@ from payments.reconciliation.alone import AlreadyRunning, alone
 from payments.reconciliation.ours import Bounds
 from payments.reconciliation.rows import ReconciliationRun
 from payments.reconciliation.run import ProviderSilent, Reconciler, open_run
+from sagas.circuits import room_for
 from sagas.clock import database_now
 
 logger = structlog.get_logger(__name__)
@@ -42,6 +43,8 @@ def some_pages(at: time | None, *, now: datetime) -> int:
     yesterday = _yesterday(now)
     if at is None or now.astimezone(UTC).time() < at or _is_through(yesterday):
         return 0
+    if not (room_for(gateways.LIST, 1) and room_for(gateways.RETRIEVE, 1)):
+        return 0  # the provider is down, as is known by now
     try:
         with alone():
             return 0 if _is_through(yesterday) else _compare(yesterday, now)

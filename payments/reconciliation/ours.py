@@ -26,7 +26,7 @@ MOST_INTENTS = 10
 STEP_OPEN = """EXISTS (SELECT FROM sagas_step t WHERE t.saga_id = {}.saga_id AND t.finished_at IS NULL
                         AND t.name = ANY(%(steps)s::text[]))"""
 TWIN = """coalesce((SELECT min(q.provider_id) FROM payments_payment q WHERE q.order_id = p.order_id AND q.id < p.id
-                     AND q.captured_minor > q.refunded_minor), '')"""
+                     AND q.captured_minor > q.refunded_minor + q.repaid_minor), '')"""
 COMPUTED = {"step_open": STEP_OPEN, "twin": TWIN, "intent_id": "coalesce(p.provider_id, '')"}
 
 

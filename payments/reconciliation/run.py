@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
 from django.db import transaction
 
+from payments.gateways import LIST, RETRIEVE
 from payments.gateways.base import Intent, Page, PaymentGateway
 from payments.gateways.base import Refund as TheirRefund
 from payments.reconciliation import cases, compare, ours
@@ -24,6 +26,7 @@ from payments.reconciliation.ours import Bounds
 from payments.reconciliation.rows import Case, ReconciliationRun, SeenObject
 from payments.reconciliation.settlement import rematch
 from payments.reconciliation.tally import Tally
+from sagas.circuits import ask_through
 from sagas.sql import execute
 from sagas.verdicts import Refused, Unavailable
 
@@ -101,13 +104,13 @@ class Reconciler:
     # --- the provider's lists -----------------------------------------------------------------------
 
     def _intents(self) -> None:
-        page = _told(self.gateway.list_intents(after=self.run.cursor or None, limit=self.page))
+        page = _told(partial(self.gateway.list_intents, after=self.run.cursor or None, limit=self.page))
         with transaction.atomic():
             known = self.compare_intents(page.items)
             self._turn(page, known, after=Phase.REFUNDS)
 
     def _refunds(self) -> None:
-        page = _told(self.gateway.list_refunds(after=self.run.cursor or None, limit=self.page))
+        page = _told(partial(self.gateway.list_refunds, after=self.run.cursor or None, limit=self.page))
         with transaction.atomic():
             known = self.compare_refunds(page.items)
             self._turn(page, known, after=Phase.PAYMENTS)
@@ -260,7 +263,7 @@ class Reconciler:
     ) -> dict[str, Found]:
         """Ask for objects by their ids. What the provider does not know is not in the answer."""
         with ThreadPoolExecutor(CALLERS) as pool:
-            answers = list(pool.map(ask, ids))
+            answers = list(pool.map(lambda one: ask_through(RETRIEVE, partial(ask, one)), ids))
         if silent := next((a for a in answers if isinstance(a, Unavailable)), None):
             raise ProviderSilent(f"{silent.code} {silent.detail}".strip())
         return {i: a for i, a in zip(ids, answers, strict=True) if not isinstance(a, (Refused, Unavailable))}
@@ -290,7 +293,8 @@ class Reconciler:
         run.save()
 
 
-def _told(page: Page[Found] | Unavailable) -> Page[Found]:
+def _told(ask: Callable[[], Page[Found] | Unavailable]) -> Page[Found]:
+    page = ask_through(LIST, ask)
     if isinstance(page, Unavailable):
         raise ProviderSilent(f"{page.code} {page.detail}".strip())
     return page

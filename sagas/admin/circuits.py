@@ -49,8 +49,7 @@ class CircuitPages(PlatformPages):
     def force(self, request: HttpRequest, act: str, provider: str, operation: str) -> HttpResponse:
         """Hold a circuit open or closed, or let it go."""
         need(request, "sagas.change_forcedcircuit")
-        known = {(s.provider, circuits.operation_of(s)) for s in circuits.external_steps()}
-        if act not in _ACTS or (provider, operation) not in known:
+        if act not in _ACTS or (provider, operation) not in circuits.names():
             return HttpResponseRedirect(reverse("admin:sagas_circuits"))
         verb, explains = _ACTS[act]
         told = {

@@ -17,7 +17,7 @@ from django.db import transaction
 from sagas import log, metrics
 from sagas.bell import ring
 from sagas.contract import UndoSettled
-from sagas.definition import Plan, SagaNote, plan
+from sagas.definition import Hook, Plan, SagaDefinition, SagaNote, plan
 from sagas.engine import chains, store
 from sagas.engine.cases import open_case
 from sagas.engine.core import Case, Outcome
@@ -30,6 +30,7 @@ from sagas.engine.rows import (
     PARKED,
     SKIPPED,
     UNDO,
+    WAITING,
     Change,
     SagaRow,
     StepRow,
@@ -180,6 +181,7 @@ def commit(changes: Sequence[Change], before: Mapping[UUID, SagaRow], *, now: da
     """Write changes in the caller's transaction and arrange what follows its commit."""
     store.save(changes)
     _call_attention(changes, before, now)
+    _tell_of_waits(changes, before, now)
     _tell_settled(changes, now)
     _tell_after_commit(changes)
     follow_up(changes, before)
@@ -223,16 +225,29 @@ def _crossed(change: Change, before: SagaRow) -> bool:
 def _call_attention(changes: Sequence[Change], before: Mapping[UUID, SagaRow], now: datetime) -> None:
     """Tell the definition about sagas that were parked just now, in the same transaction."""
     parked = [c.saga for c in changes if c.saga.hold == PARKED and before[c.saga.id].hold != PARKED]
-    by_definition: dict[tuple[str, int], list[SagaNote]] = {}
     for saga in parked:
         logger.warning("saga_parked", saga_id=str(saga.id), reason=saga.hold_reason, reference=saga.reference)
-        by_definition.setdefault((saga.definition, saga.version), []).append(
-            note(saga, saga.hold_reason, "engine")
-        )
+    _tell_definitions(parked, lambda definition: definition.attention, now)
+
+
+def _tell_of_waits(changes: Sequence[Change], before: Mapping[UUID, SagaRow], now: datetime) -> None:
+    """Tell the definition about sagas that just now began to wait for somebody outside, in the same transaction."""
+    waiting = [c.saga for c in changes if c.saga.hold == WAITING]
+    new = [s for s in waiting if (before[s.id].hold, before[s.id].hold_reason) != (WAITING, s.hold_reason)]
+    _tell_definitions(new, lambda definition: definition.waits, now)
+
+
+def _tell_definitions(
+    sagas: Sequence[SagaRow], hook_of: Callable[[SagaDefinition], Hook | None], now: datetime
+) -> None:
+    by_definition: dict[tuple[str, int], list[SagaNote]] = {}
+    for saga in sagas:
+        notes = by_definition.setdefault((saga.definition, saga.version), [])
+        notes.append(note(saga, saga.hold_reason, "engine"))
     for key, notes in by_definition.items():
         found = plan(*key)
-        if found is not None and found.definition.attention is not None:
-            found.definition.attention(notes, now)
+        if found is not None and (hook := hook_of(found.definition)) is not None:
+            hook(notes, now)
 
 
 def _tell_settled(changes: Sequence[Change], now: datetime) -> None:

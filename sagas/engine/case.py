@@ -93,6 +93,12 @@ class OpenCase:
             if row.open and row.wake_at is not None and row.lease_until is None:
                 self.touch(row).wake_at = None
 
+    def keep_promise(self, until: datetime | None) -> None:
+        """Let the saga's deadline not come before somebody's time is over; from then on it has all of its own."""
+        allowed = self.plan.definition.deadline
+        if until is not None and allowed is not None and self.saga.deadline_at is not None:
+            self.saga.deadline_at = max(self.saga.deadline_at, until + allowed)
+
     # --- rows ----------------------------------------------------------------------------------------------
 
     def touch(self, row: StepRow) -> StepRow:
@@ -109,6 +115,26 @@ class OpenCase:
         if result:
             row.result = result
             self.saga.context = {**self.saga.context, **result}
+
+    def new_intent(self, row: StepRow) -> None:
+        """Proven not done: the next try is a new intent with a key the provider has not seen."""
+        row.intent_number += 1
+        row.key = operation_key(self.saga.shop_id, self.saga.reference, row.name, row.intent_number)
+        row.wake_at = self.now
+
+    def anew(self, row: StepRow) -> None:
+        """What a step goes by has changed: what was refused or waited for is asked again, as a new intent.
+
+        One that stands still for a person stays so.
+        """
+        row = self.touch(row)
+        stands_still = row.wake_at is None
+        if row.verdict == Waiting.word:
+            self.lift_after(row)
+        self.new_intent(row)
+        row.tries, row.verdict, row.code, row.detail = 0, "", "", ""
+        row.wake_at = None if stands_still else row.wake_at
+        self._remember(row, "anew")
 
     def _create(
         self, position: int, direction: str, name: str, *, wake_at: datetime | None, key: UUID | None = None

@@ -32,7 +32,6 @@ from sagas.engine.rows import (
     WAITING,
     StepRow,
 )
-from sagas.ids import operation_key
 from sagas.steps import Continue, NotDone, get_step
 from sagas.verdicts import Answer, Done, Refused, Unavailable, Unknown, Verdict, Waiting
 
@@ -146,12 +145,13 @@ class Case(OpenCase):
                 self.finish(row, DONE, outcome.result)
                 self.advance()
             case NotDone():
-                self._new_intent(row)
+                self.new_intent(row)
             case Refused():
                 self._step_refused(row, outcome)
             case Waiting():
                 row.wake_at = outcome.until
                 self._hold(WAITING, outcome.code, owner="")
+                self.keep_promise(outcome.promised)
                 self._bound_by_timeout(row, outcome.code)
             case _:
                 self._try_again(row, outcome)
@@ -191,12 +191,6 @@ class Case(OpenCase):
             self.park(f"{row.name}: timed out, {code}")
         else:
             self.turn_back("deadline", "step_timed_out", row.name)
-
-    def _new_intent(self, row: StepRow) -> None:
-        """Proven not done: the next try is a new intent with a key the provider has not seen."""
-        row.intent_number += 1
-        row.key = operation_key(self.saga.shop_id, self.saga.reference, row.name, row.intent_number)
-        row.wake_at = self.now
 
     def _retry_at(self, row: StepRow, outcome: Answer) -> datetime:
         if isinstance(outcome, Verdict) and outcome.not_before is not None:

@@ -317,6 +317,9 @@ class Part(Case):
             self.saga.deadline_at = self.now + PATIENCE
         return super().change()
 
+    def keep_promise(self, until: datetime | None) -> None:
+        """Nobody turns it back for being late: who waits with a wake-up time is not silent."""
+
     def _lift_silence(self) -> None:
         if self.saga.hold == PARKED and self.saga.hold_reason.startswith(SILENT):
             self.lift()

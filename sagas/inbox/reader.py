@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
+from sagas.circuits import Read
+
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
@@ -72,6 +74,9 @@ class Reader(ABC):
     A reader is told of a message at least once, in any order, also at the same time as other readers. So
     `apply` decides by locked rows and by what the provider said, never by the message.
     """
+
+    #: What its questions ask. While that circuit is open nothing is read: messages stay due, and count no reading.
+    asks: ClassVar[Read | None] = None
 
     @abstractmethod
     def look(self, messages: Sequence[Incoming], *, now: datetime) -> Sequence[Fate | Question]:

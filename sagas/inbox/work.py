@@ -14,7 +14,7 @@ import structlog
 from django.conf import settings
 from django.db import OperationalError, transaction
 
-from sagas import bell
+from sagas import bell, circuits
 from sagas.clock import database_now
 from sagas.crash import crash_point
 from sagas.inbox import metrics, store
@@ -45,11 +45,13 @@ def read(task: str, *, seconds: float | None = None) -> int:
 
 
 def _read_batch(task: str, sources: Sequence[str]) -> int:
-    now, messages = store.claim(sources, limit=_limit())
+    reader = get_reader(task)
+    limit = _limit() if reader.asks is None else circuits.room_for(reader.asks, _limit())
+    now, messages = store.claim(sources, limit=limit) if limit else (None, [])
     if now is None:
         return 0
     crash_point(f"{task}.after_claim")
-    _in_halves(get_reader(task), messages)
+    _in_halves(reader, messages)
     return len(messages)
 
 

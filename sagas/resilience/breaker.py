@@ -125,20 +125,37 @@ class Breaker:
         _, now, _ = self._kept.mirror()
         return 0.0 if until is None else max(0.0, until - now)
 
-    def call(self, make: Callable[[], T], fallback: Callable[[], T] | None = None) -> T:
-        """Make one call and judge it by the wire, or by whether it raised. Refused: the fallback, or CircuitOpen."""
+    def room(self, want: int) -> int:
+        """How many of `want` calls are worth preparing. Counts nothing: each call is admitted by itself."""
+        state, now, age = self._kept.mirror()
+        if age >= FRESH_SECONDS:
+            state, now = self._kept.look()
+        return circuit.ask(state, self.policy, want, now)[1].count
+
+    def call(
+        self,
+        make: Callable[[], T],
+        fallback: Callable[[CircuitOpen], T] | None = None,
+        *,
+        well: Callable[[T], bool] = lambda _: True,
+    ) -> T:
+        """Make one call and judge it by the wire, or where nothing was heard by its answer (`well`) or that it raised.
+
+        One that may not be made is answered by the fallback, or raises CircuitOpen.
+        """
         grant = self.admit(1)
         if not grant.count:
+            shut = CircuitOpen(f"{self.provider}:{self.operation}", grant.retry_at or 0.0)
             if fallback is not None:
-                return fallback()
-            raise CircuitOpen(f"{self.provider}:{self.operation}", grant.retry_at or 0.0)
+                return fallback(shut)
+            raise shut
         with listening() as wire:
             try:
                 answer = make()
             except Exception:
                 self.note(tally_of(wire, well=False, probing=grant.probing))
                 raise
-        self.note(tally_of(wire, well=True, probing=grant.probing))
+        self.note(tally_of(wire, well=well(answer), probing=grant.probing))
         return answer
 
     def force(self, forced: Forced | None) -> None:

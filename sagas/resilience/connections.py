@@ -92,6 +92,10 @@ class Connection:
         """Let it go. Never raises."""
         self._sock.close()
 
+    def __del__(self) -> None:
+        # A pool that nobody uses any more, or a parent's after a fork, goes with what it had kept.
+        self.close()
+
 
 class Connections:
     """The pool: the connection used last is used first, so that spares run into their idle limit."""

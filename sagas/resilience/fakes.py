@@ -112,12 +112,12 @@ class FakeProvider:
 
     def _do(self, trouble: Trouble | None, do: Callable[[Trouble | None], T | Refused]) -> T | Refused:
         if trouble is not None and trouble.action == "refuse":
-            return self.refusal(trouble.code)
+            return self.refusal(trouble)
         return do(trouble)
 
-    def refusal(self, code: str) -> Refused:
+    def refusal(self, trouble: Trouble) -> Refused:
         """How this provider's adapter words a scripted refusal."""
-        return Refused(f"{self.app}.{code}", code)
+        return Refused(f"{self.app}.{trouble.code}", trouble.code)
 
     def _lost(self, trouble: Trouble | None) -> Unknown | None:
         if trouble is not None and trouble.action == "do_then_drop":

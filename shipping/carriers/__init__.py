@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from sagas.circuits import provider_read
 from sagas.resilience.http import HttpClient
 from shipping.carriers.base import Carrier
 from shipping.carriers.http import HttpCarrier
@@ -11,6 +12,8 @@ from shipping.carriers.http import HttpCarrier
 _instead: Carrier | None = None
 
 SANDBOX_TOKEN = "sk_sandbox"  # noqa: S105 - the sandbox lets everybody in
+#: A read that no step makes: how far a parcel has come.
+TRACK = provider_read("carrier", "track")
 #: Making a connection may take this share of a call's time; the rest is for the answer.
 CONNECT_SHARE = 0.2
 

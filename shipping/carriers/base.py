@@ -6,7 +6,8 @@ requests of a kind raises `KeyReused`, which is a bug.
 
 Answers are values: the shipment as it stands, or `Refused` (a no), `Unavailable` (nothing was done, try
 later), `Unknown` (ask by `find_by_reference`, which is complete, before anything else). A refused booking has
-the carrier's own word in our code: `shipping.country_not_served`, `shipping.address_invalid`.
+the carrier's own word in our code: `shipping.country_not_served`, `shipping.address_invalid`. One is an
+`AddressUnknown`: the carrier would go there, but does not find the address as it was written. It can be corrected.
 """
 
 from __future__ import annotations
@@ -25,9 +26,25 @@ ALREADY_PICKED_UP = "shipping.already_picked_up"
 LABEL_VOID = "shipping.label_void"
 COUNTRY_NOT_SERVED = "shipping.country_not_served"
 ADDRESS_INVALID = "shipping.address_invalid"
+ADDRESS_UNKNOWN = "shipping.address_unknown"
 SERVICE_NOT_AVAILABLE = "shipping.service_not_available"
 CARRIER_REFUSED = "shipping.carrier_refused"  # any other no; the detail has the vendor's word
 MOST_MOVED = 1000
+#: The parts of an address that a carrier may find wrong, as a booking names them.
+ADDRESS_FIELDS = frozenset({"name", "street", "street_2", "postcode", "city", "region"})
+
+
+class AddressUnknown(Refused):
+    """There is no such address as far as the carrier knows. `field` of it is wrong; empty when it does not say.
+
+    `field` is one of `ADDRESS_FIELDS`: what is wrong, never what was written there.
+    """
+
+    code = ADDRESS_UNKNOWN
+
+    def __init__(self, field: str = "") -> None:
+        self.field = field if field in ADDRESS_FIELDS else ""
+        super().__init__(detail=self.field)
 
 
 class CarrierStatus(StrEnum):
@@ -171,7 +188,7 @@ class Carrier(Protocol):
         ...
 
     def book(self, request: BookShipment) -> ShipmentResult:
-        """Buy one label. Refused: country not served, address invalid, service not available."""
+        """Buy one label. Refused: country not served, address unknown or invalid, service not available."""
         ...
 
     def cancel(self, request: CancelShipment) -> ShipmentResult:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
@@ -30,6 +31,17 @@ REACHED = {
 }
 
 
+#: Nobody lives where a postcode begins like this, in whatever country.
+NOWHERE = "00000"
+
+
+def wrong_with(ship_to: Mapping[str, str]) -> Refused | None:
+    """Why nothing can be sent there, if so."""
+    if not ship_to.get("country"):
+        return Refused(base.ADDRESS_INVALID, "address_invalid")
+    return base.AddressUnknown("postcode") if ship_to.get("postcode", "").startswith(NOWHERE) else None
+
+
 class FakeCarrier(FakeProvider):
     """Scripts use the sandbox's words: `fake.script("book", "A-1", "refuse", code="country_not_served")`."""
 
@@ -39,9 +51,14 @@ class FakeCarrier(FakeProvider):
         self._scans: dict[str, list[Scan]] = {}
         self._numbers = count(1)
 
+    def refusal(self, trouble: Trouble) -> Refused:
+        if trouble.code == "address_unknown":
+            return base.AddressUnknown(str(trouble.params.get("field", "")))
+        return super().refusal(trouble)
+
     def quote(self, request: base.QuoteShipment) -> tuple[Quote, ...] | Refused | Unavailable:
-        if not request.ship_to.get("country"):
-            return Refused(base.ADDRESS_INVALID, "address_invalid")
+        if wrong := wrong_with(request.ship_to):
+            return wrong
         price = 395 * request.parcels + 2 * request.units
         return (
             Quote(service="standard", price_minor=price, currency="EUR", days=3),
@@ -50,8 +67,8 @@ class FakeCarrier(FakeProvider):
 
     def book(self, request: base.BookShipment) -> ShipmentResult:
         def do(_: Trouble | None) -> CarrierShipment | Refused:
-            if not request.ship_to.get("country"):
-                return Refused(base.ADDRESS_INVALID, "address_invalid")
+            if wrong := wrong_with(request.ship_to):
+                return wrong
             self.note(request.reference, "labels")
             return self._keep(self._new(request))
 

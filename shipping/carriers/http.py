@@ -149,7 +149,10 @@ class HttpCarrier:
 def understood(answer: Answer, read: Callable[[Any], T]) -> T | Refused | Unknown:
     """The answer in our words. A 2xx that cannot be read is an unknown outcome, not an error."""
     if not answer.ok:
-        code = str(error_of(answer).get("code", ""))
+        error = error_of(answer)
+        code = str(error.get("code", ""))
+        if code == "address_unknown":
+            return base.AddressUnknown(str(error.get("field", "")))
         return Refused(NOES.get(code, base.CARRIER_REFUSED), code or f"HTTP {answer.status}")
     try:
         return read(answer.json)

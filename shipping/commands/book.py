@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+from django.conf import settings
 
 from sagas.ids import uuid7
 from sagas.log import Append, publish
 from sagas.sql import execute
 from sagas.steps import NotDone
-from sagas.verdicts import Answer, Done, Refused, Unknown
+from sagas.verdicts import Answer, Done, Refused, Unknown, Waiting
 from shipping import contract
-from shipping.carriers.base import CarrierShipment
+from shipping.carriers.base import AddressUnknown, CarrierShipment
 from shipping.commands.parcels import LockedShipment, lock_by_order, save_all, uuids
-from shipping.contract import ShipmentBooked, ShipmentRefused, ShipmentUnknown
+from shipping.contract import ShipmentAddressRefused, ShipmentBooked, ShipmentRefused, ShipmentUnknown
 from shipping.models import Shipment
 
 State = Shipment.State
@@ -41,6 +43,13 @@ class AlreadyCancelled(Refused):
     """The cancellation came first. No label may be bought for this order any more."""
 
     code = contract.ALREADY_CANCELLED
+
+
+class CorrectAddress(Waiting):
+    """A person may correct the address until then; after that it stays refused."""
+
+    def __init__(self, until: datetime, field: str = "") -> None:
+        super().__init__(contract.ADDRESS_TO_CORRECT, until, field, promised=until)
 
 
 @dataclass(frozen=True)
@@ -86,13 +95,17 @@ class Heard:
 
 
 def begin_bookings(requests: Sequence[BookParcel], *, now: datetime) -> list[Parcel | Answer]:
-    """Write down what is about to be asked. Safe to repeat. An order without goods is Done without one."""
+    """Write down what is about to be asked. Safe to repeat. An order without goods is Done without one.
+
+    Publishes ShipmentRefused where nobody has corrected the address in time.
+    """
     found = lock_by_order(request.order_id for request in requests)
     new: dict[UUID, tuple[BookParcel, UUID]] = {}
     answers: list[Parcel | Answer] = []
+    events: list[Append] = []
     for request in requests:
         if shipment := found.get(request.order_id):
-            answers.append(_begin_again(shipment, request))
+            answers.append(_begin_again(shipment, request, events, now))
         elif not request.goods:
             answers.append(Done({"shipment_id": None}))
         else:
@@ -100,19 +113,21 @@ def begin_bookings(requests: Sequence[BookParcel], *, now: datetime) -> list[Par
             answers.append(Parcel(id_, request.reference, sum(request.goods.values()), (request.key,)))
     insert([(id_, request, State.LABEL_PENDING) for request, id_ in new.values()], now=now)
     save_all(found.values(), at=now)
+    publish(events, now=now)
     return answers
 
 
 def record_bookings(heard: Sequence[Heard], *, now: datetime) -> list[Answer]:
     """Store what the carrier said; the verdict on each. Safe to repeat, and true however late it comes.
 
-    Publishes ShipmentBooked, ShipmentRefused and ShipmentUnknown.
+    An address that the carrier does not find may be corrected for a time: the first such answer sets the end of it.
+    Publishes ShipmentBooked, ShipmentRefused, ShipmentAddressRefused and ShipmentUnknown.
     """
     found = lock_by_order(one.order_id for one in heard)
     events: list[Append] = []
     answers: list[Answer] = []
     for one in heard:
-        answer, event = _take_in(found[one.order_id], one)
+        answer, event = _take_in(found[one.order_id], one, now)
         answers.append(answer)
         events += [event] if event else []
     save_all(found.values(), at=now)
@@ -148,7 +163,9 @@ def parcel_of(shipment: LockedShipment) -> Parcel:
     return Parcel(shipment.id, shipment.reference, shipment.units, tuple(shipment.keys), shipment.carrier_id)
 
 
-def _begin_again(shipment: LockedShipment, request: BookParcel) -> Parcel | Answer:
+def _begin_again(
+    shipment: LockedShipment, request: BookParcel, events: list[Append], now: datetime
+) -> Parcel | Answer:
     match shipment.state:
         case _ if request.settling:
             return parcel_of(shipment)
@@ -156,6 +173,8 @@ def _begin_again(shipment: LockedShipment, request: BookParcel) -> Parcel | Answ
             # A new attempt after the carrier was proven to have done nothing comes with a new key.
             shipment.take_key(request.key)
             return parcel_of(shipment)
+        case State.ADDRESS_WRONG:
+            return _look_at_correction(shipment, request.key, events, now)
         case State.LABEL_FAILED:
             return Refused(shipment.code)
         case State.VOIDED | State.VOID_PENDING:
@@ -164,13 +183,30 @@ def _begin_again(shipment: LockedShipment, request: BookParcel) -> Parcel | Answ
             return Done({"shipment_id": str(shipment.id)})
 
 
-def _take_in(shipment: LockedShipment, heard: Heard) -> tuple[Answer, Append | None]:
+def _look_at_correction(
+    shipment: LockedShipment, key: UUID, events: list[Append], now: datetime
+) -> Parcel | Answer:
+    """A new key says that a person has corrected the address. With the old one there is only the time to look at."""
+    until = shipment.correct_until
+    if key not in shipment.keys:
+        shipment.go(State.LABEL_PENDING)
+        shipment.take_key(key)
+        return parcel_of(shipment)
+    if until is not None and now < until:
+        return CorrectAddress(until)
+    events.append(_fail(shipment, shipment.code))
+    return Refused(shipment.code, "not corrected in time")
+
+
+def _take_in(shipment: LockedShipment, heard: Heard, now: datetime) -> tuple[Answer, Append | None]:
     match heard.outcome:
         case Labels():
             return Done({"shipment_id": str(shipment.id)}), _bought(shipment, heard.outcome)
         case NotDone():
             if shipment.state == State.UNKNOWN:
                 shipment.go(State.LABEL_PENDING)
+        case AddressUnknown() if _may_be_corrected(shipment, now):
+            return _address_wrong(shipment, heard.outcome, now)
         case Refused():
             return heard.outcome, _refused(shipment, heard.outcome)
         case Unknown():
@@ -192,12 +228,34 @@ def _bought(shipment: LockedShipment, labels: Labels) -> Append | None:
     return shipment.tell(ShipmentBooked, tracking=shipment.tracking, lines=shipment.contents())
 
 
+def _may_be_corrected(shipment: LockedShipment, now: datetime) -> bool:
+    asked = shipment.state in (State.LABEL_PENDING, State.UNKNOWN, State.ADDRESS_WRONG)
+    return asked and (shipment.correct_until is None or now < shipment.correct_until)
+
+
+def _address_wrong(
+    shipment: LockedShipment, outcome: AddressUnknown, now: datetime
+) -> tuple[Answer, Append | None]:
+    wait = timedelta(seconds=settings.WAYBILL.address_correction_seconds)
+    until = shipment.correct_until = shipment.correct_until or now + wait
+    if shipment.state == State.ADDRESS_WRONG:
+        return CorrectAddress(until, outcome.field), None  # the same answer once more
+    shipment.go(State.ADDRESS_WRONG)
+    shipment.code = outcome.code
+    event = shipment.tell(ShipmentAddressRefused, code=outcome.code, field=outcome.field, until=until)
+    return CorrectAddress(until, outcome.field), event
+
+
 def _refused(shipment: LockedShipment, outcome: Refused) -> Append | None:
     if shipment.state not in (State.LABEL_PENDING, State.UNKNOWN):
         return None
+    return _fail(shipment, outcome.code)
+
+
+def _fail(shipment: LockedShipment, code: str) -> Append:
     shipment.go(State.LABEL_FAILED)
-    shipment.code = outcome.code
-    return shipment.tell(ShipmentRefused, code=outcome.code)
+    shipment.code = code
+    return shipment.tell(ShipmentRefused, code=code)
 
 
 def _unknown(shipment: LockedShipment, outcome: Unknown) -> Append | None:

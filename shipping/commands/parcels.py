@@ -22,8 +22,8 @@ ASK_AFTER = timedelta(hours=6)
 
 COLUMNS = """
 s.id, s.key, s.keys, s.shop_id, s.order_id, s.reference, s.state, s.code, s.carrier_id, s.tracking,
-s.progress, s.progress_at, s.ask_at, s.price_minor, s.surplus, s.applied, s.ready_at, s.stop_reason, s.stop_version,
-s.version"""
+s.progress, s.progress_at, s.ask_at, s.correct_until, s.price_minor, s.surplus, s.applied, s.ready_at,
+s.stop_reason, s.stop_version, s.version"""
 
 LOCK_BY_ORDER = f"""
 SELECT {COLUMNS} FROM shipping_shipment s WHERE s.order_id = ANY(%s::uuid[]) ORDER BY s.id FOR NO KEY UPDATE
@@ -44,17 +44,17 @@ WRITE = """
 UPDATE shipping_shipment s
    SET state = u.state, code = u.code, carrier_id = u.carrier_id, tracking = u.tracking, price_minor = u.price_minor,
        progress = u.progress, progress_at = u.progress_at, ask_at = u.ask_at, ready_at = u.ready_at,
-       stop_reason = u.stop_reason, stop_version = u.stop_version, version = u.version,
+       stop_reason = u.stop_reason, stop_version = u.stop_version, version = u.version, correct_until = u.correct_until,
        moved_at = CASE WHEN s.state <> u.state THEN %s ELSE s.moved_at END
   FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::timestamptz[],
-              %s::timestamptz[], %s::timestamptz[], %s::text[], %s::int[], %s::int[])
+              %s::timestamptz[], %s::timestamptz[], %s::text[], %s::int[], %s::int[], %s::timestamptz[])
        AS u (id, state, code, carrier_id, tracking, price_minor, progress, progress_at, ask_at, ready_at, stop_reason,
-             stop_version, version)
+             stop_version, version, correct_until)
  WHERE s.id = u.id
 """
 WRITTEN = (
     "id", "state", "code", "carrier_id", "tracking", "price_minor", "progress", "progress_at", "ask_at",
-    "ready_at", "stop_reason", "stop_version", "version",
+    "ready_at", "stop_reason", "stop_version", "version", "correct_until",
 )  # fmt: skip
 # What hardly ever changes, and is dear to write.
 WRITE_LISTS = """
@@ -98,6 +98,7 @@ class LockedShipment:
     progress: str
     progress_at: datetime | None
     ask_at: datetime | None
+    correct_until: datetime | None
     price_minor: int
     surplus: list[str]
     applied: list[UUID]

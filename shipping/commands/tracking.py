@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from django.db import transaction
 
+from sagas.circuits import CIRCUIT_OPEN, ask_through, room_for
 from sagas.log import Append, publish
 from sagas.sql import execute
-from sagas.verdicts import Answer, Done, Refused
+from sagas.verdicts import Answer, Done, Refused, Unavailable
 from shipping import contract, queries
+from shipping.carriers import TRACK
 from shipping.carriers.base import Carrier, CarrierStatus, Tracking
 from shipping.commands.leaving import arrive, leave
 from shipping.commands.parcels import ASK_AFTER, LockedShipment, lock_by_id, save_all
@@ -23,6 +26,8 @@ logger = structlog.get_logger(__name__)
 
 State = Shipment.State
 
+#: Not sooner is the carrier asked again about a parcel of which it could not tell.
+SOON = timedelta(seconds=30)
 #: Scans of one moment are told in this order.
 RANK = {status: n for n, status in enumerate(CarrierStatus)}
 
@@ -106,16 +111,23 @@ def ask_after_parcels(carrier: Carrier, *, now: datetime, limit: int = 20) -> in
     """Ask the carrier about parcels of which nothing was heard for long; how many were asked about.
 
     Call outside any transaction. Safe to kill and to repeat, and side by side: who is asked about is put off first.
+    While the carrier is out of reach nobody is, and those it told nothing of are asked about a little later.
     """
-    silent = queries.silent_parcels(now=now, limit=limit)
+    room = room_for(TRACK, limit)
+    silent = queries.silent_parcels(now=now, limit=room) if room else []
     if silent:
         execute(PUT_OFF, [now + ASK_AFTER, [parcel.id for parcel in silent]])
-    for parcel in silent:
-        told = carrier.track(parcel.carrier_id)
-        if isinstance(told, Tracking):
+    for place, parcel in enumerate(silent):
+        told = ask_through(TRACK, partial(carrier.track, parcel.carrier_id))
+        if isinstance(told, Unavailable):
+            left = silent[place : place + 1] if told.code != CIRCUIT_OPEN else silent[place:]
+            execute(PUT_OFF, [max(told.retry_at or now, now + SOON), [one.id for one in left]])
+            if told.code == CIRCUIT_OPEN:
+                break
+        elif isinstance(told, Tracking):
             with transaction.atomic():
                 record_scans(scans_of(told), now=now)
-        elif isinstance(told, Refused):
+        else:
             logger.error("parcel_unknown_to_carrier", shipment_id=str(parcel.id), code=told.code)
     return len(silent)
 

@@ -71,6 +71,12 @@ class Counter:
         data = body if isinstance(body, bytes) else json.dumps({} if body is None else body).encode()
         return Client().post(path, data, content_type="application/json", headers=self._headers(headers))
 
+    def patch(self, path: str, body: Any, *, key: str = "", **headers: str) -> Any:
+        """Change something. A new Idempotency-Key each time unless one is given."""
+        headers["Idempotency-Key"] = key or str(uuid4())
+        data = json.dumps(body).encode()
+        return Client().patch(path, data, content_type="application/json", headers=self._headers(headers))
+
     def place(self, key: str = "", **changes: Any) -> Any:
         """Send an order."""
         return self.post(ORDERS, an_order(**changes), key=key)

@@ -47,6 +47,10 @@ def test_every_operation_is_described(description: Any) -> None:
         "GET /api/v1/orders/{order_id}",
         "GET /api/v1/orders/{order_id}/events",
         "POST /api/v1/orders/{order_id}/cancel",
+        "PATCH /api/v1/orders/{order_id}/address",
+        "POST /api/v1/orders/{order_id}/refunds",
+        "GET /api/v1/orders/{order_id}/refunds",
+        "GET /api/v1/orders/{order_id}/refunds/{refund_id}",
         "GET /api/v1/orders/{order_id}/payment",
         "GET /api/v1/sagas",
         "GET /api/v1/sagas/{saga_id}",
@@ -77,6 +81,7 @@ def test_every_operation_is_described(description: Any) -> None:
         ("/api/v1/orders", True),
         ("/api/v1/orders/bulk", False),
         ("/api/v1/orders/{order_id}/cancel", True),
+        ("/api/v1/orders/{order_id}/refunds", True),
         ("/api/v1/stock/movements", False),
         ("/api/v1/webhook-endpoints", True),
         ("/api/v1/webhook-endpoints/{endpoint_id}/secret", True),
@@ -88,6 +93,17 @@ def test_writes_ask_for_an_idempotency_key(description: Any, path: str, needed: 
     headers = [p for p in description["paths"][path]["post"].get("parameters", ()) if p["in"] == "header"]
 
     assert [p["name"] for p in headers if p.get("required")] == ["Idempotency-Key"] * needed
+
+
+def test_a_correction_asks_for_an_idempotency_key_too(description: Any) -> None:
+    correction = description["paths"]["/api/v1/orders/{order_id}/address"]["patch"]
+
+    required = [p["name"] for p in correction["parameters"] if p.get("required") and p["in"] == "header"]
+    assert required == ["Idempotency-Key"]
+    assert "409" in correction["responses"]
+    assert "Idempotency-Key" not in str(
+        description["paths"]["/api/v1/webhook-endpoints/{endpoint_id}"]["patch"]
+    )
 
 
 def test_a_cancellation_may_say_which_version_was_seen(description: Any) -> None:
@@ -102,7 +118,19 @@ def test_a_cancellation_may_say_which_version_was_seen(description: Any) -> None
 
 @pytest.mark.parametrize(
     "name",
-    ["OrderIn", "BulkOrderIn", "LineIn", "ChargeIn", "CustomerIn", "ShipToIn", "CancelIn", "MovementIn"],
+    [
+        "OrderIn",
+        "BulkOrderIn",
+        "LineIn",
+        "ChargeIn",
+        "CustomerIn",
+        "ShipToIn",
+        "CancelIn",
+        "PatchedAddressIn",
+        "RefundIn",
+        "RefundLineIn",
+        "MovementIn",
+    ],
 )
 def test_what_is_sent_has_no_other_fields(description: Any, name: str) -> None:
     assert description["components"]["schemas"][name]["additionalProperties"] is False

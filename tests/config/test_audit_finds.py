@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
-from django.test import TransactionTestCase
+from django.test import TransactionTestCase, override_settings
 from pytest_django import DjangoDbBlocker
 
 from config.audit import Finding, audit, checks, compare
 from config.audit.listing import Listing, fetch
+from orders.refunding.commands import ask_refund, decline_refund
+from orders.refunding.rules import Wanted
+from payments.commands.repaying import repay_refund
+from payments.models import Refund
+from sagas.clock import database_now
 from sagas.sql import execute
 from tests.flush import QuickFlush
 from tests.sandbox_process import SandboxProcess
@@ -134,6 +140,11 @@ DAMAGES: dict[str, Damage] = {
     "i03d_owed_is_promised": sql(
         book("refund_promised", "GONE", ("refunds_payable", -5), ("refunds", 5)), tells="source"
     ),
+    "i03e_repaid_from_the_bank": sql(
+        "UPDATE payments_journalline SET account = 'provider_fees' WHERE account = 'bank' AND entry_id ="
+        " (SELECT id FROM payments_journalentry WHERE kind = 'refund_repaid')",
+        tells="500, 0",
+    ),
     "i04a_stock_never_negative": sql(
         "ALTER TABLE inventory_stock DROP CONSTRAINT inventory_stock_never_promises_more_than_there_is",
         "UPDATE inventory_stock SET unavailable = 1000", tells="MUG",
@@ -190,6 +201,16 @@ DAMAGES: dict[str, Damage] = {
     ),
     "i08d_credit_notes_end": sql(
         "UPDATE orders_creditnote SET refund_minor = refund_minor + 1 WHERE state = 'applied'", tells="note C-"
+    ),
+    "i08e_wrong_addresses_wait_for_somebody": sql(
+        "UPDATE shipping_shipment SET correct_until = NULL WHERE state = 'address_wrong'",
+        tells="parcel ODD, pending, for ever",
+    ),
+    "i08f_refund_requests_end": sql(
+        "UPDATE orders_refundrequest SET refunded_minor = 0, owed_minor = 400, state = 'owed'"
+        f" WHERE ended_at IS NOT NULL AND order_id = {of('BANK')}",
+        tells="owed, completed, 0, 400, 0, 500, 0",
+        also=("i10q_refund_requests_equal_their_events",),
     ),
     "i09a_no_silent_saga": sql(
         f"UPDATE sagas_saga SET finished_at = NULL, state = 'running' WHERE id = {saga_of('GOOD')}",
@@ -267,6 +288,11 @@ DAMAGES: dict[str, Damage] = {
         f"UPDATE shipping_shipmentline SET quantity = quantity + 1 WHERE shipment_id ="
         f" (SELECT id FROM shipping_shipment WHERE order_id = {of('GOOD')})", tells="shipping.ShipmentBooked, 2, 1",
     ),
+    "i10q_refund_requests_equal_their_events": sql(
+        "UPDATE orders_refundrequest SET state = 'awaiting_approval', decided_by = '', decided_at = NULL,"
+        " decision_reason = '' WHERE state = 'declined'",
+        tells="awaiting_approval, 2, 2, 1, 1",
+    ),
     "i11_webhooks_are_accounted_for": sql(
         "INSERT INTO webhooks_endpoint (id, shop_id, url, description, event_types, state, state_code, state_since,"
         " secret_number, secret_key, previous_key, asked_era, asked_xid, failures, made_at)"
@@ -294,6 +320,36 @@ DAMAGES: dict[str, Damage] = {
 }  # fmt: skip
 
 
+#: What else can be wrong with money that people had paid back, by the check that must see it.
+OF_REFUNDS: list[tuple[str, Damage]] = [
+    ("i02_money_bounds", sql(
+        "ALTER TABLE payments_refund DROP CONSTRAINT payments_refund_amounts_not_negative",
+        "UPDATE payments_refund SET amount_minor = 501 WHERE state = 'repaid'", tells="500, 500, 501",
+        also=("i03d_owed_is_promised", "i03e_repaid_from_the_bank", "i08f_refund_requests_end",
+              "i10n_refunds_and_credits_equal_their_events"),
+    )),
+    ("i03d_owed_is_promised", sql(
+        "UPDATE payments_payment SET repaid_minor = 0 WHERE repaid_minor > 0", tells="0, 0, 0, 500",
+        also=("i10d_payments_equal_their_events", "i12b_views_equal_payments_goods_and_parcels"),
+    )),
+    ("i10b_orders_equal_their_events", sql(
+        f"UPDATE orders_order SET refunded_minor = 0 WHERE id = {of('PART')}", tells="PART, processing",
+        also=("i10l_orders_replay_to_their_rows", "i10q_refund_requests_equal_their_events"),
+    )),
+    ("i10e_lines_equal_their_events", sql(
+        f"UPDATE orders_orderline SET refunded_quantity = 2 WHERE order_id = {of('PART')}", tells="line 1 of order",
+        also=("i10l_orders_replay_to_their_rows",),
+    )),
+    ("i10e_lines_equal_their_events", sql(
+        f"UPDATE orders_orderline SET refunded_minor = 499 WHERE order_id = {of('PART')}", tells="1, 1, 499, 500",
+        also=("i10l_orders_replay_to_their_rows",),
+    )),
+    ("i10n_refunds_and_credits_equal_their_events", sql(
+        "UPDATE payments_refund SET repaid_by = 'eve' WHERE state = 'repaid'", tells="repaid refund",
+    )),
+]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def books(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, sandbox: SandboxProcess
@@ -315,13 +371,15 @@ def books(
 
 def _trade(shop: Fulfilment) -> None:
     shop.shelve(MUG=50)
-    shop.given("payments.authorize_payment", "POOR", refuses="lost_card")
-    shop.given("shipping.book_shipment", "FAR", refuses="country_not_served")
-    for reference, pieces in (("SENT", 2), ("DONE", 1), ("BACK", 3), ("FREE", 1)):
+    for reference, pieces in (("SENT", 2), ("DONE", 1), ("BACK", 3), ("FREE", 1), ("PART", 2), ("BANK", 1)):
         shop.order(reference, MUG=pieces, price_minor=0 if reference == "FREE" else 500)
     shop.settle()
     shop.hand_over()
-    for reference, pieces in (("GOOD", 1), ("GONE", 2), ("POOR", 1), ("FAR", 1), ("NONE", 990)):
+    _refund(shop)
+    shop.given("payments.authorize_payment", "POOR", refuses="lost_card")
+    shop.given("shipping.book_shipment", "FAR", refuses="country_not_served")
+    shop.given("shipping.book_shipment", "ODD", refuses="address_unknown")
+    for reference, pieces in (("GOOD", 1), ("GONE", 2), ("POOR", 1), ("FAR", 1), ("ODD", 1), ("NONE", 990)):
         shop.order(reference, MUG=pieces)
     shop.settle()
     shop.cancel("GONE")
@@ -329,6 +387,22 @@ def _trade(shop: Fulfilment) -> None:
     shop.credit(None, amount_minor=250, MUG=1)
     shop.act("retry", "GOOD")
     shop.settle()
+
+
+def _refund(shop: Fulfilment) -> None:
+    """One refund that the provider cannot pay and the bank does, one of a single piece, and one that is declined."""
+    now = database_now()
+    shop.given("payments.refund_payment", refuses="account_closed")
+    ask_refund(shop.row("BANK").pk, Wanted(whole=True), actor="bob", reason="crack", now=now)
+    shop.settle()
+    shop.sandbox.control("DELETE", "/sandbox/scripts")
+    failed = Refund.objects.get(state="failed")
+    repay_refund(failed.pk, reference="BT-1", actor="ada", reason="account closed", now=now)
+    ask_refund(shop.row("PART").pk, Wanted(pieces={1: 1}), actor="bob", reason="crack", now=now)
+    shop.settle()
+    with override_settings(WAYBILL=replace(settings.WAYBILL, refund_limit=0)):
+        waits = ask_refund(shop.row("PART").pk, Wanted(amount_minor=1), actor="bob", reason="crack", now=now)
+    decline_refund(waits.pk, actor="ada", reason="no crack", now=now)
 
 
 def damaged(books: Listing, damage: Damage) -> dict[str, Finding]:
@@ -363,6 +437,14 @@ def test_a_read_side_that_lags_is_no_breach(books: Listing) -> None:
     )
 
     assert damaged(books, late) == {}
+
+
+@pytest.mark.parametrize(("name", "damage"), OF_REFUNDS)
+def test_what_is_wrong_with_a_refund_is_found_too(books: Listing, name: str, damage: Damage) -> None:
+    found = damaged(books, damage)
+
+    assert set(found) == {name, *damage.also}
+    assert any(damage.tells in example for example in found[name].examples), found[name].examples
 
 
 @pytest.mark.parametrize("name", DAMAGES)

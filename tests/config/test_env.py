@@ -83,3 +83,17 @@ def test_secrets_are_listed_with_spaces_or_commas_the_newest_first(
     monkeypatch.setenv("WAYBILL_X", value)
 
     assert env.secrets("WAYBILL_X") == secrets
+
+
+def test_amounts_are_read_by_currency(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIMITS", "GBP=50000, EUR=0 JPY=80000")
+
+    assert env.amounts("LIMITS") == {"GBP": 50_000, "EUR": 0, "JPY": 80_000}
+
+
+@pytest.mark.parametrize("value", ["GBP", "gbp=1", "GBP=-1", "GBP=1.5", "GBP=1 GBP=2", "POUND=1", "=1"])
+def test_amounts_that_make_no_sense_stop_the_start(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("LIMITS", value)
+
+    with pytest.raises(env.BadEnvironment, match="LIMITS"):
+        env.amounts("LIMITS")

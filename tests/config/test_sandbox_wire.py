@@ -241,6 +241,7 @@ def test_a_shipment_has_price_label_and_tracking_number(client: HttpClient) -> N
         ({"ship_to": {"country": "AQ"}}, "country_not_served"),
         ({"ship_to": {}}, "address_invalid"),
         ({"ship_to": "GB"}, "address_invalid"),
+        ({"ship_to": {"country": "DE", "postcode": "00000"}}, "address_unknown"),
         ({"reference": ""}, "reference_missing"),
         ({"service": "by_owl"}, "service_not_available"),
         ({"parcels": 0}, "service_not_available"),

@@ -25,7 +25,7 @@ from tests.waiting import eventually
 #: A whole system starts here up to three times; a busy machine takes its time.
 pytestmark = pytest.mark.timeout(300)
 
-EXPECTED = ["keep", "postgres", "sandbox", "valkey", "web", "worker-1", "worker-slow"]
+EXPECTED = ["keep", "postgres", "sandbox", "valkey", "web", "worker-1", "worker-inbox", "worker-webhooks"]
 
 
 def _mind_ctrl_c() -> None:

@@ -49,7 +49,7 @@ def text(response: Any) -> str:
     return re.sub(r"\s+", " ", html.unescape(bare))
 
 
-LINE = "1 MUG Mug goods 2 {cancelled} 0 5.00 EUR 10.00 EUR"
+LINE = "1 MUG Mug goods 2 {cancelled} 0 0 5.00 EUR 10.00 EUR"
 
 
 def test_the_page_of_now_says_so_and_leads_to_every_version(staff: Client, order: Order) -> None:

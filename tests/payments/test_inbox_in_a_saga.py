@@ -43,7 +43,7 @@ READ_ONCE = """
 import django
 django.setup()
 from sagas.inbox.work import read
-read("payments.read_inbox")
+read("inbox.payments")
 """
 EVERY_QUEUE = frozenset({"payments", "sagas"})
 

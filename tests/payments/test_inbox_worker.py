@@ -36,7 +36,7 @@ def test_what_comes_in_over_http_is_read_by_a_worker_at_once(
             cwd=BASE_DIR, ready=answers_http(f"http://127.0.0.1:{port}/health/live"),
         )
     )  # fmt: skip
-    celery_worker_process(queues=("payments",), env=env)
+    celery_worker_process(queues=("inbox",), env=env)
     said = about_intent(a_intent(IntentStatus.AUTHORIZED))
     event = {
         "id": "evt_1",

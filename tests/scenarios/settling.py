@@ -63,7 +63,7 @@ def _round(without: set[str], queues: frozenset[str]) -> int:
     for name in [n for n, _ in due_steps() if n not in without]:
         busy += work(name, queues=queues, seconds=10)
     busy += sum(deliver(task, now=database_now) for task in lagging())
-    busy += sum(read(task) for task in reader_names() if task.startswith("payments."))
+    busy += sum(read(task) for task in reader_names() if task.startswith("inbox."))
     return busy + sum(loop.body(now=database_now()) for loop in all_loops() if _belongs(loop.name))
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import IntegrityError
+from django.test import override_settings
 
 from sagas.models import StoredEvent
 from sagas.steps import Ask, NotDone, get_step
-from sagas.verdicts import Done, Refused, Unavailable, Unknown
+from sagas.verdicts import Done, Refused, Unavailable, Unknown, Waiting
 from shipping import commands, contract, loops
 from shipping.commands import AlreadyCancelled
 from shipping.models import Shipment
@@ -81,6 +85,90 @@ def test_a_refusal_is_the_carriers_own_word(dock: Dock) -> None:
         "shipping.country_not_served",
     )
     assert dock.story("A-1") == ["ShipmentRefused"]
+    assert dock.carrier.effects("A-1") == {}
+
+
+def test_f08_an_unknown_address_waits_for_a_correction_and_nothing_is_bought(dock: Dock) -> None:
+    dock.carrier.script("book", "A-1", "refuse", code="address_unknown", field="city", times=1)
+
+    (answer,) = dock.book("A-1")
+
+    until = dock.clock.now + timedelta(days=3)
+    parcel = dock.shipment("A-1")
+    assert isinstance(answer, Waiting)
+    assert (answer.code, answer.until, answer.promised, answer.detail) == (
+        "shipping.address_to_correct", until, until, "city",
+    )  # fmt: skip
+    assert (parcel.state, parcel.code, parcel.correct_until) == (
+        State.ADDRESS_WRONG, "shipping.address_unknown", until,
+    )  # fmt: skip
+    (told,) = dock.events("A-1")
+    assert isinstance(told, contract.ShipmentAddressRefused)
+    assert (told.code, told.field, told.until) == ("shipping.address_unknown", "city", until)
+    assert dock.carrier.effects("A-1") == {}
+
+
+@override_settings(WAYBILL=replace(settings.WAYBILL, address_correction_seconds=60.0))
+def test_f08_how_long_it_waits_is_a_setting(dock: Dock) -> None:
+    dock.carrier.script("book", "A-1", "refuse", code="address_unknown")
+
+    (answer,) = dock.book("A-1")
+
+    assert isinstance(answer, Waiting)
+    assert answer.until == dock.clock.now + timedelta(minutes=1)
+
+
+def test_f08_looked_at_again_without_a_correction_nobody_is_asked(dock: Dock) -> None:
+    dock.carrier.script("book", "A-1", "refuse", code="address_unknown", times=1)
+    call = dock.call("A-1")
+    dock.run(call)
+    attempts = dict(dock.carrier.attempts)
+
+    dock.clock.forward(days=2)
+    (waits,) = dock.run(replace(again(call), now=dock.clock.now))
+    dock.clock.forward(days=1)
+    (over,) = dock.run(replace(again(call), now=dock.clock.now))
+
+    assert isinstance(waits, Waiting)
+    assert (type(over), over.code) == (Refused, "shipping.address_unknown")
+    assert dict(dock.carrier.attempts) == attempts
+    assert dock.state("A-1") == State.LABEL_FAILED
+    assert dock.story("A-1") == ["ShipmentAddressRefused", "ShipmentRefused"]
+
+
+def test_f08_a_correction_that_is_refused_after_the_time_is_over_is_final(dock: Dock) -> None:
+    dock.carrier.script("book", "A-1", "refuse", code="address_unknown")
+    dock.book("A-1")
+    dock.clock.forward(days=3)
+
+    (answer,) = dock.run(dock.call("A-1", intent_number=2))
+
+    assert isinstance(answer, Refused)
+    assert dock.state("A-1") == State.LABEL_FAILED
+
+
+def test_f08_f73_the_same_refusal_heard_twice_is_told_once(dock: Dock) -> None:
+    dock.carrier.script("book", "A-1", "refuse", code="address_unknown")
+    call = dock.call("A-1")
+    dock.run(call)
+
+    (repeated,) = dock.run(again(call, settling=True))
+
+    assert isinstance(repeated, Waiting)
+    assert dock.story("A-1") == ["ShipmentAddressRefused"]
+    assert dock.state("A-1") == State.ADDRESS_WRONG
+
+
+def test_f08_a_wrong_address_is_given_back_like_any_booking(dock: Dock) -> None:
+    dock.carrier.script("book", "A-1", "refuse", code="address_unknown")
+    dock.book("A-1")
+
+    (answer,) = dock.cancel("A-1")
+
+    assert answer == Done()
+    assert dock.state("A-1") == State.VOIDED
+    (late,) = dock.run(dock.call("A-1", intent_number=2))
+    assert isinstance(late, AlreadyCancelled)
     assert dock.carrier.effects("A-1") == {}
 
 

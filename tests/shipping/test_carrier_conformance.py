@@ -14,6 +14,7 @@ import pytest
 from sagas.resilience.asking import KeyReused
 from sagas.verdicts import Refused, Unavailable, Unknown
 from shipping.carriers.base import (
+    AddressUnknown,
     BookShipment,
     CancelShipment,
     Carrier,
@@ -145,6 +146,39 @@ def test_f08_a_refused_booking_has_the_carriers_word_and_makes_no_label(stage: S
     assert first == by_another_key == Refused(f"shipping.{code}", code)
     assert stage.carrier.find_by_reference(stage.reference) == ()
     assert stage.happened("labels") == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "understood"), [("postcode", "postcode"), ("planet", ""), ("", "")], ids=["known", "odd", "none"]
+)
+def test_f08_an_address_that_can_be_corrected_says_so_and_what_is_wrong(
+    stage: Stage, said: str, understood: str
+) -> None:
+    stage.script("book", "refuse", code="address_unknown", times=1, **({"field": said} if said else {}))
+
+    refused = stage.carrier.book(stage.booking())
+    corrected = stage.carrier.book(stage.booking(uuid4(), ship_to={"country": "GB", "postcode": "AB1 2CE"}))
+
+    assert isinstance(refused, AddressUnknown)
+    assert (refused.code, refused.field) == ("shipping.address_unknown", understood)
+    assert isinstance(corrected, CarrierShipment)
+    assert stage.happened("labels") == 1
+
+
+def test_f08_a_postcode_where_nobody_lives_is_not_found(stage: Stage) -> None:
+    nowhere = {"country": "DE", "postcode": "00000"}
+
+    booked = stage.carrier.book(stage.booking(ship_to=nowhere))
+    quoted = stage.carrier.quote(QuoteShipment(ship_to=nowhere, units=1))
+
+    assert booked == quoted == AddressUnknown("postcode")
+    assert stage.happened("labels") == 0
+
+
+def test_f08_what_is_final_cannot_be_corrected(stage: Stage) -> None:
+    stage.script("book", "refuse", code="country_not_served")
+
+    assert not isinstance(stage.carrier.book(stage.booking()), AddressUnknown)
 
 
 def test_an_address_without_a_country_is_refused(stage: Stage) -> None:

@@ -186,7 +186,7 @@ def test_call_makes_the_call_and_refuses_when_open(a_worker: Callable[[], Breake
         worker.call(lambda: "yes")
 
     assert refused.value.retry_at > time.time() - 1
-    assert worker.call(lambda: "yes", fallback=lambda: "later") == "later"
+    assert worker.call(lambda: "yes", fallback=lambda shut: f"later: {shut}") == "later: bank:pay"
 
 
 def test_a_refused_call_is_counted_apart(a_worker: Callable[[], Breaker]) -> None:

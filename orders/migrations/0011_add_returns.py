@@ -7,7 +7,7 @@ import sagas.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orders", "0008_leave_room_for_whole_batches"),
+        ("orders", "0010_validate_refunds"),
     ]
 
     operations = [

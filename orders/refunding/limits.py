@@ -1,0 +1,16 @@
+"""From which amount on a refund needs a second person."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+
+def needs_approval(amount_minor: int, currency: str) -> bool:
+    """Whether an amount is above the limit of its currency, or above the one for all others."""
+    return amount_minor > limit_of(currency)
+
+
+def limit_of(currency: str) -> int:
+    """The largest amount one person may refund alone, in minor units."""
+    found: int = settings.WAYBILL.refund_limits.get(currency, settings.WAYBILL.refund_limit)
+    return found

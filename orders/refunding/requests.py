@@ -1,0 +1,164 @@
+"""Rows of requests, read and written under their order's lock, each with its fact."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from orders.contract import RefundEnded
+from orders.refunding.models import RefundRequest
+from orders.refunding.rules import Promised
+from sagas.log import Append, publish
+from sagas.sql import execute, rows
+
+State = RefundRequest.State
+
+PROMISED = """
+SELECT amount_minor, lines FROM orders_refundrequest WHERE order_id = %s AND state = 'awaiting_approval'
+"""
+
+OF_SAGAS = """
+SELECT id, shop_id, order_id, saga_id, version, currency, amount_minor, lines
+  FROM orders_refundrequest WHERE saga_id = ANY(%s::uuid[]) AND ended_at IS NULL
+ ORDER BY id FOR NO KEY UPDATE
+"""
+
+# What came back to us before its saga was through is owed; what was then paid another way is paid.
+CLOSE = """
+UPDATE orders_refundrequest r
+   SET version = r.version + 1, refund_id = u.refund_id, credited_minor = u.credited, ended_at = u.at, moved_at = u.at,
+       refunded_minor = CASE WHEN back.owed THEN 0 ELSE u.refunded END,
+       owed_minor = CASE WHEN back.owed THEN u.refunded + u.owed ELSE u.owed END,
+       state = CASE WHEN back.owed OR u.owed > 0 THEN 'owed' ELSE 'paid' END
+  FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[])
+    AS u (id, refund_id, refunded, credited, owed, at)
+ CROSS JOIN LATERAL (
+   SELECT s.returned_at IS NOT NULL AND s.repaid_at IS NULL AND u.refunded > 0 AS owed
+     FROM orders_refundrequest s WHERE s.id = u.id) AS back
+ WHERE r.id = u.id
+RETURNING r.id, r.refunded_minor, r.credited_minor, r.owed_minor
+"""
+
+FAILED = """
+UPDATE orders_refundrequest SET state = 'owed', owed_minor = amount_minor, moved_at = %s
+ WHERE saga_id = ANY(%s::uuid[]) AND state = 'running'
+"""
+
+RETURNED = """
+UPDATE orders_refundrequest r
+   SET returned_at = %s, moved_at = %s, state = 'owed', refunded_minor = 0,
+       owed_minor = CASE WHEN r.ended_at IS NULL THEN r.amount_minor ELSE r.refunded_minor END
+ WHERE r.saga_id = ANY(%s::uuid[]) AND r.returned_at IS NULL AND r.repaid_at IS NULL
+   AND (r.ended_at IS NULL OR r.refunded_minor > 0)
+"""
+
+# One whose saga is still on its way is closed by it.
+REPAID = """
+UPDATE orders_refundrequest r
+   SET repaid_at = %s, moved_at = %s,
+       state = CASE WHEN r.ended_at IS NULL THEN r.state ELSE 'paid' END,
+       refunded_minor = CASE WHEN r.ended_at IS NULL THEN r.refunded_minor ELSE r.refunded_minor + r.owed_minor END,
+       owed_minor = CASE WHEN r.ended_at IS NULL THEN r.owed_minor ELSE 0 END
+ WHERE r.saga_id = ANY(%s::uuid[]) AND r.repaid_at IS NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A request whose saga is at its end, under its lock."""
+
+    id: UUID
+    shop_id: UUID
+    order_id: UUID
+    saga_id: UUID
+    version: int
+    currency: str
+    amount_minor: int
+    lines: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the refund of a request came to. `refund_id` is None if nobody told."""
+
+    refund_id: UUID | None
+    refunded_minor: int
+    credited_minor: int
+    owed_minor: int = 0
+
+    @property
+    def given_minor(self) -> int:
+        """What the order must never promise again."""
+        return self.refunded_minor + self.credited_minor + self.owed_minor
+
+
+def promised_of(order_id: UUID) -> Promised:
+    """What waits for approval of one order. Its row must be locked."""
+    return Promised.of((amount, decoded(lines)) for amount, lines in rows(PROMISED, [order_id]))
+
+
+def of_sagas(saga_ids: Iterable[UUID]) -> dict[UUID, Open]:
+    """Requests that have not ended, locked, by their sagas. Their orders must have been locked before."""
+    found = [
+        Open(ident, shop_id, order_id, saga_id, version, currency, amount, decoded(lines))
+        for ident, shop_id, order_id, saga_id, version, currency, amount, lines in rows(
+            OF_SAGAS, [list(saga_ids)]
+        )
+    ]
+    return {one.saga_id: one for one in found}
+
+
+def close(outcomes: Sequence[tuple[Open, Outcome]], *, now: datetime) -> None:
+    """End requests and say so, in the caller's transaction. Publishes RefundEnded."""
+    if not outcomes:
+        return
+    columns = [
+        (one.id, out.refund_id, out.refunded_minor, out.credited_minor, out.owed_minor, now)
+        for one, out in outcomes
+    ]
+    ended = {ident: sums for ident, *sums in rows(CLOSE, [list(c) for c in zip(*columns, strict=True)])}
+    facts = [Append(one.id, one.version + 1, _ended(one, *ended[one.id])) for one, _ in outcomes]
+    publish(facts, now=now)
+
+
+def note_failed(saga_ids: Sequence[UUID], *, now: datetime) -> None:
+    """The provider could not pay: it shows as owed. Safe to repeat, and too late for what has ended."""
+    if saga_ids:
+        execute(FAILED, [now, list(saga_ids)])
+
+
+def note_returned(saga_ids: Sequence[UUID], *, now: datetime) -> None:
+    """What had gone back has come back to us: owed again, unless it was paid another way since. Safe to repeat."""
+    if saga_ids:
+        execute(RETURNED, [now, now, list(saga_ids)])
+
+
+def note_repaid(saga_ids: Sequence[UUID], *, now: datetime) -> None:
+    """It was paid another way. Safe to repeat, and in whatever order it is told with what happened before."""
+    if saga_ids:
+        execute(REPAID, [now, now, list(saga_ids)])
+
+
+def decoded(value: Any) -> list[dict[str, Any]]:
+    """Lines as raw cursors give them: Django leaves jsonb undecoded there."""
+    found: list[dict[str, Any]] = json.loads(value) if isinstance(value, str) else value
+    return found
+
+
+def facts_of(request: RefundRequest) -> Mapping[str, Any]:
+    """What every event of a request says."""
+    return {
+        "request_id": request.pk, "order_id": request.order_id, "shop_id": request.shop_id,
+        "amount_minor": request.amount_minor, "currency": request.currency,
+    }  # fmt: skip
+
+
+def _ended(one: Open, refunded: int, credited: int, owed: int) -> RefundEnded:
+    return RefundEnded(
+        request_id=one.id, order_id=one.order_id, shop_id=one.shop_id, amount_minor=one.amount_minor,
+        currency=one.currency, refunded_minor=refunded, credited_minor=credited, owed_minor=owed,
+    )  # fmt: skip
