@@ -137,13 +137,13 @@ class Return:
         self._emit(contract.ReturnWithdrawn(**self._who(), code=self.end_code))
 
     def cut_to(self, left: Pieces) -> None:
-        """Accept no more than the order has left: what was returned otherwise in the meantime is rejected, and told."""
+        """Accept no more than the order has left: what was given back otherwise meanwhile is rejected, and told."""
         over = {line.position: line.accepted - left.get(line.position, 0) for line in self.lines.values()}
         for line in [line for line in self.lines.values() if over[line.position] > 0]:
             line.accepted -= over[line.position]
             line.rejected += over[line.position]
             line.restock = min(line.restock, line.accepted)
-            line.reject_reason = line.reject_reason or "returned otherwise"
+            line.reject_reason = line.reject_reason or "given back otherwise"
         if any(pieces > 0 for pieces in over.values()):
             self._emit(contract.ReturnInspected(**self._who(), lines=self._inspected()))
 

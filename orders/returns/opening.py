@@ -41,6 +41,7 @@ class Opening:
     asked_by: str
     late: bool = False
     shipment_id: UUID | None = None
+    return_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +64,27 @@ def request_return(
     origin: Origin = Origin.SHOP,
     even_late: bool = False,
     correlation_id: str = "",
+    return_id: UUID | None = None,
 ) -> Return:
     """Open a return of some pieces of an order, or of everything that is left (`wishes` None).
 
-    Not to be repeated: pieces in an open return are spoken for. Raises OrderNotFound (also for another shop's
-    order), NotHandedOver, ReturnTooLate unless `even_late`, ReturnInvalid, SpokenFor or NothingToReturn.
-    Publishes ReturnRequested and starts orders.return_goods, which waits for the goods.
+    Safe to repeat with its `return_id`; without one, not: pieces in an open return are spoken for. Raises
+    OrderNotFound (also for another shop's order), NotHandedOver, ReturnTooLate unless `even_late`, ReturnInvalid,
+    SpokenFor or NothingToReturn. Publishes ReturnRequested and starts orders.return_goods, which waits for the goods.
     """
     with transaction.atomic():
         order = repository.load([order_id], with_lines=True).get(order_id)
         if order is None or shop_id not in (None, order.shop_id):
             raise OrderNotFound
+        known = store.of_orders([order_id]).get(order_id, [])
+        if again := [one for one in known if one.id == return_id]:
+            return again[0]
         late = _time_is_over(order, now=now, even_late=even_late)
-        free = _free(order, store.of_orders([order_id]).get(order_id, ()))
+        free = _free(order, known)
         pieces = rules.everything(free) if wishes is None else rules.granted(order, wishes, free)
         if not pieces:
             raise NothingToReturn(detail=order.external_reference)
-        wanted = Opening(order, pieces, origin, reason, actor, late=late)
+        wanted = Opening(order, pieces, origin, reason, actor, late=late, return_id=return_id)
         (opened,) = _open([wanted], now=now, actor=actor, correlation_id=correlation_id)
         return opened
 
@@ -121,8 +126,8 @@ def open_for_late_cancels(orders: Sequence[Order], reasons: Mapping[UUID, str], 
 def take_parcels_back(parcels: Sequence[ParcelBack], *, now: datetime) -> None:
     """Parcels are in the house again: what is in them counts as received, and a person inspects it.
 
-    Pieces that a return waits for are received by that return; for the others one is opened. Safe to repeat: once
-    per parcel. Publishes ReturnReceived, and ReturnRequested for new ones.
+    Pieces that a return waits for are received by that return; for the others one is opened. Safe to repeat: the
+    first of them names the parcel. Publishes ReturnReceived, and ReturnRequested for new ones.
     """
     with transaction.atomic():
         orders = repository.load((parcel.order_id for parcel in parcels), with_lines=True)
@@ -140,13 +145,16 @@ def _take_back(order: Order, known: Sequence[Return], parcel: ParcelBack, *, now
     left = Counter(parcel.pieces)
     waiting = [one for one in known if one.state is State.REQUESTED]
     received = [one for one in waiting if _receive_from(order, one, left, now=now)]
+    for first in received[:1]:
+        first.shipment_id = parcel.shipment_id
     store.save(received, now=now, reason="the carrier brought the parcel back")
     wake(received)
     pieces = _pieces_of(order, left, rules.everything(_free(order, known)))
     if not pieces:
         return []
     reason = "The carrier brought the parcel back."
-    wanted = Opening(order, pieces, Origin.CARRIER, reason, "carrier", shipment_id=parcel.shipment_id)
+    named = None if received else parcel.shipment_id
+    wanted = Opening(order, pieces, Origin.CARRIER, reason, "carrier", shipment_id=named)
     return _open([wanted], now=now, actor="system", received=True)
 
 
@@ -190,7 +198,7 @@ def _open(
 def _new(wanted: Opening, number: int, now: datetime) -> Return:
     order = wanted.order
     back = Return(
-        id=uuid7(), shop_id=order.shop_id, order_id=order.id, number=number, saga_id=uuid7(),
+        id=wanted.return_id or uuid7(), shop_id=order.shop_id, order_id=order.id, number=number, saga_id=uuid7(),
         due_at=now + timedelta(days=settings.WAYBILL.return_receipt_days), requested_at=now, moved_at=now,
         origin=wanted.origin.value, reason=wanted.reason[:500], asked_by=wanted.asked_by[:100], late=wanted.late,
         shipment_id=wanted.shipment_id,

@@ -29,7 +29,7 @@ COLUMNS = {
 #: What may change after the request.
 CHANGING = (
     "version", "state", "unexpected", "refund_minor", "credit_minor", "end_code", "received_at", "inspected_at",
-    "moved_at",
+    "moved_at", "shipment_id",
 )  # fmt: skip
 LINE = {
     "back_id": "uuid", "position": "int", "sku": "text", "asked": "int", "received": "int", "accepted": "int",

@@ -13,7 +13,10 @@ from django.db import connection, transaction
 
 from orders.contract import RETURN_GOODS
 from orders.models import Return
+from orders.refunding.commands import ask_refund
+from orders.refunding.rules import Wanted
 from orders.returns.aggregate import Finding
+from orders.returns.opening import ParcelBack, take_parcels_back
 from orders.returns.refusals import (
     NotHandedOver,
     NothingToReturn,
@@ -163,15 +166,22 @@ def test_a_person_who_turns_the_saga_back_ends_the_return(desk: Desk) -> None:
     assert desk.shop.stock("MUG") == (17, 0, 0)
 
 
+def by_hand(desk: Desk, kind: str, payload: dict[str, Any] | None = None) -> None:
+    """A person does something to the saga of the first return."""
+    operate.act(
+        kind, [desk.saga().pk], actor="ada", reason="by hand", now=database_now(), payload=payload or {}
+    )
+    desk.shop.settle()
+
+
 def test_a_return_whose_saga_was_ended_by_hand_can_be_withdrawn(desk: Desk) -> None:
     desk.ask({1: 1})
     desk.receive({1: 1})
     desk.shop.settle()
     with pytest.raises(ReturnMoved):
         desk.withdraw()
-    for kind in ("pause", "resolve"):
-        operate.act(kind, [desk.saga().pk], actor="ada", reason="by hand", now=database_now(), payload={})
-        desk.shop.settle()
+    by_hand(desk, "pause")
+    by_hand(desk, "resolve", {"as": "completed"})
 
     desk.withdraw()
 
@@ -290,13 +300,13 @@ def test_f55_a_credit_note_that_was_faster_leaves_less_to_accept(desk: Desk) -> 
     desk.ask({1: 3})
     desk.receive({1: 3})
     desk.shop.settle()
-    desk.shop.settle_now()
+    by_hand(desk, "pause")
     desk.accept({1: 3})
     desk.shop.credit(amount_minor=1000, MUG=2)
-    desk.shop.settle(without=("orders.inspect_return",))
-    assert desk.refunded() == 1000
-
     desk.shop.settle()
+    assert (desk.states(), desk.refunded()) == (["inspected"], 1000)
+
+    by_hand(desk, "resume")
 
     assert desk.lines() == [(1, 3, 3, 1, 2)]
     assert (desk.states(), desk.refunded()) == (["closed"], 1500)
@@ -549,6 +559,40 @@ def test_f54_what_nobody_had_asked_for_in_that_parcel_is_a_return_of_its_own(des
 
     assert desk.states() == ["received", "received"]
     assert [desk.lines(n) for n in (1, 2)] == [[(1, 1, 1, 0, 0)], [(1, 2, 2, 0, 0), (2, 2, 2, 0, 0)]]
+
+
+def test_f54_a_parcel_that_is_told_of_again_is_taken_back_once(desk: Desk) -> None:
+    desk.ask({1: 1})
+    carried(desk, CarrierStatus.RETURN_TO_SENDER, CarrierStatus.RETURNED)
+    for number in (1, 2):
+        desk.inspect(*[Finding(p, 0, n, "worn") for p, _, n, _, _ in desk.lines(number)], number=number)
+    desk.shop.settle()
+    desk.ask({1: 2})
+
+    parcel = ParcelBack(Shipment.objects.get().pk, desk.shop.row().pk, {"MUG": 3, "POT": 2})
+    take_parcels_back([parcel], now=database_now())
+
+    assert desk.states() == ["closed", "closed", "requested"]
+
+
+def test_a_piece_that_was_refunded_cannot_be_returned_and_one_in_a_return_is_paid_once(desk: Desk) -> None:
+    desk.ask({1: 2})
+    by_bob: dict[str, Any] = {"actor": "bob", "reason": "crack", "now": database_now()}
+    ask_refund(desk.shop.row().pk, Wanted(pieces={1: 2}), **by_bob)
+    desk.shop.settle()
+    assert desk.refunded() == 1000
+
+    with pytest.raises(SpokenFor):
+        desk.ask({1: 1})
+    desk.receive({1: 2})
+    with pytest.raises(SpokenFor):
+        desk.accept({1: 2})
+    desk.inspect(Finding(1, 1, 1, "was paid already", 1))
+    desk.shop.settle()
+
+    line = desk.shop.row().lines.get(position=1)
+    assert (line.refunded_quantity, line.returned_quantity) == (2, 1)
+    assert (desk.states(), desk.refunded()) == (["closed"], 1500)
 
 
 def test_a_credit_note_passes_straight_through(desk: Desk) -> None:
