@@ -75,6 +75,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "permissions": [
+                    ("open_return", "Can open and withdraw returns"),
+                    ("open_late_return", "Can open returns after the time for them is over"),
+                    ("receive_return", "Can say what came back"),
+                    ("inspect_return", "Can accept or reject what came back"),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="ReturnLine",

@@ -48,6 +48,12 @@ class Return(models.Model):
     moved_at = models.DateTimeField()
 
     class Meta:
+        permissions: ClassVar = [
+            ("open_return", "Can open and withdraw returns"),
+            ("open_late_return", "Can open returns after the time for them is over"),
+            ("receive_return", "Can say what came back"),
+            ("inspect_return", "Can accept or reject what came back"),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["order", "number"], name="orders_return_once_per_order_and_number"
