@@ -15,7 +15,7 @@ from django.db.models import TextChoices
 
 from config.embedded.state import BASE_DIR
 from inventory.models import Reservation
-from orders.models import CreditNote, Order, RefundRequest
+from orders.models import CreditNote, Order, RefundRequest, Return
 from payments.models import Capture, Dispute, Payment, Refund, Renewal
 from payments.reconciliation.rows import Case
 from sagas.inbox.rows import IncomingWebhook
@@ -65,6 +65,7 @@ MACHINES = (
         ("awaiting_approval", "running"),
         ends=("paid",),
     ),
+    Machine("Return", Return.State, Return.MOVES, ("requested",)),
     Machine("Case", Case.State, Case.MOVES, ("open",)),
     Machine("Credit note", CreditNote.State, CreditNote.MOVES, ("waiting", "credited")),
     Machine("Reservation", Reservation.State, Reservation.MOVES, ("held", "released")),

@@ -88,6 +88,12 @@ class WaybillSettings:
     #: Who leads an order when nobody says: the engine (orchestration) or no one (choreography).
     fulfilment_style: str = "orchestration"
 
+    #: Days: for so long after its delivery an order may be returned; so long a return waits for its goods before it is
+    #: withdrawn; after so many a return that is not inspected calls a person, again and again.
+    return_window_days: int = 30
+    return_receipt_days: int = 30
+    return_inspection_days: int = 7
+
     #: What providers of payments sign their webhooks with: during a rotation both secrets. Never shown.
     payment_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     carrier_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)  #: The same of carriers.
@@ -183,6 +189,9 @@ class WaybillSettings:
             payment_multicapture=env.flag("PAYMENT_MULTICAPTURE", default=True),
             authorization_life_seconds=env.seconds("AUTHORIZATION_LIFE_SECONDS", 7 * 86_400),
             renew_after_percent=env.integer("RENEW_AFTER_PERCENT", 80, least=1),
+            return_window_days=env.integer("RETURN_WINDOW_DAYS", 30),
+            return_receipt_days=env.integer("RETURN_RECEIPT_DAYS", 30, least=1),
+            return_inspection_days=env.integer("RETURN_INSPECTION_DAYS", 7, least=1),
             payment_webhook_secrets=env.secrets("PAYMENT_WEBHOOK_SECRETS", state.noted_webhook_secret()),
             carrier_webhook_secrets=env.secrets("CARRIER_WEBHOOK_SECRETS", state.noted_webhook_secret()),
             claim_limit=env.integer("WAYBILL_CLAIM_LIMIT", 250, least=1),

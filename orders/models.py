@@ -13,11 +13,12 @@ from orders.giving_back.models import CreditNote
 from orders.imports.models import ImportedDocument, ImportFile
 from orders.read_side.models import OrderSummary, OrderView, OrderViewSku
 from orders.refunding.models import RefundRequest
+from orders.returns.models import Return, ReturnLine
 from sagas.ids import uuid7
 
 __all__ = [
     "ApiToken", "CreditNote", "ImportFile", "ImportedDocument", "Order", "OrderLine", "OrderSnapshot", "OrderSummary",
-    "OrderView", "OrderViewSku", "Parcel", "RefundRequest", "Shop",
+    "OrderView", "OrderViewSku", "Parcel", "RefundRequest", "Return", "ReturnLine", "Shop",
 ]  # fmt: skip
 
 

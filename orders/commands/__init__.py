@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orders.aggregate import OrderNotFound
 from orders.commands.address import (
     AddressCorrection,
     AddressFixed,
@@ -13,7 +14,6 @@ from orders.commands.address import (
 from orders.commands.attention import call_attention, call_for, call_off, clear_attention
 from orders.commands.cancel import (
     CancelAnswer,
-    OrderNotFound,
     VersionMoved,
     begin_late_cancellations,
     cancel_order,

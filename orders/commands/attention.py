@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from orders import repository
-from orders.commands.cancel import OrderNotFound
+from orders.aggregate import OrderNotFound
 from orders.states import State
 from sagas.definition import SagaNote
 
