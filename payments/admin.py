@@ -40,12 +40,19 @@ class PaymentAdmin(ReadOnlyAdmin):
     list_filter = ("state", "unknown_of", "flag", "currency")
     search_fields = ("order_id__exact", "provider_id__exact")
     search_help_text = "the order's or the provider's id, exactly"
-    readonly_fields = ("what_may_help", "refunds_table", "disputes_table", "ledger")
+    readonly_fields = ("what_may_help", "shares_table", "refunds_table", "disputes_table", "ledger")
 
     @admin.display(description="what may help")
     def what_may_help(self, payment: Payment) -> str:
         turned_down = {Payment.State.DECLINED, Payment.State.CAPTURE_FAILED}
         return str(decline_class(payment.code)) if payment.state in turned_down else ""
+
+    @admin.display(description="shares")
+    def shares_table(self, payment: Payment) -> SafeString:
+        return format_html_join(
+            "", "<div>{} {} {} {}{}</div>",
+            ((s.state, s.amount_minor, payment.currency, s.code, s.mismatch) for s in payment.captures.order_by("id")),
+        )  # fmt: skip
 
     @admin.display(description="refunds")
     def refunds_table(self, payment: Payment) -> SafeString:

@@ -49,6 +49,17 @@ def test_a_payments_page_tells_its_refunds_and_its_ledger(till: Till, staff: Cli
     assert "provider_clearing 1000 GBP, sales -1000 GBP" in text
 
 
+def test_f26_a_payments_page_tells_its_shares(till: Till, staff: Client) -> None:
+    till.hold("A-1")
+    till.share("A-1/p1", 300)
+    till.gateway.script("capture", "A-1", "decline", code="processing_error")
+    till.share("A-1/p2", 400)
+
+    text = staff.get(f"/admin/payments/payment/{till.payment('A-1').pk}/change/").content.decode()
+
+    assert "<div>succeeded 300 GBP </div><div>failed 400 GBP processing_error</div>" in text
+
+
 def test_f34_a_payments_page_tells_its_disputes_and_the_list_finds_what_is_flagged(
     postman: Postman, till: Till, staff: Client
 ) -> None:
