@@ -220,9 +220,14 @@ class Gateway:
         for charge, body in over:
             self.record.write("DELETE FROM charge WHERE id = ?", (charge,))
             intent = json.loads(body)
-            if intent["status"] == "requires_capture":
-                intent.update(status="canceled", amount_capturable=0, cancellation_reason="automatic")
-                self._save(intent)
+            if intent["status"] != "requires_capture":
+                continue
+            intent["amount_capturable"] = 0
+            if intent["amount_received"]:
+                intent["status"] = "succeeded"  # what was captured of it stays
+            else:
+                intent.update(status="canceled", cancellation_reason="automatic")
+            self._save(intent)
 
     def _expanded(self, intent: dict[str, Any], expand: list[str]) -> dict[str, Any]:
         """The intent with its charge in place of the charge's id, for those who ask for it."""

@@ -18,12 +18,14 @@ from payments import contract
 from payments.commands.ledger import columns
 from payments.commands.sheet import PaymentRow, Sheet
 from payments.commands.watching import BEGIN, MOVE_ON, SEEN
-from payments.models import Patrol, Payment
+from payments.models import Patrol, Payment, Renewal
 from sagas.engine import StartSaga, start_sagas
 from sagas.ids import uuid7
 from sagas.sql import execute, rows
 
 FIRST = UUID(int=0)
+#: Why a hold is not renewed: shares of it were captured.
+PARTLY_CAPTURED = "payments.partly_captured"
 
 WATCHED = "SELECT id FROM payments_watch WHERE id > %s ORDER BY id LIMIT %s"
 # A hold begins with its payment, or with the renewal that brought it. What it was paid with is known to its saga.
@@ -36,16 +38,16 @@ SELECT p.id, e.until, s.context ->> 'payment_method', s.correlation_id,
   LEFT JOIN payments_renewal n ON n.new_intent = p.provider_id AND n.new_intent <> ''
  CROSS JOIN LATERAL (SELECT coalesce(n.made_at, p.made_at) AS since) b
  CROSS JOIN LATERAL (SELECT coalesce(p.expires_at, b.since + %s::interval) AS until) e
- WHERE p.id = ANY(%s::uuid[]) AND p.state = 'authorized' AND p.provider_id <> ''
+ WHERE p.id = ANY(%s::uuid[]) AND p.state IN ('authorized', 'partly_captured') AND p.provider_id <> ''
    AND b.since + (e.until - b.since) * %s / 100 <= %s
    AND s.context ? 'payment_method'
    AND NOT EXISTS (SELECT FROM payments_renewal r WHERE r.old_intent = p.provider_id)
 """
 BEGIN_RENEWALS = """
 INSERT INTO payments_renewal (id, saga_id, payment_id, old_intent, new_intent, state, until, code, made_at, moved_at)
-SELECT u.id, u.saga_id, u.payment_id, u.old_intent, '', 'asking', u.until, '', %s::timestamptz, %s::timestamptz
-  FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::timestamptz[])
-    AS u (id, saga_id, payment_id, old_intent, until)
+SELECT u.id, u.saga_id, u.payment_id, u.old_intent, '', u.state, u.until, u.code, %s::timestamptz, %s::timestamptz
+  FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::text[])
+    AS u (id, saga_id, payment_id, old_intent, state, until, code)
 """
 
 
@@ -64,7 +66,8 @@ class Expiring:
 def renew_expiring(*, limit: int, now: datetime) -> int:
     """Look through the next watched payments and start to renew the holds that have lived most of their life.
 
-    Once per hold, in one transaction; how many there were. Publishes AuthorizationExpiring.
+    Once per hold, in one transaction; how many there were. Publishes AuthorizationExpiring, and RenewalFailed for the
+    rest of a hold that was captured in part: it is not renewed.
     """
     with transaction.atomic():
         execute(BEGIN, [Patrol.Kind.HOLD, FIRST])
@@ -86,16 +89,33 @@ def _renew(due: dict[UUID, Expiring], now: datetime) -> int:
         return 0
     sheet = Sheet.of_payments(due, now=now)
     held = [p for p in sheet.payments.values() if p.state == Payment.State.AUTHORIZED]
+    partly = [p for p in sheet.payments.values() if p.state == Payment.State.PARTLY_CAPTURED]
     sagas = {p.id: _saga(p, due[p.id]) for p in held}
-    begun = [(uuid7(), sagas[p.id].id, p.id, p.provider_id, due[p.id].until) for p in held]
-    for payment in held:
+    begun = [_renewal(p, due[p.id], sagas[p.id].id, Renewal.State.ASKING) for p in held]
+    begun += [_renewal(p, due[p.id], uuid7(), Renewal.State.DROPPED, PARTLY_CAPTURED) for p in partly]
+    for payment in held + partly:
         one = due[payment.id]
-        sheet.tell(payment, contract.AuthorizationExpiring, payment.authorized_minor, one, until=one.until)
+        rest = payment.authorized_minor - payment.captured_minor
+        sheet.tell(payment, contract.AuthorizationExpiring, rest, one, until=one.until)
+    for payment in partly:
+        _not_renewed(sheet, payment, due[payment.id])
     if begun:
         execute(BEGIN_RENEWALS, [now, now, *columns(begun)])
     start_sagas(list(sagas.values()), now=now)
     sheet.save()
-    return len(held)
+    return len(begun)
+
+
+def _renewal(
+    payment: PaymentRow, one: Expiring, saga_id: UUID, state: Renewal.State, code: str = ""
+) -> tuple[object, ...]:
+    return (uuid7(), saga_id, payment.id, payment.provider_id, state, one.until, code)
+
+
+def _not_renewed(sheet: Sheet, payment: PaymentRow, one: Expiring) -> None:
+    """Of a hold that was captured in part the rest cannot be held anew without the customer: a person is told."""
+    rest = payment.authorized_minor - payment.captured_minor
+    sheet.tell(payment, contract.RenewalFailed, rest, one, code=PARTLY_CAPTURED, until=one.until)
 
 
 def _saga(payment: PaymentRow, one: Expiring) -> StartSaga:

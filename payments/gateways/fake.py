@@ -98,7 +98,8 @@ class FakeGateway(FakeProvider):
             return intent
         if intent.expires_at is None or self.clock() < intent.expires_at:
             return intent
-        return self._keep(replace(intent, status=Status.VOIDED, capturable_minor=0))
+        ended = Status.CAPTURED if intent.captured_minor else Status.VOIDED  # what was captured of it stays
+        return self._keep(replace(intent, status=ended, capturable_minor=0))
 
     def _all(self) -> list[Intent]:
         return [one for ident in reversed(list(self._intents)) if (one := self._as_it_stands(ident))]

@@ -9,6 +9,7 @@ from payments import contract
 from payments.commands.expiring import BEGIN_RENEWALS
 from payments.commands.ledger import columns
 from payments.gateways.base import IntentStatus
+from payments.models import Renewal
 from sagas.ids import uuid7
 from sagas.sql import execute
 from sagas.steps import StepCall
@@ -16,26 +17,34 @@ from sagas.verdicts import Answer
 from tests.payments.till import Till
 
 
-def begin_renewal(till: Till) -> None:
+def begin_renewal(till: Till, *, in_shares: bool = False) -> None:
     """An authorized payment of A-1, six days old, whose renewal has begun."""
     till.gateway.clock = till.clock
-    till.authorize("A-1")
+    if in_shares:
+        till.hold("A-1")
+    else:
+        till.authorize("A-1")
     till.clock.forward(days=6)
     payment = till.payment("A-1")
     until = payment.made_at + timedelta(days=7)
-    row = (uuid7(), till.id("saga of A-1/renew-1"), payment.pk, payment.provider_id, until)
+    row = (
+        uuid7(), till.id("saga of A-1/renew-1"), payment.pk, payment.provider_id, Renewal.State.ASKING, until, "",
+    )  # fmt: skip
     execute(BEGIN_RENEWALS, [till.clock.now, till.clock.now, *columns([row])])
 
 
 def call(till: Till, step: str, **more: Any) -> StepCall:
     """A call of the saga that renews."""
-    known = {"payment_method": "pm_card_visa", "order_id": str(till.id("A-1")), "order_reference": "A-1"}
+    known = {
+        "payment_method": "pm_card_visa", "order_id": str(till.id("A-1")), "order_reference": "A-1",
+        "in_shares": more.pop("in_shares", None),
+    }  # fmt: skip
     return till.call(step, "A-1/renew-1", subject_id=till.payment("A-1").pk, input=known, **more)
 
 
-def hold_anew(till: Till) -> Answer:
+def hold_anew(till: Till, **more: Any) -> Answer:
     """The first step of the renewal."""
-    return till.run(call(till, contract.HOLD_ANEW))
+    return till.run(call(till, contract.HOLD_ANEW, **more))
 
 
 def let_go(till: Till, step: str = contract.LET_GO_SPARE) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -138,3 +139,13 @@ def test_f13_a_share_whose_answer_was_lost_is_seen_by_what_was_captured(stage: S
 
     assert isinstance(lost, Unknown)
     assert stands(stage.as_it_stands(intent)) == (IntentStatus.AUTHORIZED, 900, 350)
+
+
+def test_f23_f52_a_hold_that_runs_out_after_a_share_keeps_the_share(stage: Stage) -> None:
+    stage.script("authorize", "approve", life_seconds=2)
+    intent = stage.held_for_shares()
+    stage.gateway.capture(stage.share(intent, 500))
+
+    time.sleep(2.1)
+
+    assert stands(stage.as_it_stands(intent)) == (IntentStatus.CAPTURED, 500, 0)

@@ -261,3 +261,32 @@ def test_f23_a_capture_of_the_new_hold_has_another_key_than_one_of_the_old(held:
     answer = held.run(capturing)
 
     assert answer == Done({"captured_minor": 1000})
+
+
+# --- holds that are captured in shares -------------------------------------------------------------------------
+
+
+def test_f23_f26_a_hold_in_shares_is_renewed_as_one(till: Till) -> None:
+    begin_renewal(till, in_shares=True)
+
+    hold_anew(till, in_shares=True)
+    let_go(till)
+    answers = [till.share("A-1/p1", 400), till.share("A-1/p2", 600)]
+
+    assert answers == [Done({"captured_minor": 400}), Done({"captured_minor": 600})]
+    assert till.payment("A-1").provider_id == "pi_2"
+    assert till.gateway.effects("A-1") == {"holds": 2, "voids": 1, "captures": 2}
+
+
+def test_f23_f26_while_a_first_share_is_being_captured_the_new_hold_waits(till: Till) -> None:
+    begin_renewal(till, in_shares=True)
+    ask = till.asked(till.share_call("A-1/p1", 400))
+
+    waits = hold_anew(till, in_shares=True)
+    till.record([(ask.call, till.ask(ask))])
+    decided = hold_anew(till, in_shares=True)
+
+    assert isinstance(waits, Waiting)
+    assert decided == Refused("payments.renewal_not_needed", "the payment is partly_captured")
+    assert (till.payment("A-1").state, till.payment("A-1").provider_id) == (State.PARTLY_CAPTURED, "pi_1")
+    assert held_there(till) == ["pi_1"]
