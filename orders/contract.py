@@ -14,6 +14,7 @@ from uuid import UUID
 from sagas.events import Event, register_event, upcaster
 
 FULFIL_ORDER = "orders.fulfil_order"
+FULFIL_IN_PARCELS = "orders.fulfil_in_parcels"
 CANCEL_FULFILMENT = "orders.cancel_fulfilment"
 RETURN_GOODS = "orders.return_goods"
 REFUND_ORDER = "orders.refund_order"
@@ -100,12 +101,14 @@ class OrderEvent(Event):
     shop_id: UUID
 
 
-@register_event("orders.OrderPlaced", version=2, for_shops=True)
+@register_event("orders.OrderPlaced", version=3, for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class OrderPlaced(OrderEvent):
     """A shop sent an order. It is a draft until its saga accepts it.
 
     `fulfilment` is who leads it: orchestration (the engine) or choreography (nobody; this event is the first step).
+    `ship_in_parcels`: its money is only held and its goods only promised when it is confirmed; each parcel that the
+    shop or its staff ask for then takes its own share.
 
     A line is {position, sku, name, kind, quantity, unit_price_minor, tax_minor, discount_minor, total_minor},
     positions counting from 1; a SKU may stand on several lines. A charge is {kind, amount_minor}.
@@ -124,11 +127,17 @@ class OrderPlaced(OrderEvent):
     lines: tuple[Annotated[dict[str, Any], PlacedLine], ...]
     charges: tuple[Annotated[dict[str, Any], Charge], ...] = ()
     fulfilment: str = ORCHESTRATION
+    ship_in_parcels: bool = False
 
 
 @upcaster("orders.OrderPlaced", from_version=1)
 def _placed_before_there_was_a_choice(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "fulfilment": ORCHESTRATION}
+
+
+@upcaster("orders.OrderPlaced", from_version=2)
+def _placed_before_there_were_parcels(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "ship_in_parcels": False}
 
 
 @register_event("orders.OrderAccepted", for_shops=True)
@@ -142,7 +151,10 @@ class OrderAccepted(OrderEvent):
 @register_event("orders.OrderConfirmed", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class OrderConfirmed(OrderEvent):
-    """The money is ours, the goods are promised: what was held becomes allocated. The lock is gone."""
+    """The money is ours, the goods are promised: what was held becomes allocated. The lock is gone.
+
+    Of an order in parcels the money is still held: each of its parcels takes a share of it.
+    """
 
 
 @register_event("orders.OrderRejected", for_shops=True)

@@ -81,6 +81,7 @@ class Order(models.Model):
         max_length=13, choices=states.Fulfilment, default=states.Fulfilment.ORCHESTRATION,
         db_default=states.Fulfilment.ORCHESTRATION,
     )  # fmt: skip
+    in_parcels = models.BooleanField(default=False, db_default=False)  #: Each parcel takes its share.
     currency = models.CharField(max_length=3)
     total_minor = models.BigIntegerField()
     goods_minor = models.BigIntegerField()
