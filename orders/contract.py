@@ -15,6 +15,7 @@ from sagas.events import Event, register_event, upcaster
 
 FULFIL_ORDER = "orders.fulfil_order"
 FULFIL_IN_PARCELS = "orders.fulfil_in_parcels"
+SHIP_PARCEL = "orders.ship_parcel"
 CANCEL_FULFILMENT = "orders.cancel_fulfilment"
 RETURN_GOODS = "orders.return_goods"
 REFUND_ORDER = "orders.refund_order"
@@ -29,6 +30,9 @@ RECEIVE_RETURN = "orders.receive_return"
 INSPECT_RETURN = "orders.inspect_return"
 CLOSE_RETURN = "orders.close_return"
 CLOSE_REFUND = "orders.close_refund"
+PACK_PARCEL = "orders.pack_parcel"
+UNPACK_PARCEL = "orders.unpack_parcel"
+READY_PARCEL = "orders.ready_parcel"
 
 #: Who leads an order through payment, inventory and shipping.
 ORCHESTRATION = "orchestration"
@@ -72,6 +76,12 @@ class RefundedPieces(GivenBack):
     """Pieces of one line whose money goes back, and what they are worth together."""
 
     amount_minor: int
+
+
+class ClaimedPieces(GivenBack):
+    """Pieces of one line that go in one parcel."""
+
+    kind: str
 
 
 class Pieces(TypedDict):
@@ -302,6 +312,45 @@ class RefundEnded(RefundRequestEvent):
     refunded_minor: int
     credited_minor: int
     owed_minor: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FulfilmentOrderEvent(Event):
+    """What every fact about one parcel of an order says. Its stream is that of `fulfilment_order_id`."""
+
+    fulfilment_order_id: UUID
+    order_id: UUID
+    shop_id: UUID
+
+
+@register_event("orders.ParcelAsked", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class ParcelAsked(FulfilmentOrderEvent):
+    """Somebody wants these pieces to go in one parcel; saga `saga_id` buys its label and takes its share.
+
+    A line is {position, sku, kind, quantity}: the pieces are in no other parcel. `share_minor` is its part of the
+    order's total. Who asked and why is in the metadata.
+    """
+
+    number: int
+    lines: tuple[Annotated[dict[str, Any], ClaimedPieces], ...]
+    share_minor: int
+    currency: str
+    saga_id: UUID
+
+
+@register_event("orders.ParcelReady", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class ParcelReady(FulfilmentOrderEvent):
+    """Its share is ours: the carrier may take it."""
+
+
+@register_event("orders.ParcelGivenUp", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class ParcelGivenUp(FulfilmentOrderEvent):
+    """Its label or its share was refused. Nothing was taken for it; its pieces may go in another. Final."""
+
+    code: str
 
 
 @register_event("orders.OrderNeedsAttention")

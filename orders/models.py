@@ -11,13 +11,26 @@ from django.db.models.functions import Now
 from orders import states
 from orders.giving_back.models import CreditNote
 from orders.imports.models import ImportedDocument, ImportFile
+from orders.parcelling.models import FulfilmentOrder
 from orders.read_side.models import OrderSummary, OrderView, OrderViewSku
 from orders.refunding.models import RefundRequest
 from sagas.ids import uuid7
 
 __all__ = [
-    "ApiToken", "CreditNote", "ImportFile", "ImportedDocument", "Order", "OrderLine", "OrderSnapshot", "OrderSummary",
-    "OrderView", "OrderViewSku", "Parcel", "RefundRequest", "Shop",
+    "ApiToken",
+    "CreditNote",
+    "FulfilmentOrder",
+    "ImportFile",
+    "ImportedDocument",
+    "Order",
+    "OrderLine",
+    "OrderSnapshot",
+    "OrderSummary",
+    "OrderView",
+    "OrderViewSku",
+    "Parcel",
+    "RefundRequest",
+    "Shop",
 ]  # fmt: skip
 
 
