@@ -15,8 +15,8 @@ from django.db.models import TextChoices
 
 from config.embedded.state import BASE_DIR
 from inventory.models import Reservation
-from orders.models import CreditNote, Order, RefundRequest
-from payments.models import Capture, Dispute, Payment, Refund
+from orders.models import CreditNote, FulfilmentOrder, Order, RefundRequest, Return
+from payments.models import Capture, Dispute, Payment, Refund, Renewal
 from payments.reconciliation.rows import Case
 from sagas.inbox.rows import IncomingWebhook
 from sagas.models import Intent, Saga, SagaStep
@@ -56,6 +56,8 @@ MACHINES = (
     Machine("Order", Order.State, Order.MOVES, ("draft",)),
     Machine("Payment", Payment.State, Payment.MOVES, ("created", "voided")),
     Machine("Share", Capture.State, Capture.MOVES, ("submitting",)),
+    Machine("Renewal", Renewal.State, Renewal.MOVES, ("asking",)),
+    Machine("Parcel", FulfilmentOrder.State, FulfilmentOrder.MOVES, ("claimed",), ends=("ready",)),
     Machine("Refund", Refund.State, Refund.MOVES, ("submitting", "succeeded")),
     Machine(
         "Refund request",
@@ -64,6 +66,7 @@ MACHINES = (
         ("awaiting_approval", "running"),
         ends=("paid",),
     ),
+    Machine("Return", Return.State, Return.MOVES, ("requested",)),
     Machine("Case", Case.State, Case.MOVES, ("open",)),
     Machine("Credit note", CreditNote.State, CreditNote.MOVES, ("waiting", "credited")),
     Machine("Reservation", Reservation.State, Reservation.MOVES, ("held", "released")),

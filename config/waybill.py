@@ -82,8 +82,17 @@ class WaybillSettings:
     address_correction_seconds: float = 259_200.0
     #: Whether a hold may be captured several times, as far as the card allows it.
     payment_multicapture: bool = True
+    #: How long a bank holds money where the gateway does not say, and after which share of it a hold is renewed.
+    authorization_life_seconds: float = 7 * 86_400.0
+    renew_after_percent: int = 80
     #: Who leads an order when nobody says: the engine (orchestration) or no one (choreography).
     fulfilment_style: str = "orchestration"
+
+    #: Days: for so long after its delivery an order may be returned; so long a return waits for its goods before it is
+    #: withdrawn; after so many a return that is not inspected calls a person, again and again.
+    return_window_days: int = 30
+    return_receipt_days: int = 30
+    return_inspection_days: int = 7
 
     #: What providers of payments sign their webhooks with: during a rotation both secrets. Never shown.
     payment_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -178,6 +187,11 @@ class WaybillSettings:
             address_correction_seconds=env.seconds("ADDRESS_CORRECTION_SECONDS", 259_200),
             payment_return_url=env.text("PAYMENT_RETURN_URL", ""),
             payment_multicapture=env.flag("PAYMENT_MULTICAPTURE", default=True),
+            authorization_life_seconds=env.seconds("AUTHORIZATION_LIFE_SECONDS", 7 * 86_400),
+            renew_after_percent=env.integer("RENEW_AFTER_PERCENT", 80, least=1),
+            return_window_days=env.integer("RETURN_WINDOW_DAYS", 30),
+            return_receipt_days=env.integer("RETURN_RECEIPT_DAYS", 30, least=1),
+            return_inspection_days=env.integer("RETURN_INSPECTION_DAYS", 7, least=1),
             payment_webhook_secrets=env.secrets("PAYMENT_WEBHOOK_SECRETS", state.noted_webhook_secret()),
             carrier_webhook_secrets=env.secrets("CARRIER_WEBHOOK_SECRETS", state.noted_webhook_secret()),
             claim_limit=env.integer("WAYBILL_CLAIM_LIMIT", 250, least=1),

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from orders import contract
 from orders.appliers import APPLIERS
-from orders.lines import Line, spread
+from orders.lines import Line, MoreThanOrdered, spread
 from orders.states import FINAL, MOVES, REFUNDABLE, LockKind, State
 from sagas.events import Event
 from sagas.verdicts import IllegalMove, Refused
@@ -27,6 +27,12 @@ class OrderLocked(Refused):
     """A saga is changing the order. Try again when it is done."""
 
     code = "orders.order_locked"
+
+
+class OrderNotFound(Refused):
+    """There is no such order in this shop. HTTP 404."""
+
+    code = "orders.not_found"
 
 
 class AlreadyHandedOver(Refused):
@@ -238,8 +244,23 @@ class Order:
 
         Needs the lines. Raises Refused `orders.more_than_ordered` if there are not so many left.
         """
+        self._goods_back(saga_id, spread(self.lines.values(), lines), amount_minor, now)
+
+    def return_pieces(
+        self, saga_id: UUID, pieces: Mapping[int, int], *, amount_minor: int, now: datetime
+    ) -> None:
+        """The same with pieces by the position of their line."""
+        if over := [p for p, count in pieces.items() if not 0 < count <= self.lines[p].left]:
+            raise MoreThanOrdered(detail=f"{pieces[over[0]]} of line {over[0]}")
+        taken = tuple(
+            {"position": p, "sku": self.lines[p].sku, "quantity": n} for p, n in sorted(pieces.items())
+        )
+        self._goods_back(saga_id, taken, amount_minor, now)
+
+    def _goods_back(
+        self, saga_id: UUID, taken: tuple[dict[str, Any], ...], amount_minor: int, now: datetime
+    ) -> None:
         self._held_by(saga_id, LockKind.RETURN)
-        taken = spread(self.lines.values(), lines)
         self._emit(contract.GoodsReturned(**self._who(), lines=taken, amount_minor=amount_minor), now)
 
     # --- only the money ---------------------------------------------------------------------------

@@ -45,6 +45,15 @@ class Line:
         return self.kept - self.refunded
 
     @property
+    def given_back(self) -> int:
+        """Pieces that were cancelled, returned or refunded."""
+        return self.quantity - self.left
+
+    def share(self, pieces: int) -> int:
+        """So many pieces' part of the line's total, rounded half up."""
+        return (2 * self.total_minor * pieces + self.quantity) // (2 * self.quantity)
+
+    @property
     def ships(self) -> bool:
         """Whether something of it is still to be shipped, or was and did not come back."""
         return self.kind == GOODS and self.kept > 0

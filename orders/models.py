@@ -14,22 +14,12 @@ from orders.imports.models import ImportedDocument, ImportFile
 from orders.parcelling.models import FulfilmentOrder
 from orders.read_side.models import OrderSummary, OrderView, OrderViewSku
 from orders.refunding.models import RefundRequest
+from orders.returns.models import Return, ReturnLine
 from sagas.ids import uuid7
 
 __all__ = [
-    "ApiToken",
-    "CreditNote",
-    "FulfilmentOrder",
-    "ImportFile",
-    "ImportedDocument",
-    "Order",
-    "OrderLine",
-    "OrderSnapshot",
-    "OrderSummary",
-    "OrderView",
-    "OrderViewSku",
-    "Parcel",
-    "RefundRequest",
+    "ApiToken", "CreditNote", "FulfilmentOrder", "ImportFile", "ImportedDocument", "Order", "OrderLine",
+    "OrderSnapshot", "OrderSummary", "OrderView", "OrderViewSku", "Parcel", "RefundRequest", "Return", "ReturnLine",
     "Shop",
 ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -10,6 +11,8 @@ from inventory import contract as inventory
 from orders import commands, contract
 from orders.commands import ParcelNews
 from orders.read_side.fold import TYPES, fold
+from orders.returns import opening
+from orders.returns.opening import ParcelBack
 from payments import contract as payments
 from sagas import choreography
 from sagas.bus import subscription
@@ -115,11 +118,24 @@ def on_lost_goods(*, events: Sequence[Recorded], now: datetime) -> None:
     of=(shipping.ShipmentProgressed, shipping.ShipmentLost, shipping.ShipmentReturned),
 )
 def on_parcel_troubles(*, events: Sequence[Recorded], now: datetime) -> None:
-    """A parcel that is lost, comes back or cannot be brought: a person decides what the customer gets."""
+    """A parcel that is lost, comes back or cannot be brought: a person decides what the customer gets.
+
+    What is in one that came back is a return that was received, and waits for its inspection.
+    """
     parcels = [r.event for r in events if isinstance(r.event, shipping.ShipmentEvent)]
     troubles = {parcel.order_id: why for parcel in parcels if (why := trouble_of(parcel))}
     if troubles:
         commands.flag_orders(troubles, on_hold=False, now=now)
+    if back := [parcel_of(parcel) for parcel in parcels if isinstance(parcel, shipping.ShipmentReturned)]:
+        opening.take_parcels_back(back, now=now)
+
+
+def parcel_of(event: shipping.ShipmentReturned) -> ParcelBack:
+    """What is in a parcel that came back. Its lines may name a SKU twice."""
+    pieces: Counter[str] = Counter()
+    for line in event.lines:
+        pieces[line["sku"]] += line["quantity"]
+    return ParcelBack(event.shipment_id, event.order_id, pieces)
 
 
 def trouble_of(event: shipping.ShipmentEvent) -> str:
@@ -156,6 +172,34 @@ def on_payment_trouble(*, events: Sequence[Recorded], now: datetime) -> None:
     """The provider has what cannot be, or takes money back: nothing leaves before a person has looked."""
     reasons = {r.event.order_id: said for r in events if (said := trouble_in(r.event))}  # type: ignore[attr-defined]
     commands.call_for(reasons, hold=True, now=now)
+
+
+@subscription(
+    "orders.running_out",
+    of=(
+        payments.AuthorizationExpiring,
+        payments.AuthorizationRenewed,
+        payments.RenewalFailed,
+        payments.PaymentExpired,
+    ),
+)
+def on_holds_running_out(*, events: Sequence[Recorded], now: datetime) -> None:
+    """A hold that runs out is told of with its date. What was renewed in time calls nobody any more."""
+    for recorded in events:
+        match recorded.event:
+            case payments.AuthorizationExpiring(order_id=order, until=until):
+                commands.call_for({order: f"{RUNS_OUT} {until:%Y-%m-%d %H:%M} UTC"}, now=now)
+            case payments.RenewalFailed(order_id=order, until=until, code=code):
+                reason = f"{RUNS_OUT} {until:%Y-%m-%d %H:%M} UTC, not renewed: {code}"
+                commands.call_for({order: reason}, now=now)
+            case payments.PaymentExpired(order_id=order):
+                commands.flag_orders({order: "payments.authorization_expired"}, on_hold=True, now=now)
+            case payments.AuthorizationRenewed(order_id=order):
+                commands.call_off(order, because=RUNS_OUT, now=now)
+
+
+#: How the reason begins for which an order calls a person while its hold runs out.
+RUNS_OUT = "authorization runs out"
 
 
 def trouble_in(event: Event) -> str:

@@ -22,6 +22,11 @@ REFUND_PAYMENT = "payments.refund_payment"
 
 #: Why a share cannot be taken: the hold has ended with an earlier one.
 AUTHORIZATION_USED_UP = "payments.authorization_used_up"
+#: Subject is the payment: its authorization is renewed before it runs out.
+RENEW_AUTHORIZATION = "payments.renew_authorization"
+HOLD_ANEW = "payments.hold_anew"
+GIVE_UP_RENEWAL = "payments.give_up_renewal"
+LET_GO_SPARE = "payments.let_go_spare"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +72,31 @@ class PaymentVoided(PaymentEvent):
 @dataclass(frozen=True, kw_only=True)
 class PaymentExpired(PaymentEvent):
     """The provider let the hold go by itself before it was captured."""
+
+
+@register_event("payments.AuthorizationExpiring")
+@dataclass(frozen=True, kw_only=True)
+class AuthorizationExpiring(PaymentEvent):
+    """Most of the hold's life is over, and nothing was captured. It is tried to renew it before `until`."""
+
+    until: datetime
+
+
+@register_event("payments.AuthorizationRenewed")
+@dataclass(frozen=True, kw_only=True)
+class AuthorizationRenewed(PaymentEvent):
+    """The bank holds the money anew, until `until`. What was held before is let go."""
+
+    until: datetime
+
+
+@register_event("payments.RenewalFailed")
+@dataclass(frozen=True, kw_only=True)
+class RenewalFailed(PaymentEvent):
+    """The hold was not renewed. Nothing is lost: it stays until `until`, and is not tried again by itself."""
+
+    code: str
+    until: datetime
 
 
 @register_event("payments.PaymentCaptured", for_shops=True)
@@ -186,7 +216,7 @@ class PaymentFlagged(PaymentEvent):
     """A person has to look at this payment. Nothing was applied; `amount_minor` is what stands in question.
 
     `flag`: mismatch (the provider has what cannot be; `said` tells what), disputed, dispute_lost, or dispute_won,
-    which lifts it.
+    which lifts it; renewal_parked (the saga that renews its authorization needs a person; `said` tells why).
     """
 
     flag: str

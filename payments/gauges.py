@@ -8,6 +8,7 @@ from django.db.models import Count
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
+from payments.models import Payment, Renewal
 from payments.reconciliation.rows import Case, ReconciliationRun
 from sagas.clock import database_now
 from sagas.row_gauges import RowCollector
@@ -15,7 +16,19 @@ from sagas.row_gauges import RowCollector
 
 def read() -> list[Metric]:
     """Every gauge, from the rows as they are now."""
-    return [_cases(), *_last_run()]
+    return [_cases(), *_last_run(), _renewals()]
+
+
+def _renewals() -> Metric:
+    """By state, of payments whose money is still only held: what was declined or dropped there will run out."""
+    gauge = GaugeMetricFamily(
+        "waybill_renewals_held", "Renewals of authorizations whose payment is still held.", labels=["state"]
+    )
+    held = Renewal.objects.filter(payment__state=Payment.State.AUTHORIZED)
+    found = dict(held.values_list("state").annotate(Count("id")))
+    for state in Renewal.State.values:
+        gauge.add_metric([state], found.get(state, 0))
+    return gauge
 
 
 def _cases() -> Metric:

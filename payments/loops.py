@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from payments import gateways
-from payments.commands import watching
+from payments.commands import expiring, watching
 from payments.commands.watching import Watched
 from payments.reconciliation.nightly import read_time, some_pages
 from payments.tasks import PAYMENT_STEPS, REFUND_STEPS, apply_answers, ask_about, was_not_told
@@ -70,6 +70,12 @@ def _question(one: Watched) -> Question:
     if one.reference:
         return Question(str(one.id), about | {"reference": one.reference})
     return Question(str(one.id), about | {"place": (one.state, one.version)})
+
+
+@keeper("payments.renew_holds", every=60.0)
+def renew_holds(*, now: datetime) -> int:
+    """Warn of holds that will run out before they are captured, and start to renew them."""
+    return expiring.renew_expiring(limit=LOOK_THROUGH, now=now)
 
 
 @keeper("payments.reconcile", every=60.0)

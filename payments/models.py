@@ -9,12 +9,13 @@ from django.db.models import F, Q
 
 from payments.moving import Moving
 from payments.reconciliation import rows as reconciliation  # noqa: F401 - rows of this app
+from payments.renewal_rows import Renewal
 from payments.share_rows import Capture
 from sagas.ids import uuid7
 
 __all__ = [
     "Account", "Capture", "CustomerAction", "Dispute", "JournalEntry", "JournalLine", "Moving", "Patrol", "Payment",
-    "Refund", "Watch",
+    "Refund", "Renewal", "Watch",
 ]  # fmt: skip
 
 
@@ -75,6 +76,7 @@ class Payment(Moving):
         State.RELEASING: {State.CAPTURED},
         State.CAPTURING: {
             State.CAPTURED, State.CAPTURE_FAILED, State.AUTHORIZED, State.EXPIRED, State.UNKNOWN,
+            State.PARTLY_CAPTURED,
         },
         State.CAPTURE_FAILED: {State.CAPTURED, State.VOIDING, State.EXPIRED},
         State.VOIDING: {State.VOIDED, State.CAPTURED, State.EXPIRED, State.UNKNOWN},
@@ -111,6 +113,7 @@ class Payment(Moving):
     made_at = models.DateTimeField()
     reversed_minor = models.BigIntegerField(default=0, db_default=0)  #: Of what was captured, taken back.
     flag = models.CharField(max_length=12, choices=Flag, default=Flag.NONE, db_default=Flag.NONE)
+    expires_at = models.DateTimeField(null=True)  #: Until when the bank holds it, once the provider has said.
 
     class Meta:
         constraints: ClassVar = [
@@ -310,9 +313,14 @@ class Watch(models.Model):
 
 
 class Patrol(models.Model):
-    """How far the rows of a kind have been looked through for what stayed unfinished. Ids sort by time."""
+    """How far the rows of a kind have been looked through. Ids sort by time."""
 
-    kind = models.CharField(primary_key=True, max_length=7, choices=Watch.Kind)
+    class Kind(models.TextChoices):
+        PAYMENT = "payment"  #: Payments, for what stayed unfinished.
+        REFUND = "refund"  #: Refunds, likewise.
+        HOLD = "hold"  #: What is watched, round and round, for holds that will run out.
+
+    kind = models.CharField(primary_key=True, max_length=7, choices=Kind)
     seen = models.UUIDField()
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Rows whose state changes along a table of moves, one at a time or a batch in one statement."""
+"""Rows that go from state to state, and only along a table of moves."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from django.db.models import BigIntegerField, Count, F, Sum, Value
 from django.db.models.functions import Coalesce
 
 from payments.gateways.declines import decline_class
-from payments.models import JournalLine, Payment, Refund
+from payments.models import JournalLine, Payment, Refund, Renewal
 from payments.news import Found, PaymentAsItStands, RefundAsItStands
 from sagas.sql import rows
 
@@ -30,6 +30,12 @@ SELECT id, saga_id, provider_id, state, unknown_of, amount_minor, currency, auth
 TOLD_REFUNDS = """
 SELECT id, saga_id, payment_id, provider_id, reference, state, amount_minor
   FROM payments_refund WHERE payment_id = ANY(%s::uuid[])
+"""
+TOLD_RENEWALS = """
+SELECT i.id, r.payment_id, r.saga_id, r.state = ANY(%s::text[])
+  FROM payments_renewal r CROSS JOIN LATERAL (VALUES (r.old_intent), (r.new_intent)) AS i (id)
+ WHERE i.id <> '' AND (r.old_intent = ANY(%s::text[]) OR r.new_intent = ANY(%s::text[]))
+ ORDER BY r.id
 """
 TRIAL_BALANCE = """
 SELECT l.account, l.currency, sum(l.amount_minor)::bigint
@@ -99,6 +105,22 @@ def find_told(intent_ids: Iterable[str]) -> Found:
     for row in rows(TOLD_REFUNDS, [[p.id for p in payments.values()]]) if payments else ():
         refunds.setdefault(row[2], []).append(RefundAsItStands(*row))
     return Found(payments, refunds)
+
+
+@dataclass(frozen=True)
+class RenewalAsItStands:
+    """A renewal that an intent belongs to, as far as news are compared with it."""
+
+    payment_id: UUID
+    saga_id: UUID
+    ended: bool
+
+
+def renewals_told(intent_ids: Iterable[str]) -> dict[str, RenewalAsItStands]:
+    """The renewal that each of these intents of the gateway belongs to, by the intent. Most belong to none."""
+    wanted = list(intent_ids)
+    found = rows(TOLD_RENEWALS, [list(Renewal.FINAL), wanted, wanted]) if wanted else []
+    return {intent: RenewalAsItStands(*rest) for intent, *rest in found if intent in wanted}
 
 
 def payment_totals() -> list[StateTotal]:

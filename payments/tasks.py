@@ -7,7 +7,7 @@ asked here, and what it says is written down by one command.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -19,8 +19,10 @@ from payments import contract, gateways, queries
 from payments.commands import findings
 from payments.commands.attempts import MISMATCH
 from payments.commands.findings import Finding
+from payments.gateways.base import IntentStatus
 from payments.gateways.events import Claim, read_claim, read_notice
 from payments.news import Found, PaymentAsItStands, is_known, refund_meant
+from payments.queries import RenewalAsItStands
 from sagas.circuits import ask_through
 from sagas.engine.wake import Standing, wake_steps
 from sagas.inbox.reader import (
@@ -61,8 +63,12 @@ class ReadInbox(Reader):
         open_to = partial(_is_open_to_news, found)
         fresh = [c for m, c in zip(messages, claims, strict=True) if _is_in_use(m.source) and open_to(c)]
         standing = _wake(found, fresh)
+        strange = {c.intent_id for c in claims if c.intent_id} - set(found.payments)
+        renewals = queries.renewals_told(strange)
         return [
-            self._judge(found, standing, claim) if _is_in_use(message.source) else Later("gateway_not_in_use")
+            self._judge(found, standing, renewals, claim)
+            if _is_in_use(message.source)
+            else Later("gateway_not_in_use")
             for message, claim in zip(messages, claims, strict=True)
         ]
 
@@ -73,12 +79,14 @@ class ReadInbox(Reader):
         return apply_answers(answers, now=now)
 
     @staticmethod
-    def _judge(found: Found, standing: dict[UUID, Standing], claim: Claim) -> Fate | Question:
+    def _judge(
+        found: Found, standing: dict[UUID, Standing], renewals: Mapping[str, RenewalAsItStands], claim: Claim
+    ) -> Fate | Question:
         if claim.kind == "other":
             return Ignored("not_for_us")
         payment = found.payments.get(claim.intent_id)
         if payment is None:
-            return Unmatched("no_such_payment")
+            return _of_renewal(renewals.get(claim.intent_id), claim)
         if is_known(found, payment, claim):
             return Ignored("known")
         saga_id = _saga_at_work(found, claim)
@@ -88,6 +96,18 @@ class ReadInbox(Reader):
         if at_work == "busy":
             return Later("step_at_work")
         return _question(payment, claim)
+
+
+def _of_renewal(renewal: RenewalAsItStands | None, claim: Claim) -> Fate:
+    """News of a hold that its payment does not go by: while it is renewed they wait, later they are old.
+
+    What was taken of a spare hold cannot be: the next reconciliation makes a case of it.
+    """
+    if renewal is None:
+        return Unmatched("no_such_payment")
+    if not renewal.ended:
+        return Later("renewal_at_work")
+    return Applied("spare_hold_captured") if claim.status == IntentStatus.CAPTURED else Ignored("spare_hold")
 
 
 def _is_in_use(source: str) -> bool:

@@ -12,6 +12,7 @@ from sagas.events import Event, register_event
 BOOK_SHIPMENT = "shipping.book_shipment"
 CANCEL_SHIPMENT = "shipping.cancel_shipment"
 WITHDRAW_SHIPMENT = "shipping.withdraw_shipment"
+CLEAR_PARCEL = "shipping.clear_parcel"
 
 ALREADY_CANCELLED = "shipping.already_cancelled"
 ALREADY_HANDED_OVER = "shipping.already_handed_over"

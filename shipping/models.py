@@ -17,7 +17,10 @@ LEFT = ("handed_over", "delivered", "returned", "lost")
 
 
 class Shipment(models.Model):
-    """One parcel of one order. Its address is read from the person when the carrier is asked."""
+    """One parcel of one order: its only one, or one of several.
+
+    Its address is read from the person when the carrier is asked.
+    """
 
     class State(models.TextChoices):
         LABEL_PENDING = "label_pending"  #: The carrier is about to be asked, or may be asked again.
@@ -58,6 +61,7 @@ class Shipment(models.Model):
     keys = ArrayField(models.UUIDField(), default=list)  #: Every key the carrier was asked with.
     shop_id = models.UUIDField()
     order_id = models.UUIDField()
+    part_id = models.UUIDField(null=True)  #: Of an order in several parcels, which one; null: all of it.
     reference = models.CharField(max_length=200)
     location_id = models.UUIDField(null=True)  #: Where it leaves from; null when the goods come from several.
     country = models.CharField(max_length=2)
@@ -90,8 +94,13 @@ class Shipment(models.Model):
             models.UniqueConstraint(fields=["key"], name="shipping_shipment_key_once"),
             models.UniqueConstraint(
                 fields=["order_id"],
-                condition=~Q(state__in=NOT_LIVE),
+                condition=Q(~Q(state__in=NOT_LIVE), part_id=None),
                 name="shipping_shipment_one_live_per_order",
+            ),
+            models.UniqueConstraint(
+                fields=["part_id"],
+                condition=Q(~Q(state__in=NOT_LIVE), part_id__isnull=False),
+                name="shipping_shipment_one_live_per_part",
             ),
             models.UniqueConstraint(
                 fields=["carrier_id"], condition=~Q(carrier_id=""), name="shipping_shipment_label_once"

@@ -17,6 +17,7 @@ from sagas.steps import (
     StepCall,
     external_compensation,
     external_step,
+    local_step,
 )
 from sagas.verdicts import Answer, Done, Refused, Unavailable, Unknown
 from shipping import commands, contract
@@ -43,6 +44,7 @@ Outcome = Answer | Continue
     undo=contract.CANCEL_SHIPMENT,
     provider="carrier",
     needs=("person_id", "country", "location_id"),
+    wants=("order_id",),
     gives=("shipment_id",),
     subject=True,
 )
@@ -101,7 +103,10 @@ class BookShipment(ExternalStep):
         return Done({"labels": Labels(oldest, tuple(label.id for label in others))})
 
     def record(self, answers: Sequence[tuple[StepCall, Outcome]]) -> Sequence[Outcome]:
-        heard = [Heard(call.subject_id, what_was_heard(outcome), call.late) for call, outcome in answers]
+        heard = [
+            Heard(order_of(call), what_was_heard(outcome), call.late, part_of(call))
+            for call, outcome in answers
+        ]
         return commands.record_bookings(heard, now=answers[0][0].now)
 
 
@@ -129,7 +134,9 @@ class VoidLabel(ExternalStep):
 
     def record(self, answers: Sequence[tuple[StepCall, Outcome]]) -> Sequence[Outcome]:
         heard = [
-            Voided(order_of(call), settled(outcome), call.cause_code or call.cause or "withdrawn")
+            Voided(
+                order_of(call), settled(outcome), call.cause_code or call.cause or "withdrawn", part_of(call)
+            )
             for call, outcome in answers
         ]
         return commands.record_voids(heard, now=answers[0][0].now)
@@ -161,13 +168,14 @@ class VoidLabel(ExternalStep):
         return result
 
 
-@external_compensation(contract.CANCEL_SHIPMENT, provider="carrier")
+@external_compensation(contract.CANCEL_SHIPMENT, provider="carrier", wants=("order_id",))
 class CancelShipment(VoidLabel):
-    """By order: the booking's answer may have been lost, or it may never have run."""
+    """By order, or by part of it: the booking's answer may have been lost, or it may never have run."""
 
     def begin(self, calls: Sequence[StepCall]) -> Sequence[Ask | Answer]:
         requests = [
-            CancelParcel(c.key, c.subject_id, c.shop_id, c.reference, c.cause_code or c.cause) for c in calls
+            CancelParcel(c.key, order_of(c), c.shop_id, c.reference, c.cause_code or c.cause, part_of(c))
+            for c in calls
         ]
         return asks(calls, commands.begin_cancellations(requests, now=calls[0].now))
 
@@ -178,10 +186,17 @@ class WithdrawShipment(VoidLabel):
 
     def begin(self, calls: Sequence[StepCall]) -> Sequence[Ask | Answer]:
         requests = [
-            WithdrawParcel(c.key, order_of(c), bool(c.input["whole"]), pieces(c.input["lines"]))
+            WithdrawParcel(c.key, order_of(c), bool(c.input["whole"]), pieces(c.input["lines"]), part_of(c))
             for c in calls
         ]
         return asks(calls, commands.begin_withdrawals(requests, now=calls[0].now))
+
+
+@local_step(contract.CLEAR_PARCEL, needs=("order_id",))
+def clear_parcel(calls: Sequence[StepCall]) -> Sequence[Answer]:
+    """One parcel of an order that has several is paid for: the carrier may take it."""
+    commands.clear_parcels({call.subject_id: order_of(call) for call in calls}, now=calls[0].now)
+    return [Done() for _ in calls]
 
 
 def booking(call: StepCall) -> BookParcel:
@@ -189,7 +204,8 @@ def booking(call: StepCall) -> BookParcel:
     location = call.input["location_id"]
     return BookParcel(
         key=call.key,
-        order_id=call.subject_id,
+        order_id=order_of(call),
+        part_id=part_of(call),
         shop_id=call.shop_id,
         reference=call.reference,
         country=call.input["country"],
@@ -237,8 +253,13 @@ def asks(calls: Sequence[StepCall], begun: Sequence[Parcel | Answer]) -> list[As
 
 
 def order_of(call: StepCall) -> UUID:
-    """The order a call is about: named by a cancellation, the subject of a fulfilment."""
+    """The order a call is about: named by the saga, or its subject."""
     return as_id(call.input.get("order_id") or call.subject_id)
+
+
+def part_of(call: StepCall) -> UUID | None:
+    """Which parcel of its order a call is about: the subject, where that is not the order itself."""
+    return call.subject_id if call.subject_id != order_of(call) else None
 
 
 def pieces(lines: Iterable[Mapping[str, Any]]) -> dict[str, int]:

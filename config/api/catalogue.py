@@ -52,6 +52,9 @@ CATALOGUE: dict[str, Entry] = {
     "api.forbidden": Entry(403, "Not allowed", "This token may not do that."),
     "api.not_found": Entry(404, "Not found", "It does not exist, or it belongs to another shop."),
     "orders.not_found": Entry(404, "No such order", "It does not exist, or it belongs to another shop."),
+    "orders.return_not_found": Entry(
+        404, "No such return", "The order has none of this id, or it belongs to another shop."
+    ),
     "orders.not_placed_yet": Entry(
         404,
         "The order did not exist then",
@@ -82,6 +85,25 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "orders.already_handed_over": Entry(
         409, "The goods are on their way", "Too late to cancel: once they arrive they can be returned."
+    ),
+    "orders.not_handed_over": Entry(
+        409, "The goods have not left", "There is nothing to return yet: the order can still be cancelled."
+    ),
+    "orders.return_too_late": Entry(
+        409, "The time for returns is over", "Only the staff may open this return; ask them."
+    ),
+    "orders.nothing_to_return": Entry(
+        409, "Nothing is left to return", "Every piece was given back or is in an open return of the order."
+    ),
+    "orders.return_spoken_for": Entry(
+        409,
+        "So many pieces are not left",
+        "`detail` names the line. Others were given back, or are in another open return of the order.",
+    ),
+    "orders.return_moved": Entry(
+        409,
+        "The return stands elsewhere",
+        "It was received, inspected or withdrawn before, otherwise than this says. Look at it. Nothing was changed.",
     ),
     "orders.address_fixed": Entry(
         409,
@@ -131,6 +153,9 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "api.idempotency_key_reused": Entry(
         422, "The key was used for another request", "Make a new key for a new act."
+    ),
+    "orders.return_invalid": Entry(
+        422, "The lines do not fit", f"`detail` names the line of the order or the return. {_CORRECT}"
     ),
     "orders.invalid": Entry(422, "The order cannot be taken", _CORRECT),
     "orders.refund_invalid": Entry(

@@ -19,6 +19,7 @@ from rest_framework.views import set_rollback
 from config.api import documents
 from orders.commands import OrderNotFound, VersionMoved
 from orders.refunding.rules import BadWish, NoSuchLine, RefundTooLarge
+from orders.returns.refusals import ReturnInvalid, ReturnNotFound
 from orders.totals import InvalidOrder
 from sagas.quoting import words_of
 from sagas.verdicts import ConcurrencyConflict, Refused, Unavailable
@@ -35,6 +36,7 @@ RETRY_SECONDS = 2
 #: Refusals that are not conflicts.
 STATUS_OF_REFUSAL: dict[type[Refused], int] = {
     InvalidOrder: 422, OrderNotFound: 404, BadWish: 422, NoSuchLine: 422,
+    ReturnInvalid: 422, ReturnNotFound: 404,
     UrlRefused: 422, UnknownEvent: 422, UnknownEventType: 422, EndpointNotFound: 404,
 }  # fmt: skip
 

@@ -20,6 +20,9 @@ from config.sandbox.profiles import Rule
 from config.sandbox.webhooks import event_of
 from config.sandbox.wire import Reply, Turned, gateway_error, read_form, reply, whole_number
 
+#: So long a hold lasts unless a script says otherwise: `approve` with `life_seconds`.
+LIFE_SECONDS = 7 * 86_400.0
+AUTHENTICATION_REQUIRED = "authentication_required"
 MOST_AMOUNT = 99_999_999_999
 DECLINING_CARDS = {
     "pm_card_chargeDeclined": "generic_decline",
@@ -96,10 +99,14 @@ class Gateway:
     async def retrieve(self, request: web.Request) -> web.StreamResponse:
         ident = request.match_info["id"]
         reference = reference_of(self.load(ident))
-        call = Call.of(request, "retrieve", reference, lambda _: reply(self.load(ident)))
+        expand = [value for name, value in request.query.items() if name.partition("[")[0] == "expand"]
+        call = Call.of(
+            request, "retrieve", reference, lambda _: reply(self._expanded(self.load(ident), expand))
+        )
         return await self.desk.read(request, call)
 
     async def list_all(self, request: web.Request) -> web.StreamResponse:
+        self.let_run_out()
         call = Call.of(request, "retrieve", "", lambda _: page_of(self.desk, "intent", request))
         return await self.desk.read(request, call)
 
@@ -124,6 +131,8 @@ class Gateway:
         if code is not None:
             return self._decline(intent, code)
         if str(card) in ACTION_CARDS or (rule is not None and rule.action == "require_action"):
+            if str(params.get("off_session", "")).lower() == "true":
+                return self._decline(intent, AUTHENTICATION_REQUIRED)  # nobody is there to act
             return self._have_customer_act(intent, str(card), str(params.get("return_url") or ""))
         if rule is not None and rule.action == "single_capture":
             intent["payment_method_options"] = captures("never")
@@ -131,10 +140,15 @@ class Gateway:
             status="requires_capture", payment_method=card, amount_capturable=intent["amount"],
             latest_charge=f"ch_{token_hex(12)}", last_payment_error=None,
         )  # fmt: skip
+        life = LIFE_SECONDS if rule is None else float(rule.params.get("life_seconds", LIFE_SECONDS))
+        self.record.write(
+            "INSERT INTO charge VALUES (?, ?, ?)",
+            (intent["latest_charge"], intent["id"], self.desk.director.now() + life),
+        )
         self._save(intent, "holds", intent["amount"])
         if intent["capture_method"] == "automatic":
             return self.capture(intent, {}, None)
-        return reply(intent)
+        return reply(self._expanded(intent, params.get("expand") or []))
 
     def capture(self, intent: dict[str, Any], params: dict[str, Any], rule: Rule | None) -> Reply:
         """Take the held money, all or part of it; what is left of the hold is let go, unless `final_capture` is false.
@@ -197,8 +211,32 @@ class Gateway:
         self._save(intent, "", 0)
         return reply(intent)
 
+    def let_run_out(self) -> None:
+        """Holds come to their end by themselves, as at a bank."""
+        over = self.record.rows(
+            "SELECT c.id, i.body FROM charge c JOIN intent i ON i.id = c.intent WHERE c.capture_before <= ?",
+            (self.desk.director.now(),),
+        )
+        for charge, body in over:
+            self.record.write("DELETE FROM charge WHERE id = ?", (charge,))
+            intent = json.loads(body)
+            if intent["status"] == "requires_capture":
+                intent.update(status="canceled", amount_capturable=0, cancellation_reason="automatic")
+                self._save(intent)
+
+    def _expanded(self, intent: dict[str, Any], expand: list[str]) -> dict[str, Any]:
+        """The intent with its charge in place of the charge's id, for those who ask for it."""
+        found = self.record.row("SELECT capture_before FROM charge WHERE id = ?", (intent["latest_charge"],))
+        if "latest_charge" not in expand or found is None:
+            return intent
+        card = {"type": "card", "card": {"capture_before": int(found[0])}}
+        return {**intent, "latest_charge": {
+            "id": intent["latest_charge"], "object": "charge", "payment_method_details": card,
+        }}  # fmt: skip
+
     def load(self, ident: str) -> dict[str, Any]:
         """The intent as it stands. Turns the request away with a 404 when there is none."""
+        self.let_run_out()
         found = self.record.row("SELECT body FROM intent WHERE id = ?", (ident,))
         if found is None:
             raise Turned(

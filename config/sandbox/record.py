@@ -20,6 +20,9 @@ CREATE TABLE IF NOT EXISTS intent (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, reference TEXT NOT NULL,
     status TEXT NOT NULL, amount INTEGER NOT NULL, received INTEGER NOT NULL DEFAULT 0, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS intent_by_reference ON intent (reference);
+CREATE TABLE IF NOT EXISTS charge (
+    id TEXT PRIMARY KEY, intent TEXT NOT NULL, capture_before REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS charge_by_end ON charge (capture_before);
 CREATE TABLE IF NOT EXISTS refund (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, intent TEXT NOT NULL,
     status TEXT NOT NULL, amount INTEGER NOT NULL, body TEXT NOT NULL);
@@ -48,7 +51,7 @@ CREATE TABLE IF NOT EXISTS script (
     action TEXT NOT NULL, params TEXT NOT NULL, times INTEGER, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID;
 """
-TABLES = ("intent", "refund", "shipment", "answer", "effect", "attempt", "strike", "script", "meta")
+TABLES = ("intent", "charge", "refund", "shipment", "answer", "effect", "attempt", "strike", "script", "meta")
 
 
 class Record:

@@ -44,11 +44,15 @@ class OrderTakenOut(serializers.Serializer[Any]):
 
 
 class CancelTakenOut(serializers.Serializer[Any]):
-    """The request to cancel is taken. `saga_id` gives things back, null if there was nothing to give."""
+    """The request to cancel is taken. `saga_id` gives things back, null if there was nothing to give.
+
+    With a `return_id` it came after the hand-over: the order stays as it is, and that return waits for its goods.
+    """
 
     id = serializers.UUIDField()
     state = serializers.ChoiceField(State.choices)
     saga_id = serializers.UUIDField(allow_null=True)
+    return_id = serializers.UUIDField(allow_null=True)
 
 
 class AddressCorrectedOut(serializers.Serializer[Any]):

@@ -7,6 +7,7 @@ from django.urls import path
 from orders.api.bulk import BulkOrders
 from orders.api.history import OrderEvents
 from orders.api.refunds import OrderRefund, OrderRefunds
+from orders.api.returns import OrderReturns, ReturnDetail, ReturnInspect, ReturnReceive, ReturnWithdraw
 from orders.api.views import OrderAddress, OrderCancel, OrderDetail, Orders, OrderSummary
 
 urlpatterns = [
@@ -19,4 +20,21 @@ urlpatterns = [
     path("orders/<uuid:order_id>/refunds/<uuid:refund_id>", OrderRefund.as_view(), name="api-order-refund"),
     path("orders/<uuid:order_id>/cancel", OrderCancel.as_view(), name="api-order-cancel"),
     path("orders/<uuid:order_id>/address", OrderAddress.as_view(), name="api-order-address"),
+    path("orders/<uuid:order_id>/returns", OrderReturns.as_view(), name="api-order-returns"),
+    path("orders/<uuid:order_id>/returns/<uuid:return_id>", ReturnDetail.as_view(), name="api-return"),
+    path(
+        "orders/<uuid:order_id>/returns/<uuid:return_id>/receive",
+        ReturnReceive.as_view(),
+        name="api-return-receive",
+    ),
+    path(
+        "orders/<uuid:order_id>/returns/<uuid:return_id>/inspect",
+        ReturnInspect.as_view(),
+        name="api-return-inspect",
+    ),
+    path(
+        "orders/<uuid:order_id>/returns/<uuid:return_id>/withdraw",
+        ReturnWithdraw.as_view(),
+        name="api-return-withdraw",
+    ),
 ]

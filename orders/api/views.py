@@ -156,8 +156,10 @@ class OrderCancel(ApiView):
         responses={202: OpenApiResponse(CancelTakenOut, "Taken; what was done is being given back.")},
     )  # fmt: skip
     def post(self, request: Request, order_id: UUID) -> Response:
-        """Ask to cancel a whole order. Never refused for being early; too late once it was handed over.
+        """Ask to cancel a whole order. Never refused for being early.
 
+        Once it was handed over it is not cancelled: a return of all that is left is opened, once however often
+        this is asked, and `return_id` names it. Nothing is paid back before the goods were inspected.
         With If-Match only if it still stands as the client has seen it.
         """
         return once(request, lambda now: self._cancel(request, order_id, now))
@@ -174,7 +176,8 @@ class OrderCancel(ApiView):
             seen=versions_matched(request),
         )
         saga_id = str(answer.saga_id) if answer.saga_id else None
-        body = {"id": str(order_id), "state": str(answer.state), "saga_id": saga_id}
+        return_id = str(answer.return_id) if answer.return_id else None
+        body = {"id": str(order_id), "state": str(answer.state), "saga_id": saga_id, "return_id": return_id}
         return Response(body, status=202, headers={"Location": address_of(order_id)})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orders.aggregate import OrderNotFound
 from orders.commands.address import (
     AddressCorrection,
     AddressFixed,
@@ -10,10 +11,9 @@ from orders.commands.address import (
     correct_address,
     hold_for_address,
 )
-from orders.commands.attention import call_attention, call_for, clear_attention
+from orders.commands.attention import call_attention, call_for, call_off, clear_attention
 from orders.commands.cancel import (
     CancelAnswer,
-    OrderNotFound,
     VersionMoved,
     begin_late_cancellations,
     cancel_order,
@@ -39,6 +39,7 @@ __all__ = [
     "begin_late_cancellations",
     "call_attention",
     "call_for",
+    "call_off",
     "cancel_order",
     "clear_attention",
     "confirm_orders",

@@ -10,8 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from orders import queries, repository
-from orders.aggregate import Order
-from orders.commands.cancel import OrderNotFound
+from orders.aggregate import Order, OrderNotFound
 from orders.customers import customer_in, is_set_apart, person_reference
 from orders.intake import check_address
 from orders.models import Order as OrderRecord

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from orders import repository
-from orders.commands.cancel import OrderNotFound
+from orders.aggregate import OrderNotFound
 from orders.states import State
 from sagas.definition import SagaNote
 
@@ -42,6 +42,15 @@ def call_for(reasons: Mapping[UUID, str], *, hold: bool = False, now: datetime) 
     for order in orders.values():
         held = order.on_hold or (hold and order.state in HELD)
         order.need_attention(reasons[order.id][:200], on_hold=held, owner=OWNER if held else "", now=now)
+    repository.save(orders.values(), now=now)
+
+
+def call_off(order_id: UUID, *, because: str, now: datetime) -> None:
+    """Nobody need come any more, if it was for a reason that begins so and nothing else. Safe to repeat."""
+    orders = repository.load([order_id])
+    for order in orders.values():
+        if order.needs_attention and not order.on_hold and order.attention_reason.startswith(because):
+            order.clear_attention(now=now)
     repository.save(orders.values(), now=now)
 
 

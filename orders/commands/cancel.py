@@ -11,20 +11,15 @@ import structlog
 from django.db import transaction
 
 from orders import queries, repository
-from orders.aggregate import Order
+from orders.aggregate import Order, OrderNotFound
 from orders.contract import CANCEL_FULFILMENT
+from orders.returns import opening, rules
 from orders.states import State
 from sagas.definition import SagaNote
 from sagas.engine import StartSaga, cancel_sagas, start_sagas
 from sagas.verdicts import Refused
 
 logger = structlog.get_logger(__name__)
-
-
-class OrderNotFound(Refused):
-    """There is no such order in this shop. HTTP 404."""
-
-    code = "orders.not_found"
 
 
 class AlreadyRejected(Refused):
@@ -45,11 +40,15 @@ class VersionMoved(Refused):
 
 @dataclass(frozen=True, slots=True)
 class CancelAnswer:
-    """The request is taken. `state` is where the order stands now; `saga_id` gives back what there is."""
+    """The request is taken. `state` is where the order stands now; `saga_id` gives back what there is.
+
+    With a `return_id` the order was handed over and is not cancelled: that return waits for its goods.
+    """
 
     order_id: UUID
     state: str
     saga_id: UUID | None
+    return_id: UUID | None = None
 
 
 def cancel_order(
@@ -64,16 +63,23 @@ def cancel_order(
 ) -> CancelAnswer:
     """Ask to cancel a whole order. Never refused for being early; safe to repeat.
 
-    Waits at most for the order's row, never for a provider. Raises OrderNotFound (also for another shop's
-    order), VersionMoved if it is at none of the versions `seen`, AlreadyRejected, AlreadyHandedOver (a return
-    is needed) or OrderLocked (a part of it is being cancelled just now). Publishes CancellationRequested.
+    Waits at most for the order's row, never for a provider. Of an order that was handed over nothing is cancelled:
+    all that is left of it may come back, in one return however often this is asked. Raises OrderNotFound (also for
+    another shop's order), VersionMoved if it is at none of the versions `seen`, AlreadyRejected, OrderLocked (a part
+    of it is being cancelled just now), and after the hand-over ReturnTooLate or NothingToReturn. Publishes
+    CancellationRequested or ReturnRequested.
     """
     with transaction.atomic():
-        order = repository.load([order_id]).get(order_id)
+        order = repository.load([order_id], with_lines=True).get(order_id)
         if order is None or shop_id not in (None, order.shop_id):
             raise OrderNotFound
         if seen is not None and order.version not in seen:
             raise VersionMoved(order)
+        if order.state in rules.HANDED_OVER:
+            back = opening.open_instead_of_cancelling(
+                order, actor=actor, reason=reason, now=now, correlation_id=correlation_id
+            )
+            return CancelAnswer(order_id, order.state, back.saga_id, back.id)
         saga_id = _cancel(order, actor=actor, reason=reason, now=now, correlation_id=correlation_id)
         repository.save([order], now=now, actor=actor, reason=reason, correlations={order_id: correlation_id})
         return CancelAnswer(order_id, order.state, saga_id)
@@ -82,10 +88,10 @@ def cancel_order(
 def begin_late_cancellations(notes: Sequence[SagaNote], *, now: datetime) -> None:
     """Cancels that came after the capture: a saga of its own for each order, in the engine's transaction.
 
-    Safe to repeat. An order that was handed over in the meantime goes to a person: a return is what remains.
+    Safe to repeat. Of an order that was handed over in the meantime a return is opened, and a person is told.
     A choreographed order that is not confirmed yet only publishes the wish: each app gives back its own part.
     """
-    orders = repository.load(note.subject_id for note in notes)
+    orders = repository.load((note.subject_id for note in notes), with_lines=True)
     requests = {note.subject_id: note for note in notes if note.subject_id in orders}
     for early in [o for o in orders.values() if o.choreographed and o.state is State.PENDING]:
         note = requests[early.id]
@@ -94,9 +100,10 @@ def begin_late_cancellations(notes: Sequence[SagaNote], *, now: datetime) -> Non
     sagas = _start(ready, now=now, correlation_id="")
     for order in ready:
         order.request_cancellation(sagas[order.id], reason=requests[order.id].reason, now=now)
-    for order_id in requests:
-        if orders[order_id].state in (State.PROCESSING, State.COMPLETED):
-            orders[order_id].need_attention("orders.cancelled_too_late", on_hold=False, owner="", now=now)
+    gone = [orders[i] for i in requests if orders[i].state in rules.HANDED_OVER]
+    for order in gone:
+        order.need_attention("orders.cancelled_too_late", on_hold=False, owner="", now=now)
+    opening.open_for_late_cancels(gone, {i: note.reason for i, note in requests.items()}, now=now)
     repository.save(orders.values(), now=now, reason="cancelled after the capture")
 
 

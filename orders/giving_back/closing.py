@@ -12,9 +12,11 @@ from orders.aggregate import Order
 from orders.giving_back import notes, rules
 from orders.giving_back.models import CreditNote
 from orders.giving_back.notes import Finished
+from orders.returns import opening
 from orders.states import LockKind, State
 from sagas.steps import StepCall
 from sagas.verdicts import Answer, Done, IllegalMove, Refused
+from shipping.contract import ALREADY_HANDED_OVER
 
 Act = Callable[[Order, StepCall, datetime], dict[str, Any]]
 
@@ -25,7 +27,10 @@ def begin_cancellations(calls: Sequence[StepCall], *, now: datetime) -> list[Ans
 
 
 def abandon_cancellations(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
-    """The goods left first: the orders go on, and their notes wait as returns. Publishes CancellationLost."""
+    """The goods left first: the orders go on, and their notes wait as returns. Publishes CancellationLost.
+
+    If somebody wanted to cancel the whole order, a return of all of it is opened. Publishes ReturnRequested.
+    """
     answers = _decide(calls, _abandon, now)
     notes.become_returns(_note_ids(calls), now=now)
     return answers
@@ -37,27 +42,7 @@ def close_cancellations(calls: Sequence[StepCall], *, now: datetime) -> list[Ans
     Publishes OrderLinesCancelled, OrderCancelled if nothing is left to ship, and CreditNoteApplied.
     """
     answers = _decide(calls, _close_cancellation, now)
-    _finish_notes(calls, answers, now)
-    return answers
-
-
-def receive_returns(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
-    """The goods are here. Opens the return unless it is open already. Publishes ReturnOpened."""
-    return _decide(calls, _receive, now)
-
-
-def inspect_returns(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
-    """Accept at most what the order has left, and refund at most what was not credited yet."""
-    return _decide(calls, _inspect, now)
-
-
-def close_returns(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
-    """Count the pieces as returned, let go of the order, end the note.
-
-    Publishes GoodsReturned and CreditNoteApplied.
-    """
-    answers = _decide(calls, _close_return, now)
-    _finish_notes(calls, answers, now)
+    finish_notes(calls, answers, now)
     return answers
 
 
@@ -77,19 +62,23 @@ def _verdict(act: Act, order: Order, call: StepCall, now: datetime) -> Answer:
 
 
 def _begin(order: Order, call: StepCall, now: datetime) -> dict[str, Any]:
-    if not _holds(order, call, LockKind.CANCEL):
+    if not holds(order, call, LockKind.CANCEL):
         order.request_cancellation(call.saga_id, reason=call.reference, whole=call.input["whole"], now=now)
     return {}
 
 
 def _abandon(order: Order, call: StepCall, now: datetime) -> dict[str, Any]:
-    if _holds(order, call, LockKind.CANCEL):
-        order.abandon_cancellation(call.saga_id, code=call.cause_code or call.cause, now=now)
+    if not holds(order, call, LockKind.CANCEL):
+        return {}
+    reason, code = order.cancel_reason, call.cause_code or call.cause
+    order.abandon_cancellation(call.saga_id, code=code, now=now)
+    if code == ALREADY_HANDED_OVER and call.input["whole"] and not call.input["note_id"]:
+        opening.open_for_late_cancels([order], {order.id: reason}, now=now)
     return {}
 
 
 def _close_cancellation(order: Order, call: StepCall, now: datetime) -> dict[str, Any]:
-    if not _holds(order, call, LockKind.CANCEL):
+    if not holds(order, call, LockKind.CANCEL):
         return {}
     reason = order.cancel_reason
     lines = order.lines.values()
@@ -100,21 +89,31 @@ def _close_cancellation(order: Order, call: StepCall, now: datetime) -> dict[str
     return {}
 
 
-def _receive(order: Order, call: StepCall, now: datetime) -> dict[str, Any]:
-    if order.state is not State.CANCELLED and not _holds(order, call, LockKind.RETURN):
+def receive(order: Order, call: StepCall, now: datetime) -> dict[str, Any]:
+    """The goods of a credit note are here, or only money is meant. Locks the order unless it is locked already."""
+    if order.state is not State.CANCELLED and not holds(order, call, LockKind.RETURN):
         order.open_return(call.saga_id, now=now)
     return {}
 
 
-def _inspect(order: Order, call: StepCall, _: datetime) -> dict[str, Any]:
+def let_go(order: Order, call: StepCall, now: datetime) -> dict[str, Any]:
+    """A credit note's saga turned back before anything was given: a return of nothing."""
+    if holds(order, call, LockKind.RETURN):
+        order.return_goods(call.saga_id, [], amount_minor=0, now=now)
+    return {}
+
+
+def inspect(order: Order, call: StepCall, _: datetime) -> dict[str, Any]:
+    """Accept at most what the order has left, and refund at most what was not credited yet."""
     asked = call.input["refund_minor"] + call.input["credit_minor"]
     share = rules.share(asked, order)
     accepted = rules.within(order.lines.values(), call.input["lines"])
     return {"lines": accepted, "refund_minor": share.refund_minor, "credit_minor": share.credit_minor}
 
 
-def _close_return(order: Order, call: StepCall, now: datetime) -> dict[str, Any]:
-    if _holds(order, call, LockKind.RETURN):
+def close_return(order: Order, call: StepCall, now: datetime) -> dict[str, Any]:
+    """Count a credit note's pieces as returned and let go of the order. A cancelled order has nothing to count."""
+    if holds(order, call, LockKind.RETURN):
         lines, amount = call.input["lines"], call.input["refund_minor"]
         order.return_goods(call.saga_id, lines, amount_minor=amount, now=now)
     elif order.state is not State.CANCELLED:
@@ -122,11 +121,13 @@ def _close_return(order: Order, call: StepCall, now: datetime) -> dict[str, Any]
     return {}
 
 
-def _holds(order: Order, call: StepCall, kind: LockKind) -> bool:
+def holds(order: Order, call: StepCall, kind: LockKind) -> bool:
+    """Whether the call's saga has the order's lock of that kind."""
     return (order.lock_saga, order.lock_kind) == (call.saga_id, kind)
 
 
-def _finish_notes(calls: Sequence[StepCall], answers: Sequence[Answer], now: datetime) -> None:
+def finish_notes(calls: Sequence[StepCall], answers: Sequence[Answer], now: datetime) -> None:
+    """End the credit notes of the calls that are done. Publishes CreditNoteApplied."""
     closed = [call for call, answer in zip(calls, answers, strict=True) if isinstance(answer, Done)]
     finished = [
         Finished(
@@ -139,6 +140,11 @@ def _finish_notes(calls: Sequence[StepCall], answers: Sequence[Answer], now: dat
         if call.input["note_id"]
     ]
     notes.finish(finished, now=now)
+
+
+def wait_again(calls: Sequence[StepCall], *, now: datetime) -> None:
+    """The credit notes of these calls wait for another saga."""
+    notes.wait_again(_note_ids(calls), now=now)
 
 
 def _note_ids(calls: Sequence[StepCall]) -> list[UUID]:

@@ -50,8 +50,8 @@ CANCEL_FULFILMENT = SagaDefinition(
     },
 )
 
-#: Goods that come back are accepted as far as the order has them; money only is a return without lines.
-RETURN_GOODS = SagaDefinition(
+#: What began before returns waited for people: credit notes that pass straight through, with no way back.
+RETURN_GOODS_ONCE = SagaDefinition(
     RETURN_GOODS_NAME,
     version=1,
     steps=[
@@ -66,6 +66,29 @@ RETURN_GOODS = SagaDefinition(
     countermeasures={
         "semantic lock": "The order is locked for the return: two returns cannot count the same piece.",
         "reread value": "The inspection counts again what the order has left.",
+        "commutative updates": "Restocking adds to the shelf.",
+    },
+)
+
+#: A return waits for its goods, and can be taken back; it waits for a person's word, and from then on only goes
+#: forward. Without a word nobody is paid, so the inspection has no deadline. Of a credit note the shop has said all of
+#: that already: its saga goes through the same steps and waits at none.
+RETURN_GOODS = SagaDefinition(
+    RETURN_GOODS_NAME,
+    version=2,
+    steps=[
+        compensatable(RECEIVE_RETURN),
+        pivot(INSPECT_RETURN),
+        retriable(payments.REFUND_PAYMENT),
+        retriable(inventory.RESTOCK_GOODS),
+        retriable(CLOSE_RETURN),
+    ],
+    context=CONTEXT,
+    attention=call_attention,
+    countermeasures={
+        "semantic lock": "The order is locked from the inspection on, not while the goods travel: for weeks nothing"
+        " else could be done with it. Until then pieces in open returns are spoken for, and cannot be asked for twice.",
+        "reread value": "The inspection counts again what the order has left and has outstanding.",
         "commutative updates": "Restocking adds to the shelf.",
     },
 )

@@ -63,6 +63,10 @@ UPDATE orders_creditnote SET kind = 'return', saga_id = NULL, moved_at = %s
  WHERE id = ANY(%s::uuid[]) AND state = 'waiting'
 """
 
+WAIT_AGAIN = """
+UPDATE orders_creditnote SET saga_id = NULL, moved_at = %s WHERE id = ANY(%s::uuid[]) AND state = 'waiting'
+"""
+
 FINISH = """
 UPDATE orders_creditnote n
    SET state = u.state, refund_minor = u.refund_minor, credit_minor = u.credit_minor, moved_at = %s
@@ -143,6 +147,12 @@ def become_returns(note_ids: Sequence[UUID], *, now: datetime) -> None:
     """Cancellations that came too late: they wait as returns."""
     if note_ids:
         execute(BECOME_RETURN, [now, list(note_ids)])
+
+
+def wait_again(note_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Notes whose saga turned back: another one takes them up."""
+    if note_ids:
+        execute(WAIT_AGAIN, [now, list(note_ids)])
 
 
 def finish(finished: Sequence[Finished], *, now: datetime) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from orders import contract
 from orders.giving_back import closing
+from orders.returns import carrying
 from sagas.steps import StepCall, compensation, local_step
 from sagas.verdicts import Answer
 
@@ -16,7 +17,7 @@ def begin_cancellation(calls: Sequence[StepCall]) -> Sequence[Answer]:
     return closing.begin_cancellations(calls, now=calls[0].now)
 
 
-@compensation(contract.ABANDON_CANCELLATION, needs=("note_id",))
+@compensation(contract.ABANDON_CANCELLATION, needs=("whole", "note_id"))
 def abandon_cancellation(calls: Sequence[StepCall]) -> Sequence[Answer]:
     """The goods were faster: the order goes on, what was to be given back waits as a return."""
     return closing.abandon_cancellations(calls, now=calls[0].now)
@@ -31,10 +32,16 @@ def close_cancellation(calls: Sequence[StepCall]) -> Sequence[Answer]:
     return closing.close_cancellations(calls, now=calls[0].now)
 
 
-@local_step(contract.RECEIVE_RETURN)
+@local_step(contract.RECEIVE_RETURN, undo=contract.WITHDRAW_RETURN)
 def receive_return(calls: Sequence[StepCall]) -> Sequence[Answer]:
-    """The goods came back, or only money is given."""
-    return closing.receive_returns(calls, now=calls[0].now)
+    """The goods came back, or only money is given. A return waits for its goods until they are due."""
+    return carrying.receive_returns(calls, now=calls[0].now)
+
+
+@compensation(contract.WITHDRAW_RETURN, needs=("note_id",))
+def withdraw_return(calls: Sequence[StepCall]) -> Sequence[Answer]:
+    """Nothing comes of it; what was to be given back by a credit note waits again."""
+    return carrying.withdraw_returns(calls, now=calls[0].now)
 
 
 @local_step(
@@ -43,8 +50,8 @@ def receive_return(calls: Sequence[StepCall]) -> Sequence[Answer]:
     gives=("lines", "refund_minor", "credit_minor"),
 )
 def inspect_return(calls: Sequence[StepCall]) -> Sequence[Answer]:
-    """What is accepted, and what is paid back for it."""
-    return closing.inspect_returns(calls, now=calls[0].now)
+    """What goes back on the shelf, and what is paid back. A return waits for a person's word."""
+    return carrying.inspect_returns(calls, now=calls[0].now)
 
 
 @local_step(
@@ -52,4 +59,4 @@ def inspect_return(calls: Sequence[StepCall]) -> Sequence[Answer]:
 )
 def close_return(calls: Sequence[StepCall]) -> Sequence[Answer]:
     """The pieces are counted as returned."""
-    return closing.close_returns(calls, now=calls[0].now)
+    return carrying.close_returns(calls, now=calls[0].now)

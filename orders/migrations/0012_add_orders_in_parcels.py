@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Reversible; a column with a constant default is added without rewriting the table."""
 
-    dependencies: ClassVar = [("orders", "0010_validate_refunds")]
+    dependencies: ClassVar = [("orders", "0011_add_returns")]
 
     operations: ClassVar = [
         migrations.AddField(

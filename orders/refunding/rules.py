@@ -126,13 +126,8 @@ def worth(line: Line, quantity: int, *, promised: tuple[int, int] = (0, 0)) -> i
     in between came to nothing. Pieces that were cancelled or returned count with their own share.
     """
     elsewhere = line.cancelled + line.returned
-    together = _share(line, elsewhere + line.refunded + promised[0] + quantity) - _share(line, elsewhere)
+    together = line.share(elsewhere + line.refunded + promised[0] + quantity) - line.share(elsewhere)
     return max(0, together - line.refunded_minor - promised[1])
-
-
-def _share(line: Line, pieces: int) -> int:
-    """So many pieces' part of the line's total, rounded half up."""
-    return (2 * line.total_minor * pieces + line.quantity) // (2 * line.quantity)
 
 
 def _priced(order: Order, position: int, quantity: int, promised: Promised) -> dict[str, Any]:

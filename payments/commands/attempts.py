@@ -149,7 +149,7 @@ def given(payment: PaymentRow) -> Done:
 
 
 def authorized(sheet: Sheet, payment: PaymentRow, call: Cause, facts: Mapping[str, Any]) -> Done:
-    """The provider holds the money. Facts: provider_id."""
+    """The provider holds the money. Facts: provider_id, and expires_at where it was told."""
     if payment.state in WAS_AUTHORIZED or payment.authorized_minor or payment.released_at is not None:
         return given(payment)  # known already, or old news of a hold that is gone
     if payment.state != State.VOIDING and payment.unknown_of != Operation.VOID:
@@ -165,6 +165,7 @@ def note_authorization(sheet: Sheet, payment: PaymentRow, call: Cause, facts: Ma
     if payment.authorized_minor:
         return
     payment.authorized_minor = payment.amount_minor
+    payment.expires_at = facts.get("expires_at")
     sheet.book(payment, ledger.Kind.AUTHORIZATION, ledger.authorization(payment.amount_minor))
     sheet.tell(payment, contract.PaymentAuthorized, payment.amount_minor, call)
 

@@ -19,6 +19,7 @@ State = Payment.State
 Operation = Payment.Operation
 
 EXPIRED = "payments.authorization_expired"
+RENEWED = "payments.authorization_renewed"
 
 #: Why a payment in this state cannot be captured any more.
 CLOSED = {
@@ -69,11 +70,28 @@ def record_captures(answers: Sequence[tuple[StepCall, Outcome]], *, now: datetim
 
 def _record(sheet: Sheet, call: StepCall, outcome: Outcome) -> Outcome:
     payment = sheet.by_saga[call.saga_id]
+    if (
+        isinstance(outcome, Refused)
+        and outcome.code == EXPIRED
+        and outcome.detail not in ("", payment.provider_id)
+    ):
+        return Unavailable(RENEWED)  # it ran out, and the payment goes by another hold since
     if isinstance(outcome, Done):
+        _go_by(sheet, payment, str(outcome.result.get("provider_id", "")))
         return captured(sheet, payment, call, outcome.result)
     if payment.state == State.CAPTURING or payment.unknown_of == Operation.CAPTURE:
         _not_captured(sheet, payment, call, outcome)
     return outcome
+
+
+def _go_by(sheet: Sheet, payment: PaymentRow, intent: str) -> None:
+    """A call to capture the hold before was still out there when it was renewed, and has won."""
+    if not intent or not payment.provider_id or intent == payment.provider_id:
+        return
+    if payment.state == State.CAPTURED:
+        sheet.change(payment).mismatch = f"{intent} captured as well"
+    else:
+        sheet.change(payment).provider_id = intent
 
 
 def _not_captured(sheet: Sheet, payment: PaymentRow, call: StepCall, outcome: Outcome) -> None:

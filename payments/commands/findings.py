@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from payments import contract
@@ -129,15 +130,17 @@ class _Recorder:
         if intent.capturable_minor != payment.amount_minor:
             return self._cannot_be(payment, f"{intent.capturable_minor} held of {payment.amount_minor}", news)
         if _is_asked_for(payment):
-            attempts.authorized(self.sheet, payment, news, {"provider_id": intent.id})
+            attempts.authorized(self.sheet, payment, news, _facts(intent))
             return "authorized"
         if payment.state in (State.VOIDED, State.DECLINED) and not payment.authorized_minor:
             payment.released_at = None
-            given = attempts.authorized(self.sheet, payment, news, {"provider_id": intent.id})
+            given = attempts.authorized(self.sheet, payment, news, _facts(intent))
             self.late.succeeded(payment.saga_id, contract.AUTHORIZE_PAYMENT, given)
             return "late_success"
         if payment.state in Payment.FINAL:
             return self._cannot_be(payment, f"still held, though {payment.state}", news)
+        if intent.expires_at not in (None, payment.expires_at):
+            self.sheet.change(payment).expires_at = intent.expires_at
         return "known"
 
     def _captured(self, payment: PaymentRow, intent: base.Intent, news: News) -> str:
@@ -265,6 +268,10 @@ class _Recorder:
     def _flagged(self, payment: PaymentRow, flag: str, said: str, news: News) -> None:
         fact = {"flag": flag, "said": said}
         self.sheet.tell(payment, contract.PaymentFlagged, payment.amount_minor, news, **fact)
+
+
+def _facts(intent: base.Intent) -> dict[str, Any]:
+    return {"provider_id": intent.id, "expires_at": intent.expires_at}
 
 
 def _is_asked_for(payment: PaymentRow) -> bool:

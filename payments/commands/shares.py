@@ -35,7 +35,9 @@ UNSETTLED = "payments.unsettled"
 #: Where a share can be taken from, and where nothing is held any more.
 OPEN_TO_SHARES = {PaymentState.AUTHORIZED, PaymentState.PARTLY_CAPTURED}
 NOTHING_HELD = {PaymentState.CAPTURED, PaymentState.VOIDED, PaymentState.EXPIRED, PaymentState.DECLINED}
-#: The words of a hold that is let go of as a whole.
+#: Why nothing can be taken any more.
+ENDED = {**CLOSED, PaymentState.CAPTURED: USED_UP, PaymentState.RELEASING: USED_UP}
+#: On their way to an end.
 LETTING_GO = {PaymentState.VOIDING, PaymentState.RELEASING, PaymentState.UNKNOWN}
 
 
@@ -90,6 +92,10 @@ class Shares:
             self.by_saga[call.saga_id] = share
         else:
             self.move(share, State.SUBMITTING)
+        if payment.state == PaymentState.AUTHORIZED:
+            self.sheet.move(
+                payment, PaymentState.CAPTURING
+            )  # no void, and no renewal of the hold, may start now
         share.key, share.before_minor = call.key, payment.captured_minor
         self._changed[share.id] = self.open[payment.id] = share
         return share
@@ -145,17 +151,13 @@ def _begin(shares: Shares, call: StepCall) -> tuple[PaymentRow, ShareRow] | Answ
     return _may_not(shares, payment, amount) or (payment, shares.begin(payment, call, amount))
 
 
-def _may_not(shares: Shares, payment: PaymentRow, amount: int) -> Answer | None:  # noqa: PLR0911 - a no each
-    if payment.flag:
-        return Refused(f"payments.{payment.flag}")
-    if payment.state in (PaymentState.CAPTURED, PaymentState.RELEASING):
-        return Refused(USED_UP)
-    if payment.state in CLOSED:
-        return Refused(CLOSED[PaymentState(payment.state)])
-    if payment.state not in OPEN_TO_SHARES:
-        return Unavailable(UNSETTLED, detail=f"the payment is {payment.state}")
+def _may_not(shares: Shares, payment: PaymentRow, amount: int) -> Answer | None:
+    if no := f"payments.{payment.flag}" if payment.flag else ENDED.get(PaymentState(payment.state)):
+        return Refused(no)
     if payment.id in shares.open:
         return Unavailable(IN_FLIGHT)
+    if payment.state not in OPEN_TO_SHARES:
+        return Unavailable(UNSETTLED, detail=f"the payment is {payment.state}")
     if amount > payment.authorized_minor - payment.captured_minor:
         return Refused(AMOUNT_TOO_LARGE)
     return None
@@ -203,6 +205,7 @@ def _not_taken(
     match outcome:
         case NotDone() | Unavailable():
             shares.move(share, State.PUT_OFF)
+            _give_free(shares.sheet, payment)
         case Refused():
             _refused(shares, payment, share, call, outcome)
         case Unknown() | Waiting():
@@ -214,11 +217,17 @@ def _refused(shares: Shares, payment: PaymentRow, share: ShareRow, call: StepCal
     fact = {"capture_id": share.id, "code": share.code}
     shares.sheet.tell(payment, contract.ShareRefused, share.amount_minor, call, **fact)
     if outcome.code != EXPIRED:
-        return
-    if payment.captured_minor:
+        _give_free(shares.sheet, payment)
+    elif payment.captured_minor:
         end_hold(shares.sheet, payment, call)
     else:
         expired(shares.sheet, payment, call)
+
+
+def _give_free(sheet: Sheet, payment: PaymentRow) -> None:
+    """The first share was not taken: the whole is held as before."""
+    if payment.state == PaymentState.CAPTURING:
+        sheet.move(payment, PaymentState.AUTHORIZED)
 
 
 def _unknown(

@@ -56,6 +56,7 @@ class PaymentRow:
     reversed_minor: int = 0
     repaid_minor: int = 0
     flag: str = ""
+    expires_at: datetime | None = None
 
     @property
     def refundable_minor(self) -> int:
@@ -71,11 +72,13 @@ MUTABLE = {
     "refunded_minor": "bigint", "code": "text",
     "released_at": "timestamptz", "version": "int", "reversed_minor": "bigint",
     "repaid_minor": "bigint", "flag": "text",
+    "expires_at": "timestamptz",
 }  # fmt: skip
 
 LOCK = f"SELECT {', '.join(NAMES)} FROM payments_payment WHERE {{}} ORDER BY id FOR NO KEY UPDATE"  # noqa: S608
 OF_SAGAS = LOCK.format("saga_id = ANY(%s::uuid[])")
 OF_ORDERS = LOCK.format("order_id = ANY(%s::uuid[])")
+OF_IDS = LOCK.format("id = ANY(%s::uuid[])")
 OF_REFUNDS = LOCK.format("id IN (SELECT payment_id FROM payments_refund WHERE saga_id = ANY(%s::uuid[]))")
 SAVE = f"""
 UPDATE payments_payment AS p SET {", ".join(f"{name} = u.{name}" for name in MUTABLE)}, moved_at = %s
@@ -109,6 +112,11 @@ class Sheet:
     def of_orders(cls, ids: Iterable[UUID], *, now: datetime) -> Sheet:
         """Lock and read every payment of these orders."""
         return cls._of(OF_ORDERS, ids, now)
+
+    @classmethod
+    def of_payments(cls, ids: Iterable[UUID], *, now: datetime) -> Sheet:
+        """Lock and read these payments."""
+        return cls._of(OF_IDS, ids, now)
 
     @classmethod
     def of_refunds(

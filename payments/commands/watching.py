@@ -20,6 +20,8 @@ from sagas.sql import execute, rows
 #: Younger than this, a payment is still at work and nobody wonders.
 AGE = timedelta(minutes=15)
 LONGEST_WAIT = timedelta(days=1)
+#: So long after its end a hold has surely run out.
+RUN_OUT = timedelta(minutes=1)
 
 BEGIN = "INSERT INTO payments_patrol (kind, seen) VALUES (%s, %s) ON CONFLICT (kind) DO NOTHING"
 SEEN = "SELECT seen FROM payments_patrol WHERE kind = %s FOR UPDATE SKIP LOCKED"
@@ -40,8 +42,10 @@ WITH due AS (
   SELECT id FROM payments_watch WHERE look_at <= %s ORDER BY look_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE payments_watch w
-   SET looks = w.looks + 1, look_at = %s + least(%s::interval * power(2, least(w.looks, 12)), %s::interval)
-  FROM due WHERE w.id = due.id
+   SET looks = w.looks + 1,
+       look_at = least(%s + least(%s::interval * power(2, least(w.looks, 12)), %s::interval),
+                       CASE WHEN p.expires_at > %s THEN p.expires_at + %s END)
+  FROM due LEFT JOIN payments_payment p ON p.id = due.id WHERE w.id = due.id
 RETURNING w.id
 """
 WATCHED_PAYMENTS = """
@@ -103,9 +107,11 @@ def _patrol(kind: str, limit: int, now: datetime) -> int:
 def take_watched(*, limit: int, now: datetime) -> list[Watched]:
     """Those that are to be asked about now; each is taken again only after twice as long, at most a day.
 
+    A payment is asked about at the latest when its hold should have run out.
+
     What has come to an end meanwhile is watched no more.
     """
-    taken = [ident for (ident,) in rows(TAKE, [now, limit, now, AGE, LONGEST_WAIT])]
+    taken = [ident for (ident,) in rows(TAKE, [now, limit, now, AGE, LONGEST_WAIT, now, RUN_OUT])]
     found = [Watched(*row) for row in rows(WATCHED_PAYMENTS, [list(Payment.FINAL), taken])]
     found += [Watched(*row) for row in rows(WATCHED_REFUNDS, [list(Refund.ENDED), taken])]
     open_ = [one for one in found if not one.ended]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
@@ -31,6 +32,7 @@ NOT_AUTHORIZED = "payments.not_authorized"
 NOT_CAPTURED = "payments.not_captured"
 REQUIRES_ACTION = "payments.requires_action"
 ONE_CAPTURE_ONLY = "payments.one_capture_only"  # this hold cannot be captured and stay open
+AUTHENTICATION_REQUIRED = "authentication_required"  # a bank's word: it wants the customer, who is not there
 ACTION_EXPIRED = "payments.action_expired"  # the customer did not act in time
 GATEWAY_REFUSED = "payments.gateway_refused"  # any other no; the detail has the vendor's word
 
@@ -77,11 +79,16 @@ class CreateIntent:
 
 @dataclass(frozen=True, kw_only=True)
 class ConfirmIntent:
-    """Hold the money. The customer, if the bank wants them to act, is sent back to `return_url` after it."""
+    """Hold the money. The customer, if the bank wants them to act, is sent back to `return_url` after it.
+
+    `off_session`: nobody is there to act; a bank that wants the customer is a no. The answer then says until when
+    it holds, as `retrieve` does.
+    """
 
     key: UUID
     intent_id: str
     return_url: str = ""
+    off_session: bool = False
     correlation_id: str = ""
 
 
@@ -139,6 +146,8 @@ class Intent:
     key: str
     decline_code: str = ""
     action_url: str = ""  #: Where the customer acts, while the bank wants them to.
+    #: Until when it can be captured. Only some answers say so: of two that differ in nothing else none is newer.
+    expires_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar
 
@@ -33,6 +34,9 @@ class FakeGateway(FakeProvider):
     def __init__(self) -> None:
         super().__init__("payments")
         self._intents: dict[str, Intent] = {}
+        #: How long a hold lasts unless a script says otherwise, `approve` with `life_seconds`; and its clock.
+        self.life = timedelta(days=7)
+        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self._refunds: dict[str, Refund] = {}
         self._several: set[str] = set()  #: Intents that may be captured several times.
         self._numbers = count(1)
@@ -66,18 +70,38 @@ class FakeGateway(FakeProvider):
                 return Refused(base.DECLINED, intent.decline_code)
             if intent.status == Status.VOIDED:
                 return Refused(base.ALREADY_VOIDED, str(intent.status))
-            if trouble is not None and trouble.action == "decline":
-                self._keep(replace(intent, status=Status.DECLINED, decline_code=trouble.code))
-                return Refused(base.DECLINED, trouble.code)
+            if (code := _no_of_the_bank(trouble, request)) is not None:
+                self._keep(replace(intent, status=Status.DECLINED, decline_code=code))
+                return Refused(base.DECLINED, code)
             if trouble is not None and trouble.action == "require_action":
                 url = f"https://bank.invalid/{intent.id}"
                 return self._keep(replace(intent, status=Status.REQUIRES_ACTION, action_url=url))
             if trouble is not None and trouble.action == "single_capture":
                 self._several.discard(intent.id)
             self.note(intent.reference, "holds")
-            return self._keep(replace(intent, status=Status.AUTHORIZED, capturable_minor=intent.amount_minor))
+            return self._keep(self._held(intent, trouble))
 
         return self._act_on("authorize", request.intent_id, str(request.key), request.intent_id, move)
+
+    def _held(self, intent: Intent, trouble: Trouble | None = None) -> Intent:
+        script = trouble.params if trouble is not None else {}
+        life = timedelta(seconds=script["life_seconds"]) if "life_seconds" in script else self.life
+        return replace(
+            intent, status=Status.AUTHORIZED, capturable_minor=intent.amount_minor, action_url="",
+            expires_at=self.clock() + life,
+        )  # fmt: skip
+
+    def _as_it_stands(self, intent_id: str) -> Intent | None:
+        """An intent, once its hold has come to its end by itself, as at a bank."""
+        intent = self._intents.get(intent_id)
+        if intent is None or intent.status != Status.AUTHORIZED:
+            return intent
+        if intent.expires_at is None or self.clock() < intent.expires_at:
+            return intent
+        return self._keep(replace(intent, status=Status.VOIDED, capturable_minor=0))
+
+    def _all(self) -> list[Intent]:
+        return [one for ident in reversed(list(self._intents)) if (one := self._as_it_stands(ident))]
 
     def customer_acts(self, intent_id: str, *, well: bool = True) -> None:
         """The customer proves who they are, or fails to. Of no effect where nobody waits for them."""
@@ -86,10 +110,10 @@ class FakeGateway(FakeProvider):
             return
         if well:
             self.note(intent.reference, "holds")
-            held = {"status": Status.AUTHORIZED, "capturable_minor": intent.amount_minor}
+            self._keep(self._held(intent))
         else:
-            held = {"status": Status.DECLINED, "decline_code": "payment_intent_authentication_failure"}
-        self._keep(replace(intent, action_url="", **held))  # type: ignore[arg-type]
+            code = "payment_intent_authentication_failure"
+            self._keep(replace(intent, action_url="", status=Status.DECLINED, decline_code=code))
 
     def capture(self, request: base.CaptureIntent) -> IntentResult:
         def move(intent: Intent, trouble: Trouble | None) -> Intent | Refused:
@@ -154,7 +178,7 @@ class FakeGateway(FakeProvider):
         return self.act("refund", request.reference, str(request.key), body, do)
 
     def retrieve(self, intent_id: str, *, correlation_id: str = "") -> Intent | Refused | Unavailable:
-        return self._intents.get(intent_id) or Refused(base.NOT_FOUND, "resource_missing")
+        return self._as_it_stands(intent_id) or Refused(base.NOT_FOUND, "resource_missing")
 
     def retrieve_refund(self, refund_id: str, *, correlation_id: str = "") -> Refund | Refused | Unavailable:
         return self._refunds.get(refund_id) or Refused(base.NOT_FOUND, "resource_missing")
@@ -162,13 +186,13 @@ class FakeGateway(FakeProvider):
     def find_by_reference(
         self, reference: str, *, correlation_id: str = ""
     ) -> tuple[Intent, ...] | Unavailable:
-        return tuple(one for one in reversed(self._intents.values()) if one.reference == reference)
+        return tuple(one for one in self._all() if one.reference == reference)
 
     def refunds_of(self, intent_id: str, *, correlation_id: str = "") -> tuple[Refund, ...] | Unavailable:
         return tuple(one for one in reversed(self._refunds.values()) if one.intent_id == intent_id)
 
     def list_intents(self, *, after: str | None = None, limit: int = 100) -> Page[Intent] | Unavailable:
-        return page(list(reversed(self._intents.values())), after, limit)
+        return page(self._all(), after, limit)
 
     def list_refunds(self, *, after: str | None = None, limit: int = 100) -> Page[Refund] | Unavailable:
         return page(list(reversed(self._refunds.values())), after, limit)
@@ -181,7 +205,7 @@ class FakeGateway(FakeProvider):
             self._refunds[ident] = replace(self._refunds[ident], **changes)
 
     def _act_on(self, operation: str, intent_id: str, key: str, body: Hashable, move: Move) -> IntentResult:
-        found = self._intents.get(intent_id)
+        found = self._as_it_stands(intent_id)
         if found is None:
             return Refused(base.NOT_FOUND, "resource_missing")
         return self.act(
@@ -227,3 +251,10 @@ def page(items: list[T], after: str | None, limit: int) -> Page[T]:
     begin = ids.index(after) + 1 if after is not None else 0
     chosen = items[begin : begin + limit]
     return Page(tuple(chosen), chosen[-1].id if begin + limit < len(items) else None)
+
+
+def _no_of_the_bank(trouble: Trouble | None, request: base.ConfirmIntent) -> str | None:
+    """Why a bank declines, if it does: also because it wants a customer who is not there."""
+    if trouble is not None and trouble.action == "require_action" and request.off_session:
+        return base.AUTHENTICATION_REQUIRED
+    return trouble.code if trouble is not None and trouble.action == "decline" else None

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from payments.gateways.wire import Act, Fields, Look, WireGateway
 from sagas.resilience.asking import Asking
-from sagas.resilience.http import Answer, HttpClient
+from sagas.resilience.http import Answer, HttpClient, flat
 
 INTENTS, REFUNDS = "/v1/payment_intents", "/v1/refunds"
 ACTS: Mapping[Act, str] = {
@@ -41,4 +41,5 @@ class SandboxGateway(WireGateway):
     def get(self, look: Look, ident: str, query: Fields, *, correlation_id: str) -> Answer:
         path = LOOKS[look].format(quote(ident, safe=""))
         operation = "retrieve" if ident else "list"
-        return self._client.get(path, operation=operation, query=query, correlation_id=correlation_id)
+        sent = dict(flat(query))
+        return self._client.get(path, operation=operation, query=sent, correlation_id=correlation_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
@@ -35,6 +36,8 @@ MOST_LISTED = 100
 SEVERAL_CAPTURES: Fields = {"payment_method_options": {"card": {"request_multicapture": "if_available"}}}
 #: The capture of nothing that ends a hold of which part was captured.
 NOTHING_MORE: Fields = {"amount_to_capture": 0, "final_capture": True}
+#: Until when a hold can be captured is told by its charge, which is sent along only to those who ask.
+WITH_CHARGE: Fields = {"expand": ["latest_charge"]}
 #: Somebody whom the provider depends on failed. It is numbered like a refusal, and yet is no answer to what we asked.
 BEHIND_IT_FAILED = 424
 STATUSES: Mapping[str, IntentStatus] = {
@@ -112,7 +115,9 @@ class WireGateway(ABC):
         return result
 
     def confirm(self, request: base.ConfirmIntent) -> IntentResult:
-        fields = {"return_url": request.return_url} if request.return_url else {}
+        fields: dict[str, Any] = {"return_url": request.return_url} if request.return_url else {}
+        if request.off_session:
+            fields |= {"off_session": True, **WITH_CHARGE}
         return self._act("confirm", request.intent_id, fields, request.key, request.correlation_id)
 
     def capture(self, request: base.CaptureIntent) -> IntentResult:
@@ -144,7 +149,7 @@ class WireGateway(ABC):
         return refund
 
     def retrieve(self, intent_id: str, *, correlation_id: str = "") -> Intent | Refused | Unavailable:
-        return self._read_one("intent", intent_id, read_intent, correlation_id)
+        return self._read_one("intent", intent_id, read_intent, correlation_id, WITH_CHARGE)
 
     def retrieve_refund(self, refund_id: str, *, correlation_id: str = "") -> Refund | Refused | Unavailable:
         return self._read_one("refund", refund_id, read_refund, correlation_id)
@@ -196,9 +201,14 @@ class WireGateway(ABC):
         return answer
 
     def _read_one(
-        self, look: Look, ident: str, read: Callable[[Any], T], correlation_id: str
+        self,
+        look: Look,
+        ident: str,
+        read: Callable[[Any], T],
+        correlation_id: str,
+        query: Fields | None = None,
     ) -> T | Refused | Unavailable:
-        answer = self._asking.read(lambda: self.get(look, ident, {}, correlation_id=correlation_id))
+        answer = self._asking.read(lambda: self.get(look, ident, query or {}, correlation_id=correlation_id))
         if not isinstance(answer, Answer):
             return answer
         result = _understood(answer, read)
@@ -274,7 +284,7 @@ def read_intent(body: Any) -> Intent:
         capturable_minor=int(body["amount_capturable"]), captured_minor=int(body["amount_received"]),
         reference=str(body["metadata"].get("reference", "")), key=str(body["metadata"].get("key", "")),
         decline_code=str(fault.get("decline_code") or fault.get("code") or ""),
-        action_url=action_in(body.get("next_action")),
+        action_url=action_in(body.get("next_action")), expires_at=expiry_in(body.get("latest_charge")),
     )  # fmt: skip
 
 
@@ -282,6 +292,14 @@ def action_in(action: Any) -> str:
     """Where the customer acts. Empty when they have nothing to do, or not by following a link."""
     told = action.get("redirect_to_url") if isinstance(action, dict) else None
     return str(told.get("url") or "") if isinstance(told, dict) else ""
+
+
+def expiry_in(charge: Any) -> datetime | None:
+    """Until when a hold can be captured, by its charge. None when the charge was not sent along, or does not say."""
+    found = charge
+    for name in ("payment_method_details", "card", "capture_before"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return datetime.fromtimestamp(found, UTC) if isinstance(found, int) else None
 
 
 def read_refund(body: Any) -> Refund:

@@ -32,7 +32,7 @@ STATES = [
 class Migration(migrations.Migration):
     """Reversible; columns with a constant default are added without rewriting, and rows are looked at later."""
 
-    dependencies: ClassVar = [("payments", "0006_validate_known_accounts")]
+    dependencies: ClassVar = [("payments", "0007_renew_authorizations")]
 
     operations: ClassVar = [
         migrations.AlterModelOptions(

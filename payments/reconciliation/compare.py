@@ -120,6 +120,7 @@ class Claim:
     reference: str
     step_open: bool
     payment: OurPayment | None
+    renewing: bool = False  #: One of the two holds of a renewal that is still under way.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,6 +212,8 @@ def judge_stray(theirs: Intent, claim: Claim | None, *, now: datetime, grace: ti
     if theirs.status in WITHOUT_MONEY:
         return Judged(idle=True)
     ours = claim.payment if claim else None
+    if claim and claim.renewing and theirs.status == IntentStatus.AUTHORIZED:
+        return Judged(in_flight=True)  # whichever turns out to be spare is let go
     if claim and (claim.step_open or (ours and ours.moving(now=now, grace=grace))) and not _other(ours):
         return Judged(in_flight=True)  # its id is not stored yet
     kind: str = Kind.UNKNOWN_TO_US

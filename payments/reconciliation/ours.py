@@ -11,6 +11,7 @@ from uuid import UUID
 from payments import contract
 from payments.gateways.base import Intent
 from payments.reconciliation.compare import Claim, OurPayment, OurRefund
+from payments.renewal_rows import Renewal
 from sagas.ids import operation_key
 from sagas.sql import rows
 
@@ -81,6 +82,14 @@ SELECT s.id, s.shop_id, s.subject_id, s.reference, {STEP_OPEN.format("x")}
 """  # noqa: S608 - a fragment of our own
 
 
+RENEWALS = """
+SELECT i.id, r.payment_id, r.saga_id, r.state <> ALL(%s::text[])
+  FROM payments_renewal r CROSS JOIN LATERAL (VALUES (r.old_intent), (r.new_intent)) AS i (id)
+ WHERE r.old_intent = ANY(%s::text[]) OR (r.new_intent = ANY(%s::text[]) AND r.new_intent <> '')
+ ORDER BY r.id
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
     """Which of our rows a run compares. None: without bound."""
@@ -131,11 +140,25 @@ def claims_of(strays: Sequence[Intent]) -> dict[str, Claim]:
     """
     if not strays:
         return {}
+    renewals = _renewals_of([intent.id for intent in strays])
     found = rows(SAGAS, {"references": sorted({i.reference for i in strays}), "steps": STEPS})
     paid = {p.saga_id: p for p in _payments(BY_SAGA, ids=[row[0] for row in found])}
     claims = [_claim(row, paid) for row in found]
     chosen = {intent.id: _choose(intent, claims) for intent in strays}
-    return {ident: claim for ident, claim in chosen.items() if claim is not None}
+    return {ident: claim for ident, claim in chosen.items() if claim is not None} | renewals
+
+
+def _renewals_of(intents: Sequence[str]) -> dict[str, Claim]:
+    """Of these intents, those that belong to a renewal: the payment goes by the other one."""
+    found = rows(RENEWALS, [list(Renewal.FINAL), list(intents), list(intents)])
+    payments = {p.id: p for p in payments_by_id({row[1] for row in found})}
+    return {
+        intent: Claim(
+            saga_id=saga, shop_id=payments[payment].shop_id, order_id=payments[payment].order_id,
+            reference=payments[payment].reference, step_open=renewing, payment=payments[payment], renewing=renewing,
+        )
+        for intent, payment, saga, renewing in found if intent in intents
+    }  # fmt: skip
 
 
 def _claim(row: tuple[Any, ...], paid: Mapping[UUID, OurPayment]) -> Claim:

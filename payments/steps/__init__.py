@@ -8,9 +8,18 @@ from __future__ import annotations
 from payments.steps.authorize import AuthorizePayment
 from payments.steps.capture import CapturePayment
 from payments.steps.refund import RefundPayment
+from payments.steps.renew import GiveUpRenewal, HoldAnew, LetGoSpare
 from payments.steps.share import CaptureShare, ReleaseRest
 from payments.steps.void import VoidAuthorization
 
 __all__ = [
-    "AuthorizePayment", "CapturePayment", "CaptureShare", "RefundPayment", "ReleaseRest", "VoidAuthorization",
-]  # fmt: skip
+    "AuthorizePayment",
+    "CapturePayment",
+    "CaptureShare",
+    "GiveUpRenewal",
+    "HoldAnew",
+    "LetGoSpare",
+    "RefundPayment",
+    "ReleaseRest",
+    "VoidAuthorization",
+]

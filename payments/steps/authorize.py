@@ -59,17 +59,27 @@ class AuthorizePayment(ExternalStep):
     def record(self, answers: Sequence[tuple[StepCall, Outcome]]) -> Sequence[Outcome]:
         return attempts.record_authorizations(answers, now=answers[0][0].now)
 
-    def _create(self, ask: Ask) -> Outcome:
-        """An unconfirmed intent holds nothing: without an answer it is made again, with the same key."""
+    def _creation(self, ask: Ask) -> base.CreateIntent:
         call = ask.call
-        request = base.CreateIntent(
+        return base.CreateIntent(
             key=call.key, reference=call.reference, amount_minor=ask.payload["amount_minor"],
             currency=ask.payload["currency"], payment_method=str(call.input["payment_method"]),
             metadata={"order_id": str(call.subject_id), "shop_id": str(call.shop_id)},
             in_shares=bool(call.input.get("in_shares")),
             correlation_id=call.correlation_id,
         )  # fmt: skip
-        result = surely(call, gateways.get_gateway().create(request))
+
+    def _confirmation(self, ask: Ask) -> base.ConfirmIntent:
+        call = ask.call
+        return base.ConfirmIntent(
+            key=call.key, intent_id=intent_id(ask), return_url=return_url(call),
+            correlation_id=call.correlation_id,
+        )  # fmt: skip
+
+    def _create(self, ask: Ask) -> Outcome:
+        """An unconfirmed intent holds nothing: without an answer it is made again, with the same key."""
+        call = ask.call
+        result = surely(call, gateways.get_gateway().create(self._creation(ask)))
         if isinstance(result, base.Intent):
             return Continue({"provider_id": result.id})
         if isinstance(result, Unknown) and result.code == NO_ANSWER:
@@ -77,12 +87,7 @@ class AuthorizePayment(ExternalStep):
         return result
 
     def _confirm(self, ask: Ask) -> Outcome:
-        call = ask.call
-        request = base.ConfirmIntent(
-            key=call.key, intent_id=intent_id(ask), return_url=return_url(call),
-            correlation_id=call.correlation_id,
-        )  # fmt: skip
-        result = surely(call, gateways.get_gateway().confirm(request))
+        result = surely(ask.call, gateways.get_gateway().confirm(self._confirmation(ask)))
         if not isinstance(result, base.Intent):
             return result
         judged = self._judge(ask, result)
@@ -101,7 +106,7 @@ class AuthorizePayment(ExternalStep):
             case IntentStatus.AUTHORIZED if intent.capturable_minor != intent.amount_minor:
                 return mismatch(ask.call, f"{intent.capturable_minor} held of {intent.amount_minor}")
             case IntentStatus.AUTHORIZED | IntentStatus.CAPTURED:
-                return Done({"provider_id": intent.id})
+                return Done({"provider_id": intent.id, "expires_at": intent.expires_at})
             case IntentStatus.DECLINED:
                 return Refused(base.DECLINED, intent.decline_code)
             case IntentStatus.VOIDED:

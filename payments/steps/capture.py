@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import uuid5
 
 from payments import contract, gateways
 from payments.commands import captures
@@ -39,14 +40,16 @@ class CapturePayment(ExternalStep):
         return captures.record_captures(answers, now=answers[0][0].now)
 
     def _capture(self, ask: Ask) -> Outcome:
+        """A payment may go by another intent since it was last tried: a key is for one request."""
         call = ask.call
         request = base.CaptureIntent(
-            key=call.key, intent_id=intent_id(ask), amount_minor=ask.payload["amount_minor"],
+            key=uuid5(call.key, intent_id(ask)), intent_id=intent_id(ask),
+            amount_minor=ask.payload["amount_minor"],
             correlation_id=call.correlation_id,
         )  # fmt: skip
         result = surely(call, gateways.get_gateway().capture(request))
         if isinstance(result, Refused) and result.code == base.ALREADY_VOIDED:
-            return Refused(captures.EXPIRED)
+            return Refused(captures.EXPIRED, intent_id(ask))
         if not isinstance(result, base.Intent):
             return result
         judged = self._judge(ask, result)
@@ -63,6 +66,8 @@ class CapturePayment(ExternalStep):
             case IntentStatus.AUTHORIZED:
                 return NotDone()
             case IntentStatus.VOIDED:
-                return Refused(captures.EXPIRED)  # we did not let it go: our row stands at capturing
+                return Refused(
+                    captures.EXPIRED, intent.id
+                )  # we did not let it go: our row stands at capturing
             case _:
                 return undecided(intent)

@@ -64,10 +64,10 @@ class CaptureShare(ExternalStep):
 
     @staticmethod
     def _take(ask: Ask, *, final: bool) -> base.Intent | Answer:
-        """Two different requests, so two keys."""
+        """A key is for one request: since the last one the hold may have been renewed, or found to be captured once."""
         call = ask.call
         request = base.CaptureIntent(
-            key=uuid5(call.key, "final") if final else call.key, intent_id=intent_id(ask),
+            key=uuid5(call.key, f"{intent_id(ask)}|{final}"), intent_id=intent_id(ask),
             amount_minor=ask.payload["share_minor"], final=final, correlation_id=call.correlation_id,
         )  # fmt: skip
         return surely(call, gateways.get_gateway().capture(request))

@@ -144,7 +144,7 @@ def _skip(case: Case, asked: Asked) -> Reply:
         return Reply(REFUSED, "each_app_for_itself")
     case.lift_after(row)
     case.finish(row, SKIPPED, dict(asked.payload.get("result") or {}))
-    if case.saga.state == COMPENSATING:
+    if case.saga.state in (COMPENSATING, COMPENSATED):
         case.undo_after_all(row)
         case.release()
     else:

@@ -26,7 +26,7 @@ from prometheus_client import Counter, Histogram
 from sagas.resilience import hearing
 from sagas.resilience.connections import Connection, Connections, NotSent, OutcomeUnknown, tls_context
 
-__all__ = ["Answer", "HttpClient", "NotSent", "OutcomeUnknown", "retry_after_seconds"]
+__all__ = ["Answer", "HttpClient", "NotSent", "OutcomeUnknown", "flat", "retry_after_seconds"]
 
 CALLS = Counter("waybill_provider_calls_total", "Calls to providers.", ["provider", "operation", "outcome"])
 SECONDS = Histogram(
@@ -262,9 +262,11 @@ def outcome_of(status: int) -> str:
 
 
 def flat(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Form fields, with mappings nested in brackets and None left out."""
+    """Form fields, with mappings and lists nested in brackets and None left out."""
     for name, value in fields.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, list):
+            yield from flat({name: {str(place): item for place, item in enumerate(value)}})
+        elif isinstance(value, Mapping):
             for inner, text in flat(value):
                 head, bracket, rest = inner.partition("[")
                 yield f"{name}[{head}]{bracket}{rest}", text

@@ -11,7 +11,7 @@ from shipping.commands.book import (
     begin_bookings,
     record_bookings,
 )
-from shipping.commands.clear import StockNews, clear_shipments
+from shipping.commands.clear import StockNews, clear_parcels, clear_shipments
 from shipping.commands.leaving import Moved, deliver, deliver_parcels, hand_over, pick_up
 from shipping.commands.surplus import void_surplus_labels
 from shipping.commands.tracking import Scanned, ask_after_parcels, record_scans
@@ -42,6 +42,7 @@ __all__ = [
     "begin_bookings",
     "begin_cancellations",
     "begin_withdrawals",
+    "clear_parcels",
     "clear_shipments",
     "deliver",
     "deliver_parcels",

@@ -17,7 +17,7 @@ from sagas.steps import NotDone
 from sagas.verdicts import Answer, Done, Refused, Unknown, Waiting
 from shipping import contract
 from shipping.carriers.base import AddressUnknown, CarrierShipment
-from shipping.commands.parcels import LockedShipment, lock_by_order, save_all, uuids
+from shipping.commands.parcels import LockedShipment, lock_parts, save_all, uuids
 from shipping.contract import ShipmentAddressRefused, ShipmentBooked, ShipmentRefused, ShipmentUnknown
 from shipping.models import Shipment
 
@@ -25,13 +25,13 @@ State = Shipment.State
 
 INSERT = """
 INSERT INTO shipping_shipment
-       (id, key, keys, shop_id, order_id, reference, location_id, country, state, code, carrier_id, tracking,
+       (id, key, keys, shop_id, order_id, part_id, reference, location_id, country, state, code, carrier_id, tracking,
         price_minor, surplus, applied, stop_reason, stop_version, version, made_at, moved_at)
-SELECT u.id, u.key, u.keys::uuid[], u.shop_id, u.order_id, u.reference, u.location_id, u.country, u.state,
+SELECT u.id, u.key, u.keys::uuid[], u.shop_id, u.order_id, u.part_id, u.reference, u.location_id, u.country, u.state,
        '', '', '', 0, '{}', '{}', '', 0, u.version, %s, %s
-  FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::text[],
-              %s::text[], %s::int[])
-       AS u (id, key, keys, shop_id, order_id, reference, location_id, country, state, version)
+  FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::uuid[],
+              %s::text[], %s::text[], %s::int[])
+       AS u (id, key, keys, shop_id, order_id, part_id, reference, location_id, country, state, version)
 """
 INSERT_LINES = """
 INSERT INTO shipping_shipmentline (shipment_id, sku, quantity, withdrawn)
@@ -54,7 +54,10 @@ class CorrectAddress(Waiting):
 
 @dataclass(frozen=True)
 class BookParcel:
-    """What one order has to be sent, in pieces per SKU. `settling`: the carrier may have been asked."""
+    """What has to be sent, in pieces per SKU: a whole order, or one part of it.
+
+    `settling`: the carrier may have been asked.
+    """
 
     key: UUID
     order_id: UUID
@@ -64,6 +67,12 @@ class BookParcel:
     goods: Mapping[str, int]
     location_id: UUID | None = None
     settling: bool = False
+    part_id: UUID | None = None
+
+    @property
+    def part(self) -> UUID:
+        """What of its order it is."""
+        return self.part_id or self.order_id
 
 
 @dataclass(frozen=True)
@@ -87,11 +96,12 @@ class Labels:
 
 @dataclass(frozen=True)
 class Heard:
-    """What was heard about one order's booking. `late`: its saga is not waiting for it any more."""
+    """What was heard about one booking. `late`: its saga is not waiting for it any more."""
 
     order_id: UUID
     outcome: Labels | Answer
     late: bool = False
+    part_id: UUID | None = None
 
 
 def begin_bookings(requests: Sequence[BookParcel], *, now: datetime) -> list[Parcel | Answer]:
@@ -99,17 +109,17 @@ def begin_bookings(requests: Sequence[BookParcel], *, now: datetime) -> list[Par
 
     Publishes ShipmentRefused where nobody has corrected the address in time.
     """
-    found = lock_by_order(request.order_id for request in requests)
+    found = lock_parts(request.order_id for request in requests)
     new: dict[UUID, tuple[BookParcel, UUID]] = {}
     answers: list[Parcel | Answer] = []
     events: list[Append] = []
     for request in requests:
-        if shipment := found.get(request.order_id):
+        if shipment := found.get(request.part):
             answers.append(_begin_again(shipment, request, events, now))
         elif not request.goods:
             answers.append(Done({"shipment_id": None}))
         else:
-            _, id_ = new.setdefault(request.order_id, (request, uuid7()))
+            _, id_ = new.setdefault(request.part, (request, uuid7()))
             answers.append(Parcel(id_, request.reference, sum(request.goods.values()), (request.key,)))
     insert([(id_, request, State.LABEL_PENDING) for request, id_ in new.values()], now=now)
     save_all(found.values(), at=now)
@@ -123,11 +133,11 @@ def record_bookings(heard: Sequence[Heard], *, now: datetime) -> list[Answer]:
     An address that the carrier does not find may be corrected for a time: the first such answer sets the end of it.
     Publishes ShipmentBooked, ShipmentRefused, ShipmentAddressRefused and ShipmentUnknown.
     """
-    found = lock_by_order(one.order_id for one in heard)
+    found = lock_parts(one.order_id for one in heard)
     events: list[Append] = []
     answers: list[Answer] = []
     for one in heard:
-        answer, event = _take_in(found[one.order_id], one, now)
+        answer, event = _take_in(found[one.part_id or one.order_id], one, now)
         answers.append(answer)
         events += [event] if event else []
     save_all(found.values(), at=now)
@@ -146,6 +156,7 @@ def insert(shipments: Sequence[tuple[UUID, BookParcel, str]], *, now: datetime, 
         [uuids([r.key]) for r in requests],
         [r.shop_id for r in requests],
         [r.order_id for r in requests],
+        [r.part_id for r in requests],
         [r.reference for r in requests],
         [r.location_id for r in requests],
         [r.country for r in requests],

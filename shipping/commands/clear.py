@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sagas.sql import execute
-from shipping.commands.parcels import lock_by_order, save_all
+from shipping.commands.parcels import lock_parts, save_all
 from shipping.models import NOT_LIVE
 
 STOCK_SHORT = "inventory.stock_short"
 
-# The same shipment that `lock_by_order` chooses: the live one, else the last.
+# The same shipment that `lock_parts` chooses of a whole order: the live one, else the last.
 CLEAR = """
 WITH locked AS (
   SELECT id, order_id, ready_at, state <> ALL(%s::text[]) AS live
-    FROM shipping_shipment WHERE order_id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+    FROM shipping_shipment WHERE order_id = ANY(%s::uuid[]) AND part_id IS NULL ORDER BY id FOR NO KEY UPDATE
 ), chosen AS (
   SELECT DISTINCT ON (order_id) id, ready_at FROM locked ORDER BY order_id, live DESC, id DESC
 )
@@ -37,22 +37,32 @@ class StockNews:
 def clear_shipments(confirmed: Sequence[UUID], stock: Sequence[StockNews], *, now: datetime) -> None:
     """Let parcels of confirmed orders leave, and stop those whose goods are gone until they are there again.
 
-    Safe to repeat and to hear in any order. Where nothing but confirmations is heard, as nearly always, one
-    statement does it.
+    A confirmation says nothing of the parcels of an order that has several: each is paid for by itself. Safe to
+    repeat and to hear in any order. Where nothing but confirmations is heard, as nearly always, one statement does it.
     """
     if not stock:
         _clear(confirmed, now)
         return
-    found = lock_by_order([*confirmed, *(news.order_id for news in stock)])
+    found = lock_parts([*confirmed, *(news.order_id for news in stock)])
     for order_id in confirmed:
         shipment = found.get(order_id)
         if shipment and shipment.ready_at is None:
             shipment.ready_at, shipment.changed = now, True
     for news in stock:
-        shipment = found.get(news.order_id)
-        if shipment and news.version > shipment.stop_version:
-            shipment.stop_reason = STOCK_SHORT if news.short else ""
-            shipment.stop_version, shipment.changed = news.version, True
+        for shipment in found.values():
+            if shipment.order_id == news.order_id and news.version > shipment.stop_version:
+                shipment.stop_reason = STOCK_SHORT if news.short else ""
+                shipment.stop_version, shipment.changed = news.version, True
+    save_all(found.values(), at=now)
+
+
+def clear_parcels(parcels: Mapping[UUID, UUID], *, now: datetime) -> None:
+    """Let one parcel each of orders that have several leave, by part with its order. Safe to repeat."""
+    found = lock_parts(parcels.values())
+    for part in parcels:
+        shipment = found.get(part)
+        if shipment and shipment.ready_at is None:
+            shipment.ready_at, shipment.changed = now, True
     save_all(found.values(), at=now)
 
 

@@ -21,7 +21,7 @@ ENDED = (State.DELIVERED, State.RETURNED)
 ASK_AFTER = timedelta(hours=6)
 
 COLUMNS = """
-s.id, s.key, s.keys, s.shop_id, s.order_id, s.reference, s.state, s.code, s.carrier_id, s.tracking,
+s.id, s.key, s.keys, s.shop_id, s.order_id, s.part_id, s.reference, s.state, s.code, s.carrier_id, s.tracking,
 s.progress, s.progress_at, s.ask_at, s.correct_until, s.price_minor, s.surplus, s.applied, s.ready_at,
 s.stop_reason, s.stop_version, s.version"""
 
@@ -90,6 +90,7 @@ class LockedShipment:
     keys: list[UUID]
     shop_id: UUID
     order_id: UUID
+    part_id: UUID | None
     reference: str
     state: str
     code: str
@@ -109,6 +110,11 @@ class LockedShipment:
     lines: list[Line] = field(default_factory=list)
     changed: bool = False
     grown: bool = False
+
+    @property
+    def part(self) -> UUID:
+        """What of its order it is: the whole, or one of several parcels."""
+        return self.part_id or self.order_id
 
     @property
     def is_live(self) -> bool:
@@ -169,13 +175,16 @@ class LockedShipment:
         return [{"sku": line.sku, "quantity": line.open} for line in self.lines if line.open]
 
 
-def lock_by_order(order_ids: Iterable[UUID]) -> dict[UUID, LockedShipment]:
-    """Lock the shipment of each order that matters: the live one, else the last."""
+def lock_parts(order_ids: Iterable[UUID]) -> dict[UUID, LockedShipment]:
+    """Lock the shipments of these orders that matter, by part: of each the live one, else the last.
+
+    An ordinary order is one part, which goes by the order's own id.
+    """
     chosen: dict[UUID, LockedShipment] = {}
     for shipment in _load(LOCK_BY_ORDER, order_ids):
-        present = chosen.get(shipment.order_id)
+        present = chosen.get(shipment.part)
         if present is None or shipment.is_live or not present.is_live:
-            chosen[shipment.order_id] = shipment
+            chosen[shipment.part] = shipment
     return chosen
 
 

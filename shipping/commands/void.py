@@ -12,7 +12,7 @@ from sagas.log import Append, publish
 from sagas.verdicts import Answer, Done, Refused
 from shipping import contract
 from shipping.commands.book import BookParcel, Parcel, insert, parcel_of
-from shipping.commands.parcels import Line, LockedShipment, lock_by_order, save_all
+from shipping.commands.parcels import Line, LockedShipment, lock_parts, save_all
 from shipping.contract import ShipmentCancelled, ShipmentHandedOver, ShipmentWithdrawn
 from shipping.models import LEFT, Shipment
 
@@ -35,25 +35,38 @@ class CancelParcel:
     shop_id: UUID
     reference: str
     reason: str = ""
+    part_id: UUID | None = None
+
+    @property
+    def part(self) -> UUID:
+        """What of its order it is."""
+        return self.part_id or self.order_id
 
 
 @dataclass(frozen=True)
 class WithdrawParcel:
-    """Do not send some pieces of an order (per SKU), or all of it. `key` names the act."""
+    """Do not send some pieces (per SKU) of an order, or of one part of it, or all of it. `key` names the act."""
 
     key: UUID
     order_id: UUID
     whole: bool
     wanted: Mapping[str, int]
+    part_id: UUID | None = None
+
+    @property
+    def part(self) -> UUID:
+        """What of its order it is."""
+        return self.part_id or self.order_id
 
 
 @dataclass(frozen=True)
 class Voided:
-    """What was heard about giving one order's label back."""
+    """What was heard about giving one label back."""
 
     order_id: UUID
     outcome: Answer
     reason: str
+    part_id: UUID | None = None
 
 
 def begin_cancellations(requests: Sequence[CancelParcel], *, now: datetime) -> list[Parcel | Answer]:
@@ -62,10 +75,10 @@ def begin_cancellations(requests: Sequence[CancelParcel], *, now: datetime) -> l
 
     From here on the carrier decides: whoever is first there, the pick-up or the cancellation, has the parcel.
     """
-    found = lock_by_order(request.order_id for request in requests)
-    missing = {r.order_id: r for r in requests if r.order_id not in found}
+    found = lock_parts(request.order_id for request in requests)
+    missing = {r.part: r for r in requests if r.part not in found}
     _leave_tombstones(list(missing.values()), now)
-    answers = [_begin(found[r.order_id]) if r.order_id in found else Done() for r in requests]
+    answers = [_begin(found[r.part]) if r.part in found else Done() for r in requests]
     save_all(found.values(), at=now)
     return answers
 
@@ -75,9 +88,9 @@ def begin_withdrawals(requests: Sequence[WithdrawParcel], *, now: datetime) -> l
 
     Publishes ShipmentWithdrawn.
     """
-    found = lock_by_order(request.order_id for request in requests)
+    found = lock_parts(request.order_id for request in requests)
     events: list[Append] = []
-    answers = [_withdraw(found[r.order_id], r, events) if r.order_id in found else Done() for r in requests]
+    answers = [_withdraw(found[r.part], r, events) if r.part in found else Done() for r in requests]
     save_all(found.values(), at=now)
     publish(events, now=now)
     return answers
@@ -88,8 +101,8 @@ def record_voids(heard: Sequence[Voided], *, now: datetime) -> list[Answer]:
 
     A parcel the carrier had already taken is handed over. Publishes ShipmentCancelled and ShipmentHandedOver.
     """
-    found = lock_by_order(one.order_id for one in heard)
-    events = [event for one in heard if (event := _take_in(found[one.order_id], one))]
+    found = lock_parts(one.order_id for one in heard)
+    events = [event for one in heard if (event := _take_in(found[one.part_id or one.order_id], one))]
     save_all(found.values(), at=now)
     publish(events, now=now)
     return [one.outcome for one in heard]
@@ -116,6 +129,7 @@ def _tombstone(request: CancelParcel) -> BookParcel:
         reference=request.reference,
         country="",
         goods={},
+        part_id=request.part_id,
     )
 
 

@@ -270,6 +270,7 @@ def test_a_draft_is_cancelled_at_once_and_the_wish_reaches_its_saga(counter: Cou
         "id": str(order.pk),
         "state": "cancelled",
         "saga_id": str(Saga.objects.get().pk),
+        "return_id": None,
     }
     assert (order.state, order.cancel_reason) == ("cancelled", "changed their mind")
     intent = Saga.objects.get().intents.get()

@@ -16,6 +16,7 @@ from config.audit import Finding, audit, checks, compare
 from config.audit.listing import Listing, fetch
 from orders.refunding.commands import ask_refund, decline_refund
 from orders.refunding.rules import Wanted
+from orders.returns.aggregate import Finding as Inspection
 from payments.commands.repaying import repay_refund
 from payments.models import Refund
 from sagas.clock import database_now
@@ -23,6 +24,7 @@ from sagas.sql import execute
 from tests.flush import QuickFlush
 from tests.sandbox_process import SandboxProcess
 from tests.scenarios.fulfilment import Fulfilment, in_business, sandbox
+from tests.scenarios.returning import Desk
 
 __all__ = ["sandbox"]
 
@@ -126,6 +128,13 @@ DAMAGES: dict[str, Damage] = {
     "i01e_parcels_equal_the_carriers": listing(
         lambda p: parcel(p, "GONE").update(status="in_transit"), tells="GONE, voided, in_transit"
     ),
+    "i01f_renewals_leave_one_hold": sql(
+        "INSERT INTO payments_renewal (id, saga_id, payment_id, old_intent, new_intent, state, until, code, made_at,"
+        " moved_at) SELECT gen_random_uuid(), gen_random_uuid(), id, provider_id, 'pi_new', 'done', now(), '', now(),"
+        " now()"
+        f" FROM payments_payment WHERE order_id = {of('GOOD')}",
+        tells="done, captured",
+    ),
     "i02_money_bounds": sql(
         "ALTER TABLE payments_payment DROP CONSTRAINT payments_payment_authorized_at_most_asked",
         f"UPDATE payments_payment SET authorized_minor = amount_minor + 1 WHERE order_id = {of('GOOD')}",
@@ -180,6 +189,10 @@ DAMAGES: dict[str, Damage] = {
         tells="SENT, processing, MUG, 2, 3",
         also=("i10o_reservation_lines_equal_their_events",),
     ),
+    "i04f_returned_goods_are_on_the_shelf": sql(
+        "UPDATE orders_returnline SET restock = 2 WHERE accepted = 2", tells="MUG, 2, 1",
+        also=("i10r_returns_equal_their_events",),
+    ),
     "i05_no_stock_of_ended_orders": sql(
         f"UPDATE inventory_reservation SET order_id = {of('POOR')} WHERE order_id = {of('GOOD')}",
         tells="POOR, rejected, allocated, 1", also=("i04e_reservations_are_what_was_ordered",),
@@ -227,6 +240,10 @@ DAMAGES: dict[str, Damage] = {
         f" WHERE ended_at IS NOT NULL AND order_id = {of('BANK')}",
         tells="owed, completed, 0, 400, 0, 500, 0",
         also=("i10q_refund_requests_equal_their_events",),
+    ),
+    "i08g_returns_end_with_their_saga": sql(
+        "UPDATE orders_return SET refund_minor = 500, credit_minor = 500 WHERE state = 'closed'",
+        tells="return 1 of COME, closed, completed, 500, 500, 1000, 0",
     ),
     "i09a_no_silent_saga": sql(
         f"UPDATE sagas_saga SET finished_at = NULL, state = 'running' WHERE id = {saga_of('GOOD')}",
@@ -309,6 +326,11 @@ DAMAGES: dict[str, Damage] = {
         " decision_reason = '' WHERE state = 'declined'",
         tells="awaiting_approval, 2, 2, 1, 1",
     ),
+    "i10r_returns_equal_their_events": sql(
+        "UPDATE orders_returnline SET asked = 3"
+        " WHERE back_id IN (SELECT id FROM orders_return WHERE state = 'requested')",
+        tells="requested, orders.ReturnRequested, 1, 1",
+    ),
     "i10s_shares_equal_their_events": sql(
         a_share("POOR", 500, "failed"), tells="failed, no event, 500, 0, 0",
     ),
@@ -368,6 +390,34 @@ OF_REFUNDS: list[tuple[str, Damage]] = [
     )),
 ]  # fmt: skip
 
+#: What else can be wrong with goods that came back.
+OF_RETURNS: list[tuple[str, Damage]] = [
+    ("i04f_returned_goods_are_on_the_shelf", sql(
+        "UPDATE inventory_movement SET asked = asked + 1 WHERE kind = 'return' AND source_id IN (SELECT t.key FROM"
+        " sagas_step t JOIN orders_return r ON r.saga_id = t.saga_id)", tells="MUG, 1, 2",
+    )),
+    ("i08g_returns_end_with_their_saga", sql(
+        "UPDATE orders_return SET state = 'requested' WHERE state = 'withdrawn'",
+        tells="return 3 of COME, requested, compensated", also=("i10r_returns_equal_their_events",),
+    )),
+    ("i08g_returns_end_with_their_saga", sql(
+        "UPDATE orders_return SET saga_id = gen_random_uuid() WHERE state = 'withdrawn'",
+        tells="withdrawn, no saga",
+    )),
+    ("i10r_returns_equal_their_events", sql(
+        "UPDATE orders_return SET state = 'received', received_at = now() WHERE state = 'requested'",
+        tells="received, orders.ReturnRequested",
+    )),
+    ("i10r_returns_equal_their_events", sql(
+        "UPDATE orders_returnline SET rejected = 0, received = 2 WHERE rejected = 1",
+        tells="closed, orders.ReturnClosed",
+    )),
+    ("i10r_returns_equal_their_events", sql(
+        "DELETE FROM sagas_event WHERE type = 'orders.ReturnInspected'", tells="closed, orders.ReturnClosed",
+        also=("i10a_streams_have_no_gaps",),
+    )),
+]  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def books(
@@ -390,11 +440,20 @@ def books(
 
 def _trade(shop: Fulfilment) -> None:
     shop.shelve(MUG=50)
-    for reference, pieces in (("SENT", 2), ("DONE", 1), ("BACK", 3), ("FREE", 1), ("PART", 2), ("BANK", 1)):
+    for reference, pieces in (
+        ("SENT", 2),
+        ("DONE", 1),
+        ("BACK", 3),
+        ("FREE", 1),
+        ("PART", 2),
+        ("BANK", 1),
+        ("COME", 5),
+    ):
         shop.order(reference, MUG=pieces, price_minor=0 if reference == "FREE" else 500)
     shop.settle()
     shop.hand_over()
     _refund(shop)
+    _return(shop)
     shop.given("payments.authorize_payment", "POOR", refuses="lost_card")
     shop.given("shipping.book_shipment", "FAR", refuses="country_not_served")
     shop.given("shipping.book_shipment", "ODD", refuses="address_unknown")
@@ -422,6 +481,19 @@ def _refund(shop: Fulfilment) -> None:
     with override_settings(WAYBILL=replace(settings.WAYBILL, refund_limit=0)):
         waits = ask_refund(shop.row("PART").pk, Wanted(amount_minor=1), actor="bob", reason="crack", now=now)
     decline_refund(waits.pk, actor="ada", reason="no crack", now=now)
+
+
+def _return(shop: Fulfilment) -> None:
+    """One return of which a piece was rejected and one is damaged, one that waits, and one that was withdrawn."""
+    desk = Desk(shop, "COME")
+    desk.ask({1: 3})
+    desk.receive({1: 3})
+    desk.inspect(Inspection(1, 2, 1, "worn", 1))
+    desk.ask({1: 1})
+    desk.ask({1: 1})
+    desk.withdraw(3)
+    shop.settle()
+    assert desk.states() == ["closed", "requested", "withdrawn"]
 
 
 def damaged(books: Listing, damage: Damage) -> dict[str, Finding]:
@@ -458,8 +530,10 @@ def test_a_read_side_that_lags_is_no_breach(books: Listing) -> None:
     assert damaged(books, late) == {}
 
 
-@pytest.mark.parametrize(("name", "damage"), OF_REFUNDS)
-def test_what_is_wrong_with_a_refund_is_found_too(books: Listing, name: str, damage: Damage) -> None:
+@pytest.mark.parametrize(("name", "damage"), [*OF_REFUNDS, *OF_RETURNS])
+def test_what_is_wrong_with_a_refund_or_a_return_is_found_too(
+    books: Listing, name: str, damage: Damage
+) -> None:
     found = damaged(books, damage)
 
     assert set(found) == {name, *damage.also}

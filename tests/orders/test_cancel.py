@@ -11,11 +11,11 @@ import pytest
 from django.db import connection, transaction
 
 from orders import commands, repository, steps
-from orders.aggregate import AlreadyHandedOver, OrderLocked
 from orders.aggregate import Order as Aggregate
-from orders.commands import OrderNotFound, ParcelNews
+from orders.aggregate import OrderLocked
+from orders.commands import CancelAnswer, OrderNotFound, ParcelNews
 from orders.commands.cancel import AlreadyRejected
-from orders.models import Order
+from orders.models import Order, Return
 from sagas import log
 from sagas.definition import SagaNote
 from sagas.ids import uuid7
@@ -121,14 +121,17 @@ def test_asking_twice_is_asking_once(make: str, request: pytest.FixtureRequest) 
     assert (len(cancel_sagas()), Intent.objects.count()) == ((1, 0) if make == "confirmed" else (0, 1))
 
 
-def test_f50_a_handed_over_order_is_not_cancelled(confirmed: MakeOrder) -> None:
+def test_f50_a_handed_over_order_is_not_cancelled_but_returned_once(confirmed: MakeOrder) -> None:
     order = confirmed()
     commands.note_parcels([ParcelNews(uuid7(), order.pk, handed_over=True)], now=NOW)
+    version = row_of(order)["version"]
 
-    with pytest.raises(AlreadyHandedOver) as refused:
-        cancel(order)
+    first, again = cancel(order), cancel(order)
 
-    assert refused.value.code == "orders.already_handed_over"
+    back = Return.objects.get()
+    assert first == again == CancelAnswer(order.pk, "processing", back.saga_id, back.pk)
+    assert (back.state, back.origin) == ("requested", "cancellation")
+    assert (row_of(order)["version"], row_of(order)["lock_kind"]) == (version, "")
     assert (state_of(order), cancel_sagas(), Intent.objects.count()) == ("processing", [], 0)
 
 
@@ -238,7 +241,8 @@ def test_f51_cancel_and_hand_over_at_the_same_moment_have_one_winner() -> None:
         answer = asked.result(), moved.result()
 
     assert state_of(order) == "processing"
-    lost = isinstance(answer[0], AlreadyHandedOver)
+    lost = answer[0].return_id is not None
+    assert Return.objects.count() == (1 if lost else 0)
     assert len(cancel_sagas()) == (0 if lost else 1)
     assert (order.lock_kind == "cancel") is not lost
 

@@ -119,7 +119,7 @@ def test_a_hold_the_provider_let_go_by_itself_is_expired(till: Till) -> None:
 
     answer = till.capture("A-1")
 
-    assert answer == Refused("payments.authorization_expired")
+    assert answer == Refused("payments.authorization_expired", "pi_1")
     assert till.payment("A-1").state == State.EXPIRED
     assert till.story("A-1") == ["PaymentAuthorized", "PaymentExpired"]
 

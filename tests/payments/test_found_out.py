@@ -294,6 +294,6 @@ def test_what_the_gateway_tells_while_a_share_is_open_is_left_to_its_step(
     postman.read()
     till.record([(ask.call, answer)])
 
-    assert postman.fate(event) == "applied: undecided"
+    assert postman.fate(event) == "ignored: undecided"
     assert till.payment("A-1").captured_minor == 300
     assert till.story("A-1") == ["PaymentAuthorized", "ShareCaptured"]

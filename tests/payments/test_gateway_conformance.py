@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
+from payments.gateways import base
 from payments.gateways.base import (
     CaptureIntent,
     ConfirmIntent,
@@ -277,3 +280,29 @@ def test_the_listing_of_refunds_is_complete(stage: Stage) -> None:
     assert not isinstance(second, Unavailable)
 
     assert [one.id for one in (*first.items, *second.items)][:5] == made[::-1]
+
+
+def test_until_when_a_hold_lasts_is_told_to_who_looks(stage: Stage) -> None:
+    stage.script("authorize", "approve", life_seconds=3600)
+
+    intent = stage.as_it_stands(stage.authorized())
+
+    assert intent.expires_at is not None
+    assert timedelta(minutes=59) < intent.expires_at - datetime.now(UTC) <= timedelta(hours=1)
+
+
+def test_a_hold_is_gone_at_the_end_of_its_life(stage: Stage) -> None:
+    stage.script("authorize", "approve", life_seconds=-1)
+
+    intent = stage.as_it_stands(stage.authorized())
+
+    assert (intent.status, intent.capturable_minor) == (IntentStatus.VOIDED, 0)
+
+
+def test_a_customer_who_is_not_there_cannot_act_so_the_bank_declines(stage: Stage) -> None:
+    stage.script("authorize", "require_action")
+
+    answer = stage.gateway.confirm(replace(stage.confirmation(stage.created()), off_session=True))
+
+    assert answer == Refused(base.DECLINED, "authentication_required")
+    assert stage.happened("holds") == 0

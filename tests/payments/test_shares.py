@@ -182,7 +182,7 @@ def test_while_a_share_is_open_the_rest_is_not_let_go(till: Till) -> None:
     answer = till.release("A-1/p2")
 
     assert answer == Unavailable("payments.capture_in_flight")
-    assert till.payment("A-1").state == State.AUTHORIZED
+    assert till.payment("A-1").state == State.CAPTURING
 
 
 def test_once_the_rest_is_being_let_go_no_share_can_be_taken(till: Till) -> None:

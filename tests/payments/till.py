@@ -17,6 +17,9 @@ from payments.steps import (
     AuthorizePayment,
     CapturePayment,
     CaptureShare,
+    GiveUpRenewal,
+    HoldAnew,
+    LetGoSpare,
     RefundPayment,
     ReleaseRest,
     VoidAuthorization,
@@ -51,6 +54,9 @@ HANDLERS: dict[str, ExternalStep] = {
     contract.REFUND_PAYMENT: RefundPayment(),
     contract.CAPTURE_SHARE: CaptureShare(),
     contract.RELEASE_REST: ReleaseRest(),
+    contract.HOLD_ANEW: HoldAnew(),
+    contract.LET_GO_SPARE: LetGoSpare(),
+    contract.GIVE_UP_RENEWAL: GiveUpRenewal(),
 }
 
 

@@ -94,9 +94,16 @@ LATE_SUCCESS = [
 ]
 CROSSED = [*LATE_SUCCESS[:3], ("run", 0, "paused"), ("late", 0, "done"), ("late", 0, "refused")]
 
+#: A person ends an undo by hand, and says after it that the step itself was done: then it has to be undone after all.
+SKIPPED_LATE = [
+    *[("run", 0, "paused"), ("wait", 61, ""), ("ask", 0, "cancel"), ("skip", 1, "")],
+    *[("late", 0, "bug"), ("skip", 1, ""), ("skip", 0, "")],
+]
+
 
 @often
 @given(DEFINITIONS, HEADS, HISTORIES, st.sampled_from(["done", "unknown_done"]))
+@example(toys.TOY, 1, SKIPPED_LATE, "done")
 @example(toys.TOY, 1, LATE_SUCCESS, "done")
 @example(toys.TOY, 1, CROSSED, "done")
 def test_every_history_ends_with_everything_done_or_everything_given_back(

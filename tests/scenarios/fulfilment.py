@@ -42,6 +42,7 @@ from sagas.models import Saga, SagaStep
 from sagas.queries import story
 from sagas.steps import Ask, StepCall, get_step
 from shipping.carriers import get_carrier
+from shipping.carriers.base import MoveParcels
 from shipping.carriers.http import HttpCarrier
 from shipping.commands import deliver_parcels, pick_up
 from shipping.models import Shipment
@@ -239,6 +240,11 @@ class Fulfilment:
         """The carrier takes every parcel that may leave."""
         pick_up(get_carrier(), now=database_now())
         self.settle()
+
+    def carrier_takes_it(self) -> None:
+        """The carrier takes the one parcel, and nobody here knows yet."""
+        label = Shipment.objects.get().carrier_id
+        get_carrier().pick_up(MoveParcels(key=uuid7(), shipment_ids=[label], limit=1))
 
     def deliver(self) -> None:
         """Every customer gets their parcel."""

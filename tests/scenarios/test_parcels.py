@@ -9,9 +9,13 @@ import pytest
 from orders import commands
 from orders.aggregate import InParcels
 from orders.giving_back.commands import apply_credit_notes
+from orders.models import FulfilmentOrder
+from orders.parcelling.commands import OnHold, ask_parcel
+from orders.parcelling.rules import NothingFree, NotInParcels
 from orders.refunding.commands import ask_refund
 from orders.refunding.rules import Wanted
 from sagas.clock import database_now
+from sagas.ids import uuid7
 from sagas.models import Saga
 from tests.sandbox_process import SandboxProcess
 from tests.scenarios.fulfilment import Ends, Fulfilment, in_business, sandbox
@@ -114,3 +118,154 @@ def test_nothing_of_it_is_refunded_while_shares_may_still_be_taken(shop: Fulfilm
 
     with pytest.raises(InParcels):
         ask_refund(shop.row().pk, Wanted(whole=True), actor="bob", reason="crack", now=database_now())
+
+
+# --- parcels ------------------------------------------------------------------------------------------------
+
+
+def confirmed(shop: Fulfilment, **skus: int) -> None:
+    """An order in parcels that is confirmed: its goods and 1.01 for its shipping."""
+    shop.order_in_parcels(charges_minor=101, **skus)
+    shop.settle()
+
+
+def parcel(shop: Fulfilment, pieces: dict[int, int] | None = None, reference: str = "A-1") -> FulfilmentOrder:
+    """Somebody asks for a parcel with these pieces, or with everything that is free."""
+    return ask_parcel(
+        shop.row(reference).pk, pieces or {}, actor="ada", reason="it is here", now=database_now()
+    )
+
+
+def states(shop: Fulfilment) -> list[tuple[int, str, int]]:
+    """The parcels of A-1: number, state and share."""
+    found = FulfilmentOrder.objects.filter(order_id=shop.row().pk).order_by("number")
+    return list(found.values_list("number", "state", "share_minor"))
+
+
+def test_f26_three_parcels_take_their_shares_and_the_order_ends_with_the_last(shop: Fulfilment) -> None:
+    confirmed(shop, MUG=2, TEA=1)
+
+    for pieces in ({1: 1}, {1: 1}, {2: 1}):
+        parcel(shop, pieces)
+        shop.settle()
+        shop.hand_over()
+    shop.deliver()
+
+    assert states(shop) == [(1, "ready", 534), (2, "ready", 533), (3, "ready", 534)]
+    assert shop.row().state == "completed"
+    assert (shop.payment().state, shop.payment().captured_minor) == ("captured", 1601)
+    assert shop.effects() == {"holds": 1, "captures": 3}
+    for n in (1, 2, 3):
+        assert shop.effects(f"A-1/p{n}") == {"labels": 1, "pickups": 1, "deliveries": 1}
+    assert shop.stock() == (8, 0, 0)
+
+
+def test_f26_an_order_of_which_a_part_was_delivered_goes_on(shop: Fulfilment) -> None:
+    confirmed(shop, MUG=2)
+    parcel(shop, {1: 1})
+    shop.settle()
+    shop.hand_over()
+    shop.deliver()
+
+    assert shop.row().state == "processing"
+    assert (shop.payment().state, shop.payment().captured_minor) == ("partly_captured", 551)
+    assert shop.effects()["captures"] == 1
+
+
+def test_a_parcel_may_not_leave_before_its_share_is_taken(shop: Fulfilment) -> None:
+    confirmed(shop, MUG=2)
+    shop.given("payments.capture_payment", "A-1", meets="do_then_drop", times=1)
+    parcel(shop, {1: 1})
+    shop.settle_now()
+
+    shop.hand_over()
+
+    assert shop.effects()["captures"] == 1
+    assert shop.payment().captured_minor == 551
+
+
+def test_two_parcels_at_once_are_both_paid(shop: Fulfilment) -> None:
+    confirmed(shop, MUG=2)
+    parcel(shop, {1: 1})
+    parcel(shop, {1: 1})
+
+    shop.settle()
+
+    assert states(shop) == [(1, "ready", 551), (2, "ready", 550)]
+    assert (shop.payment().state, shop.payment().captured_minor) == ("captured", 1101)
+
+
+def test_f24_a_refused_share_gives_the_label_back_and_calls_a_person(shop: Fulfilment) -> None:
+    confirmed(shop, MUG=2)
+    shop.given("payments.capture_payment", "A-1", refuses="processing_error")
+    parcel(shop, {1: 1})
+
+    shop.settle()
+
+    assert states(shop) == [(1, "given_up", 551)]
+    assert (shop.row().state, shop.row().on_hold) == ("confirmed", True)
+    assert shop.row().attention_reason == "parcel 1: payments.capture_failed"
+    assert shop.ends() == Ends("confirmed", "authorized", "allocated", "voided")
+    assert shop.effects() == {"holds": 1}
+    assert shop.effects("A-1/p1") == {"labels": 1, "cancellations": 1}
+
+
+def test_after_a_person_has_looked_the_same_pieces_go_in_another_parcel(shop: Fulfilment) -> None:
+    confirmed(shop, MUG=2)
+    shop.given("payments.capture_payment", "A-1", refuses="processing_error")
+    parcel(shop, {1: 1})
+    shop.settle()
+    with pytest.raises(OnHold):
+        parcel(shop)
+
+    shop.sandbox.control("DELETE", "/sandbox/scripts")
+    commands.clear_attention(shop.row().pk, actor="ada", reason="the bank says yes", now=database_now())
+    parcel(shop)
+    shop.settle()
+
+    assert states(shop) == [(1, "given_up", 551), (2, "ready", 1101)]
+    assert (shop.payment().state, shop.payment().captured_minor) == ("captured", 1101)
+
+
+def test_f26_with_a_provider_of_one_capture_what_ships_later_calls_a_person(shop: Fulfilment) -> None:
+    shop.given("payments.authorize_payment", "A-1", meets="single_capture")
+    confirmed(shop, MUG=2)
+    parcel(shop, {1: 1})
+    shop.settle()
+    parcel(shop, {1: 1})
+
+    shop.settle()
+
+    assert states(shop) == [(1, "ready", 551), (2, "given_up", 550)]
+    assert shop.row().attention_reason == "parcel 2: payments.authorization_used_up"
+    assert (shop.payment().state, shop.payment().captured_minor) == ("captured", 551)
+
+
+def test_pieces_that_are_in_a_parcel_are_in_no_other(shop: Fulfilment) -> None:
+    confirmed(shop, MUG=2)
+    parcel(shop, {1: 2})
+
+    with pytest.raises(NothingFree):
+        parcel(shop, {1: 1})
+    shop.settle()
+
+    assert states(shop) == [(1, "ready", 1101)]
+
+
+def test_an_order_that_is_shipped_whole_has_no_parcels_to_ask_for(shop: Fulfilment) -> None:
+    shop.run()
+
+    with pytest.raises(NotInParcels):
+        parcel(shop)
+
+
+def test_a_form_that_is_sent_twice_asks_once(shop: Fulfilment) -> None:
+    confirmed(shop, MUG=2)
+    again = {"actor": "ada", "reason": "it is here", "now": database_now(), "request_id": uuid7()}
+
+    first = ask_parcel(shop.row().pk, {1: 1}, **again)
+    second = ask_parcel(shop.row().pk, {1: 1}, **again)
+    shop.settle()
+
+    assert first.pk == second.pk
+    assert states(shop) == [(1, "ready", 551)]

@@ -100,6 +100,8 @@ def test_f17_the_same_message_at_the_same_moment_is_stored_once(toys_inbox: ToyR
         (body("e" * 201), None, 400, "inbox.unreadable"),
         (body("évt"), None, 400, "inbox.unreadable"),
     ],
+    # A signature holds the moment it was made, and every process that collects tests has to give them the same names.
+    ids=["unsigned", "another's", "guessed", "old", "no-json", "a-list", "nul", "long", "no-ascii"],
 )
 def test_f21_what_is_not_proven_or_not_readable_leaves_no_row_and_is_counted(
     rung: list[str], text: bytes, signature: str | None, status: int, code: str

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 import pytest
 from prometheus_client import REGISTRY
@@ -129,6 +130,15 @@ def test_form_fields_nest_in_brackets(server: Server, client: HttpClient) -> Non
     )
 
     assert server.requests[0].endswith(b"\r\n\r\namount=5&confirm=true&metadata%5Bref%5D=a%26b")
+
+
+def test_form_fields_nest_as_deep_as_they_are(server: Server, client: HttpClient) -> None:
+    fields = {"options": {"card": {"multicapture": "if_available"}}, "expand": ["charge"]}
+
+    client.post_form("/act", fields, operation="act")
+
+    form = server.requests[0].rpartition(b"\r\n\r\n")[2].decode()
+    assert unquote(form) == "options[card][multicapture]=if_available&expand[0]=charge"
 
 
 def test_a_connection_is_kept_for_the_next_call(server: Server, client: HttpClient) -> None:
