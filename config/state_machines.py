@@ -15,7 +15,7 @@ from django.db.models import TextChoices
 
 from config.embedded.state import BASE_DIR
 from inventory.models import Reservation
-from orders.models import CreditNote, Order, RefundRequest, Return
+from orders.models import CreditNote, FulfilmentOrder, Order, RefundRequest, Return
 from payments.models import Capture, Dispute, Payment, Refund, Renewal
 from payments.reconciliation.rows import Case
 from sagas.inbox.rows import IncomingWebhook
@@ -57,6 +57,7 @@ MACHINES = (
     Machine("Payment", Payment.State, Payment.MOVES, ("created", "voided")),
     Machine("Share", Capture.State, Capture.MOVES, ("submitting",)),
     Machine("Renewal", Renewal.State, Renewal.MOVES, ("asking",)),
+    Machine("Parcel", FulfilmentOrder.State, FulfilmentOrder.MOVES, ("claimed",), ends=("ready",)),
     Machine("Refund", Refund.State, Refund.MOVES, ("submitting", "succeeded")),
     Machine(
         "Refund request",

@@ -41,6 +41,12 @@ class AlreadyHandedOver(Refused):
     code = "orders.already_handed_over"
 
 
+class InParcels(Refused):
+    """The order is shipped in parcels, and not all of them have ended: nothing is given back of it as a whole."""
+
+    code = "orders.in_parcels"
+
+
 class BrokenStream(ValueError):
     """Events that are no stream: one is missing, comes twice, or is another order's. Nothing is rebuilt."""
 
@@ -61,6 +67,7 @@ class Order:
     country: str = ""
     payment_method: str = ""
     fulfilment: str = contract.ORCHESTRATION
+    in_parcels: bool = False
     currency: str = ""
     total_minor: int = 0
     goods_minor: int = 0
@@ -167,7 +174,7 @@ class Order:
         self._emit(event, now)
 
     def check_cancellable(self, *, whole: bool = True) -> None:
-        """Raise AlreadyHandedOver, OrderLocked or IllegalMove if a cancellation cannot be asked for now."""
+        """Raise AlreadyHandedOver, OrderLocked, InParcels or IllegalMove if no cancellation can be asked for now."""
         if self.state in (State.PROCESSING, State.COMPLETED):
             raise AlreadyHandedOver(detail=f"{self.external_reference} is {self.state}; a return is needed")
         early = self.state in (State.DRAFT, State.PENDING)
@@ -175,6 +182,8 @@ class Order:
             raise self._locked()
         if early and not whole:
             raise OrderLocked(detail=f"{self.external_reference} is {self.state}")
+        if self.in_parcels and not early:
+            raise InParcels(detail=f"{self.external_reference} is {self.state}")
         self._may(State.CANCELLING)
 
     def cancel(self, saga_id: UUID, *, reason: str, now: datetime) -> None:
@@ -257,9 +266,11 @@ class Order:
     # --- only the money ---------------------------------------------------------------------------
 
     def check_refundable(self) -> None:
-        """Raise IllegalMove or OrderLocked if no money can be paid back now."""
+        """Raise IllegalMove, InParcels or OrderLocked if no money can be paid back now."""
         if self.state not in REFUNDABLE:
             raise IllegalMove(detail=f"{self.external_reference} is {self.state}: nothing can be refunded")
+        if self.in_parcels and self.state is not State.COMPLETED:
+            raise InParcels(detail=f"{self.external_reference} is {self.state}: not all of it was taken yet")
         if self.lock_kind is not LockKind.NONE:
             raise self._locked()
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def _placed(order: Order, event: contract.OrderPlaced, at: datetime) -> None:
     order.external_reference, order.person_id = event.external_reference, event.person_id
     order.country, order.payment_method, order.currency = event.country, event.payment_method, event.currency
-    order.fulfilment = event.fulfilment
+    order.fulfilment, order.in_parcels = event.fulfilment, event.ship_in_parcels
     order.total_minor, order.goods_minor = event.total_minor, event.goods_minor
     order.charges_minor, order.charges = event.charges_minor, [dict(charge) for charge in event.charges]
     order.placed_at, order.received_at = event.placed_at, at

@@ -15,3 +15,4 @@ class OrdersConfig(AppConfig):
         load_app_modules(self.name)
         load_app_modules(f"{self.name}.giving_back")
         load_app_modules(f"{self.name}.refunding")
+        load_app_modules(f"{self.name}.parcelling")

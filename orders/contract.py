@@ -14,6 +14,8 @@ from uuid import UUID
 from sagas.events import Event, register_event, upcaster
 
 FULFIL_ORDER = "orders.fulfil_order"
+FULFIL_IN_PARCELS = "orders.fulfil_in_parcels"
+SHIP_PARCEL = "orders.ship_parcel"
 CANCEL_FULFILMENT = "orders.cancel_fulfilment"
 RETURN_GOODS = "orders.return_goods"
 REFUND_ORDER = "orders.refund_order"
@@ -29,6 +31,9 @@ WITHDRAW_RETURN = "orders.withdraw_return"
 INSPECT_RETURN = "orders.inspect_return"
 CLOSE_RETURN = "orders.close_return"
 CLOSE_REFUND = "orders.close_refund"
+PACK_PARCEL = "orders.pack_parcel"
+UNPACK_PARCEL = "orders.unpack_parcel"
+READY_PARCEL = "orders.ready_parcel"
 
 #: Who leads an order through payment, inventory and shipping.
 ORCHESTRATION = "orchestration"
@@ -85,6 +90,12 @@ class RefundedPieces(GivenBack):
     amount_minor: int
 
 
+class ClaimedPieces(GivenBack):
+    """Pieces of one line that go in one parcel."""
+
+    kind: str
+
+
 class Pieces(TypedDict):
     """Pieces of one SKU."""
 
@@ -112,12 +123,14 @@ class OrderEvent(Event):
     shop_id: UUID
 
 
-@register_event("orders.OrderPlaced", version=2, for_shops=True)
+@register_event("orders.OrderPlaced", version=3, for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class OrderPlaced(OrderEvent):
     """A shop sent an order. It is a draft until its saga accepts it.
 
     `fulfilment` is who leads it: orchestration (the engine) or choreography (nobody; this event is the first step).
+    `ship_in_parcels`: its money is only held and its goods only promised when it is confirmed; each parcel that the
+    shop or its staff ask for then takes its own share.
 
     A line is {position, sku, name, kind, quantity, unit_price_minor, tax_minor, discount_minor, total_minor},
     positions counting from 1; a SKU may stand on several lines. A charge is {kind, amount_minor}.
@@ -136,11 +149,17 @@ class OrderPlaced(OrderEvent):
     lines: tuple[Annotated[dict[str, Any], PlacedLine], ...]
     charges: tuple[Annotated[dict[str, Any], Charge], ...] = ()
     fulfilment: str = ORCHESTRATION
+    ship_in_parcels: bool = False
 
 
 @upcaster("orders.OrderPlaced", from_version=1)
 def _placed_before_there_was_a_choice(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "fulfilment": ORCHESTRATION}
+
+
+@upcaster("orders.OrderPlaced", from_version=2)
+def _placed_before_there_were_parcels(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "ship_in_parcels": False}
 
 
 @register_event("orders.OrderAccepted", for_shops=True)
@@ -154,7 +173,10 @@ class OrderAccepted(OrderEvent):
 @register_event("orders.OrderConfirmed", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class OrderConfirmed(OrderEvent):
-    """The money is ours, the goods are promised: what was held becomes allocated. The lock is gone."""
+    """The money is ours, the goods are promised: what was held becomes allocated. The lock is gone.
+
+    Of an order in parcels the money is still held: each of its parcels takes a share of it.
+    """
 
 
 @register_event("orders.OrderRejected", for_shops=True)
@@ -302,6 +324,45 @@ class RefundEnded(RefundRequestEvent):
     refunded_minor: int
     credited_minor: int
     owed_minor: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FulfilmentOrderEvent(Event):
+    """What every fact about one parcel of an order says. Its stream is that of `fulfilment_order_id`."""
+
+    fulfilment_order_id: UUID
+    order_id: UUID
+    shop_id: UUID
+
+
+@register_event("orders.ParcelAsked", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class ParcelAsked(FulfilmentOrderEvent):
+    """Somebody wants these pieces to go in one parcel; saga `saga_id` buys its label and takes its share.
+
+    A line is {position, sku, kind, quantity}: the pieces are in no other parcel. `share_minor` is its part of the
+    order's total. Who asked and why is in the metadata.
+    """
+
+    number: int
+    lines: tuple[Annotated[dict[str, Any], ClaimedPieces], ...]
+    share_minor: int
+    currency: str
+    saga_id: UUID
+
+
+@register_event("orders.ParcelReady", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class ParcelReady(FulfilmentOrderEvent):
+    """Its share is ours: the carrier may take it."""
+
+
+@register_event("orders.ParcelGivenUp", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class ParcelGivenUp(FulfilmentOrderEvent):
+    """Its label or its share was refused. Nothing was taken for it; its pieces may go in another. Final."""
+
+    code: str
 
 
 @register_event("orders.OrderNeedsAttention")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from inventory import contract as inventory
 from orders import commands
-from orders.contract import CONFIRM_ORDER, PLACE_ORDER
+from orders.contract import CONFIRM_ORDER, FULFIL_IN_PARCELS, PLACE_ORDER
 from orders.contract import FULFIL_ORDER as NAME
 from payments import contract as payments
 from sagas.definition import SagaDefinition, SagaNote, compensatable, pivot, retriable
@@ -54,5 +54,26 @@ FULFIL_ORDER = SagaDefinition(
         " finds no row.",
         "version file": "An undo may arrive before its step: the final order, the voided payment and the"
         " released reservation are tombstones that a late step runs into.",
+    },
+)
+
+ONE_BY_ONE = SagaDefinition(
+    FULFIL_IN_PARCELS,
+    version=1,
+    steps=[
+        compensatable(PLACE_ORDER),
+        compensatable(payments.AUTHORIZE_PAYMENT),
+        compensatable(inventory.RESERVE_STOCK),
+        pivot(CONFIRM_ORDER),
+    ],
+    context=("person_id", "country", "payment_method", "total_minor", "currency", "in_shares"),
+    deadline=timedelta(days=1),
+    late_cancel=begin_cancellation,
+    attention=call_attention,
+    countermeasures={
+        "semantic lock": "The order is pending and locked until it is confirmed. Then it is free: each of its parcels"
+        " is a saga of its own.",
+        "commutative updates": "As in orders.fulfil_order.",
+        "version file": "As in orders.fulfil_order.",
     },
 )

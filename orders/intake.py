@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from orders.contract import ORCHESTRATION, OrderPlaced
+from orders.contract import GOODS, ORCHESTRATION, OrderPlaced
 from orders.customers import person_reference
 from orders.totals import ChargeInput, InvalidOrder, LineInput, Totals, total_up
 from sagas.people import PersonData
@@ -24,7 +24,9 @@ CLOCK_TOLERANCE = timedelta(days=1)
 MOST_ADDRESS_PARTS = 20
 
 #: What of a placed order tells it from another under the same reference.
-COMPARED = ("currency", "total_minor", "country", "payment_method", "lines", "charges")
+COMPARED = (
+    "currency", "total_minor", "country", "payment_method", "lines", "charges", "ship_in_parcels",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ class PlaceOrder:
 
     `customer_reference` is the shop's own name for the customer, "" for a guest. `expected_total_minor` is
     what the shop has shown to the customer: with another sum the order is refused. `fulfilment` is who leads
-    it: orchestration or choreography.
+    it: orchestration or choreography. With `ship_in_parcels` each parcel that is asked for later takes its own share.
     """
 
     shop_id: UUID
@@ -50,6 +52,7 @@ class PlaceOrder:
     email: str = ""
     address: Mapping[str, str] = field(default_factory=dict)
     fulfilment: str = ORCHESTRATION
+    ship_in_parcels: bool = False
 
     @property
     def key(self) -> tuple[UUID, str]:
@@ -60,6 +63,8 @@ class PlaceOrder:
         """The order's totals. Raises InvalidOrder with a stable code for anything that cannot be taken."""
         _check_texts(self)
         _check_placed_at(self.placed_at, now)
+        if self.ship_in_parcels:
+            _check_parcels(self)
         return total_up(self.lines, self.charges, currency=self.currency, expected=self.expected_total_minor)
 
     def person(self) -> PersonData:
@@ -84,6 +89,7 @@ class PlaceOrder:
             lines=tuple(_line(position, line) for position, line in enumerate(self.lines, start=1)),
             charges=tuple({"kind": c.kind, "amount_minor": c.amount_minor} for c in self.charges),
             fulfilment=self.fulfilment,
+            ship_in_parcels=self.ship_in_parcels,
         )
 
     def says_the_same(self, placed: OrderPlaced, person: str, *, now: datetime) -> bool:
@@ -137,6 +143,14 @@ def check_address(address: Mapping[str, str]) -> None:
 def _text(value: str, where: str, *, least: int = 0, most: int) -> None:
     if not isinstance(value, str) or not least <= len(value) <= most or UNPRINTABLE.search(value):
         raise InvalidOrder("orders.text_invalid", f"{where} must be {least} to {most} printable characters.")
+
+
+def _check_parcels(order: PlaceOrder) -> None:
+    """Somebody has to lead them, and everything that is paid for has to leave in one."""
+    if order.fulfilment != ORCHESTRATION:
+        raise InvalidOrder("orders.parcels_need_a_leader", "An order in parcels is led by the engine.")
+    if any(line.kind != GOODS for line in order.lines):
+        raise InvalidOrder("orders.parcels_hold_goods", "An order in parcels has lines of goods only.")
 
 
 def _check_placed_at(placed_at: datetime, now: datetime) -> None:

@@ -11,14 +11,16 @@ from django.db.models.functions import Now
 from orders import states
 from orders.giving_back.models import CreditNote
 from orders.imports.models import ImportedDocument, ImportFile
+from orders.parcelling.models import FulfilmentOrder
 from orders.read_side.models import OrderSummary, OrderView, OrderViewSku
 from orders.refunding.models import RefundRequest
 from orders.returns.models import Return, ReturnLine
 from sagas.ids import uuid7
 
 __all__ = [
-    "ApiToken", "CreditNote", "ImportFile", "ImportedDocument", "Order", "OrderLine", "OrderSnapshot", "OrderSummary",
-    "OrderView", "OrderViewSku", "Parcel", "RefundRequest", "Return", "ReturnLine", "Shop",
+    "ApiToken", "CreditNote", "FulfilmentOrder", "ImportFile", "ImportedDocument", "Order", "OrderLine",
+    "OrderSnapshot", "OrderSummary", "OrderView", "OrderViewSku", "Parcel", "RefundRequest", "Return", "ReturnLine",
+    "Shop",
 ]  # fmt: skip
 
 
@@ -82,6 +84,7 @@ class Order(models.Model):
         max_length=13, choices=states.Fulfilment, default=states.Fulfilment.ORCHESTRATION,
         db_default=states.Fulfilment.ORCHESTRATION,
     )  # fmt: skip
+    in_parcels = models.BooleanField(default=False, db_default=False)  #: Each parcel takes its share.
     currency = models.CharField(max_length=3)
     total_minor = models.BigIntegerField()
     goods_minor = models.BigIntegerField()

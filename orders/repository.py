@@ -23,7 +23,7 @@ from sagas.verdicts import ConcurrencyConflict
 
 COLUMNS = (
     "id", "shop_id", "external_reference", "version", "state", "person_id", "country", "payment_method",
-    "fulfilment", "currency", "total_minor", "goods_minor", "charges_minor", "cancelled_minor",
+    "fulfilment", "in_parcels", "currency", "total_minor", "goods_minor", "charges_minor", "cancelled_minor",
     "returned_minor", "refunded_minor", "charges",
     "lock_saga", "lock_kind", "lock_since", "on_hold", "hold_reason", "hold_owner", "needs_attention",
     "attention_reason", "end_code", "cancel_reason", "placed_at", "received_at", "moved_at",
@@ -72,7 +72,8 @@ UPDATE orders_orderline l SET cancelled_quantity = u.cancelled, returned_quantit
 #: What a new order is stored with; the rest is empty.
 NEW = {
     "id": "uuid", "shop_id": "uuid", "external_reference": "text", "person_id": "uuid", "country": "text",
-    "payment_method": "text", "fulfilment": "text", "currency": "text", "total_minor": "bigint",
+    "payment_method": "text", "fulfilment": "text", "in_parcels": "boolean", "currency": "text",
+    "total_minor": "bigint",
     "goods_minor": "bigint", "charges_minor": "bigint", "charges": "jsonb", "placed_at": "timestamptz",
     "version": "int", "state": "text", "lock_saga": "uuid", "lock_kind": "text", "lock_since": "timestamptz",
 }  # fmt: skip

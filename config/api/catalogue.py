@@ -80,6 +80,12 @@ CATALOGUE: dict[str, Entry] = {
     "orders.already_rejected": Entry(
         409, "The order has ended", "Everything was given back already. There is nothing to cancel."
     ),
+    "orders.in_parcels": Entry(
+        409, "The order is shipped in parcels", "Cancel what no parcel has claimed, or one of its parcels."
+    ),
+    "orders.already_handed_over": Entry(
+        409, "The goods are on their way", "Too late to cancel: once they arrive they can be returned."
+    ),
     "orders.not_handed_over": Entry(
         409, "The goods have not left", "There is nothing to return yet: the order can still be cancelled."
     ),
@@ -167,6 +173,8 @@ CATALOGUE: dict[str, Entry] = {
     "orders.placed_at_invalid": Entry(422, "placed_at is impossible", _CORRECT),
     "orders.text_invalid": Entry(422, "A text is not printable or too long", _CORRECT),
     "orders.nothing_to_ship": Entry(422, "No line of goods", _CORRECT),
+    "orders.parcels_need_a_leader": Entry(422, "A choreographed order has no parcels of its own", _CORRECT),
+    "orders.parcels_hold_goods": Entry(422, "An order in parcels holds goods only", _CORRECT),
     "orders.too_many_lines": Entry(422, "Too many lines", _CORRECT),
     "orders.too_many_charges": Entry(422, "Too many charges", _CORRECT),
     "orders.line_kind_unknown": Entry(422, "Unknown kind of line", _CORRECT),

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from rest_framework import serializers
 
-from orders.contract import GOODS, VOUCHER
+from orders.contract import GOODS, ORCHESTRATION, VOUCHER
 from orders.intake import PlaceOrder
 from orders.queries import OrderFilters, SummaryFilters
 from orders.queries.summary import GROUPS, MOST_DAYS
@@ -101,6 +101,11 @@ class OrderIn(StrictSerializer):
         required=False,
         help_text="Who leads it; the installation's own style if it is not said.",
     )
+    ship_in_parcels = serializers.BooleanField(
+        default=False,
+        help_text="Confirm it with its money held. Each parcel you ask for takes its own share. Goods only; the engine"
+        " leads it.",
+    )
 
     @classmethod
     def command(cls, document: Any, shop_id: UUID, *, now: datetime, style: str) -> PlaceOrder:
@@ -110,6 +115,7 @@ class OrderIn(StrictSerializer):
         """
         data = cls.check(document)
         customer, ship_to = data["customer"], data["ship_to"]
+        in_parcels = data["ship_in_parcels"]
         return PlaceOrder(
             shop_id=shop_id,
             external_reference=data.get("external_reference") or str(uuid7()),
@@ -124,7 +130,8 @@ class OrderIn(StrictSerializer):
             name=customer["name"],
             email=customer["email"],
             address={part: value for part, value in ship_to.items() if value},
-            fulfilment=data.get("fulfilment", style),
+            fulfilment=data.get("fulfilment", ORCHESTRATION if in_parcels else style),
+            ship_in_parcels=in_parcels,
         )
 
 

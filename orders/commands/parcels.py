@@ -28,6 +28,18 @@ ON CONFLICT (id) DO UPDATE
     OR (excluded.gone AND NOT p.gone)
 """
 
+# An order in parcels has arrived when each of its parcels has, and they hold every piece that was not cancelled.
+UNFINISHED = """
+SELECT o.id FROM orders_order o
+ CROSS JOIN LATERAL (SELECT sum(quantity - cancelled_quantity) AS pieces FROM orders_orderline
+                      WHERE order_id = o.id) AS l
+ CROSS JOIN LATERAL (SELECT coalesce(sum(pieces), 0) AS pieces, count(*) AS parcels FROM orders_fulfilmentorder
+                      WHERE order_id = o.id AND state = 'ready') AS f
+ CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE delivered) AS delivered FROM orders_parcel
+                      WHERE order_id = o.id) AS d
+ WHERE o.id = ANY(%s::uuid[]) AND (f.pieces < l.pieces OR d.delivered < f.parcels)
+"""
+
 SUM_UP = """
 SELECT order_id, bool_or(handed_over OR delivered), bool_or(delivered) AND bool_and(delivered OR gone)
   FROM orders_parcel WHERE order_id = ANY(%s::uuid[]) GROUP BY order_id
@@ -76,9 +88,14 @@ def flag_orders(reasons: Mapping[UUID, str], *, on_hold: bool, now: datetime) ->
 def _move_orders(order_ids: Iterable[UUID], now: datetime) -> None:
     orders = repository.load(order_ids)
     sums = {order_id: (left, arrived) for order_id, left, arrived in rows(SUM_UP, [list(orders)])}
+    unfinished = _unfinished([order.id for order in orders.values() if order.in_parcels])
     for order_id, (left, arrived) in sums.items():
-        _move(orders[order_id], left=left, arrived=arrived, now=now)
+        _move(orders[order_id], left=left, arrived=arrived and order_id not in unfinished, now=now)
     repository.save(orders.values(), now=now)
+
+
+def _unfinished(order_ids: Sequence[UUID]) -> set[UUID]:
+    return {order_id for (order_id,) in rows(UNFINISHED, [order_ids])} if order_ids else set()
 
 
 def _move(order: Order, *, left: bool, arrived: bool, now: datetime) -> None:

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from orders import repository
 from orders.aggregate import Order
-from orders.contract import CHOREOGRAPHY, FULFIL_ORDER
+from orders.contract import CHOREOGRAPHY, FULFIL_IN_PARCELS, FULFIL_ORDER
 from orders.intake import PlaceOrder
 from orders.repository import Key
 from orders.states import State
@@ -51,7 +51,8 @@ def place_orders(
 
     An order is known by its shop and reference: placed again, even at the same moment by another process,
     it is answered with the first one's id. One that cannot be taken is answered with InvalidOrder and leaves
-    nothing. Publishes OrderPlaced and starts orders.fulfil_order for each new one. A choreographed order is
+    nothing. Publishes OrderPlaced and starts orders.fulfil_order for each new one, or
+    orders.fulfil_in_parcels. A choreographed order is
     pending at once (OrderAccepted): these two events are all that its other apps go by.
     """
     checked = [_check(order, now) for order in batch]
@@ -102,7 +103,7 @@ def _check(order: PlaceOrder, now: datetime) -> Totals | Refused:
 
 def _saga(order: Order, correlation_id: str) -> StartSaga:
     return StartSaga(
-        definition=FULFIL_ORDER,
+        definition=FULFIL_IN_PARCELS if order.in_parcels else FULFIL_ORDER,
         reference=order.external_reference,
         shop_id=order.shop_id,
         subject_id=order.id,
@@ -116,6 +117,7 @@ def _saga(order: Order, correlation_id: str) -> StartSaga:
             "payment_method": order.payment_method,
             "total_minor": order.total_minor,
             "currency": order.currency,
+            **({"in_shares": True} if order.in_parcels else {}),
         },
         correlation_id=correlation_id,
         style=order.fulfilment,

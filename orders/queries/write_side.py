@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import DEFAULT_DB_ALIAS
 
 from orders import tokens
-from orders.contract import FULFIL_ORDER, OrderPlaced
+from orders.contract import FULFIL_IN_PARCELS, FULFIL_ORDER, OrderPlaced
 from orders.models import Order, OrderLine, Shop
 from orders.states import State
 from sagas import log
@@ -88,7 +88,9 @@ def address_of(order_id: UUID) -> dict[str, str]:
 
 def fulfilment_saga(order_id: UUID) -> UUID:
     """The saga that was started with the order. Raises Saga.DoesNotExist for an id that is no order."""
-    return Saga.objects.values_list("pk", flat=True).get(subject_id=order_id, definition=FULFIL_ORDER)
+    return Saga.objects.values_list("pk", flat=True).get(
+        subject_id=order_id, definition__in=(FULFIL_ORDER, FULFIL_IN_PARCELS)
+    )
 
 
 def authenticate_token(text: str) -> Shop | None:

@@ -248,3 +248,33 @@ def test_batches_with_the_same_orders_in_opposite_order_do_not_deadlock() -> Non
     }
     assert sum(not a.existing for a in (*forth, *back)) == Order.objects.count() == 60
     assert StoredEvent.objects.filter(type=contract.OrderPlaced.type).count() == 60
+
+
+def test_an_order_in_parcels_cannot_be_choreographed(shop: Shop) -> None:
+    order = an_order(shop_id=shop.pk, ship_in_parcels=True, fulfilment=contract.CHOREOGRAPHY)
+
+    with pytest.raises(InvalidOrder) as refused:
+        commands.place_order(order, now=NOW)
+
+    assert refused.value.code == "orders.parcels_need_a_leader"
+    assert Order.objects.count() == 0
+
+
+def test_an_order_in_parcels_holds_no_voucher(shop: Shop) -> None:
+    lines = [a_line(), a_line(kind="voucher")]
+    order = an_order(shop_id=shop.pk, ship_in_parcels=True, lines=lines)
+
+    with pytest.raises(InvalidOrder) as refused:
+        commands.place_order(order, now=NOW)
+
+    assert refused.value.code == "orders.parcels_hold_goods"
+    assert Order.objects.count() == 0
+
+
+def test_the_same_order_in_parcels_and_whole_are_two_orders(shop: Shop) -> None:
+    whole = an_order(shop_id=shop.pk)
+    commands.place_order(whole, now=NOW)
+
+    [answer] = commands.take_orders([dataclasses.replace(whole, ship_in_parcels=True)], now=NOW)
+
+    assert isinstance(answer, commands.ReferenceTaken)

@@ -30,7 +30,7 @@ from orders.contract import CHOREOGRAPHY, ORCHESTRATION
 from orders.giving_back.commands import take_credit_notes
 from orders.giving_back.notes import NewNote
 from orders.models import Order
-from orders.totals import LineInput
+from orders.totals import ChargeInput, LineInput
 from payments.gateways import get_gateway
 from payments.gateways.base import CaptureIntent, VoidIntent
 from payments.models import Payment
@@ -131,6 +131,21 @@ class Fulfilment:
         """Send an order as a shop does that repeats until it is told yes."""
         self.order(reference)
         return True
+
+    def order_in_parcels(
+        self, reference: str = "A-1", /, *, price_minor: int = 500, charges_minor: int = 0, **skus: int
+    ) -> UUID:
+        """An order that is shipped in parcels, as they are asked for. With charges, beside its goods."""
+        lines = [LineInput(sku=s, name=s, quantity=n, unit_price_minor=price_minor) for s, n in skus.items()]
+        charges = [ChargeInput(kind="shipping", amount_minor=charges_minor)] if charges_minor else []
+        request = an_order(
+            shop_id=self.shop_id,
+            external_reference=reference,
+            lines=lines,
+            charges=charges,
+            ship_in_parcels=True,
+        )
+        return orders.place_order(request, now=database_now()).order_id
 
     def order_lines(self, reference: str, *goods: tuple[str, int], price_minor: int = 500) -> UUID:
         """The same, line by line: a SKU may come twice."""

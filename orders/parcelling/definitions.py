@@ -1,0 +1,45 @@
+"""One parcel of an order, as the business reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from orders import commands
+from orders.contract import PACK_PARCEL, READY_PARCEL
+from orders.contract import SHIP_PARCEL as NAME
+from payments import contract as payments
+from sagas.definition import SagaDefinition, SagaNote, compensatable, pivot, retriable
+from shipping import contract as shipping
+
+
+def call_attention(notes: Sequence[SagaNote], now: datetime) -> None:
+    """A parked parcel shows on its order."""
+    reasons = {
+        UUID(str(note.context["order_id"])): f"{note.reference}: {note.reason or 'parked'}" for note in notes
+    }
+    commands.call_for(reasons, hold=True, now=now)
+
+
+SHIP_PARCEL = SagaDefinition(
+    NAME,
+    version=1,
+    steps=[
+        compensatable(PACK_PARCEL),
+        compensatable(shipping.BOOK_SHIPMENT),
+        pivot(payments.CAPTURE_SHARE),
+        retriable(READY_PARCEL),
+        retriable(shipping.CLEAR_PARCEL),
+        retriable(payments.RELEASE_REST),
+    ],
+    context=("order_id", "person_id", "country", "location_id", "paid_by", "share_minor"),
+    deadline=timedelta(days=1),
+    attention=call_attention,
+    countermeasures={
+        "semantic lock": "Its pieces are claimed under the order's row lock in the commit that starts it: no other"
+        " parcel has them. The order itself is free, so several parcels go side by side.",
+        "commutative updates": "Shares add up. One of a payment is open at a time; another waits for its outcome.",
+        "reread value": "Whether anything is left that wants money is counted under the order's lock when it is ready.",
+    },
+)

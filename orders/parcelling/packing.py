@@ -1,0 +1,76 @@
+"""What the saga of a parcel asks of orders. Set-based, in the engine's transaction, safe to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from orders import repository
+from orders.aggregate import Order
+from orders.contract import ParcelGivenUp, ParcelReady
+from orders.parcelling import rules
+from orders.parcelling.claims import Claims
+from orders.parcelling.states import State
+from orders.states import FINAL
+from sagas.steps import StepCall
+from sagas.verdicts import Answer, Done
+
+OWNER = "operations"
+
+
+def pack(calls: Sequence[StepCall]) -> list[Answer]:
+    """The pieces were claimed in the commit that started the saga."""
+    return [Done() for _ in calls]
+
+
+def unpack(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
+    """A label or a share was refused: the pieces are free again, and a person is called to the order.
+
+    Publishes ParcelGivenUp.
+    """
+    orders, claims = _load(calls)
+    for call in calls:
+        claim = claims.by_id[call.subject_id]
+        if claim.state is State.GIVEN_UP:
+            continue
+        claim.code = (call.cause_code or call.cause)[:100]
+        claims.move(claim, State.GIVEN_UP, ParcelGivenUp, call.correlation_id, code=claim.code)
+        _call_a_person(orders[claim.order_id], claim.number, claim.code, now)
+    repository.save(orders.values(), now=now)
+    claims.save(now=now)
+    return [Done() for _ in calls]
+
+
+def make_ready(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
+    """Its share is ours. Says whether anything is left of its order that wants money. Publishes ParcelReady.
+
+    Of two parcels that end at once the second finds that nothing is left: the order's row is locked.
+    """
+    orders, claims = _load(calls)
+    for call in calls:
+        claim = claims.by_id[call.subject_id]
+        if claim.state is not State.READY:
+            claims.move(claim, State.READY, ParcelReady, call.correlation_id)
+    claims.save(now=now)
+    return [Done({"nothing_left": _nothing_left(orders[as_id(c)], claims)}) for c in calls]
+
+
+def as_id(call: StepCall) -> UUID:
+    """The order a parcel is of."""
+    return UUID(str(call.input["order_id"]))
+
+
+def _load(calls: Sequence[StepCall]) -> tuple[dict[UUID, Order], Claims]:
+    orders = repository.load((as_id(call) for call in calls), with_lines=True)
+    return orders, Claims(orders)
+
+
+def _nothing_left(order: Order, claims: Claims) -> bool:
+    waits = any(claim.state is State.CLAIMED for claim in claims.of(order.id))
+    return not waits and not rules.free_of(order.lines.values(), claims.standing(order.id))
+
+
+def _call_a_person(order: Order, number: int, code: str, now: datetime) -> None:
+    if order.state not in FINAL:
+        order.need_attention(f"parcel {number}: {code}"[:200], on_hold=True, owner=OWNER, now=now)
