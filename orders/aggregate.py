@@ -208,6 +208,24 @@ class Order:
             self.request_cancellation(saga_id, reason=self.cancel_reason, now=now)
             self._emit(contract.OrderCancelled(**who, reason=self.cancel_reason), now)
 
+    def cancel_pieces(self, pieces: Mapping[int, int], *, amount_minor: int, now: datetime) -> None:
+        """Pieces of an order in parcels, by position, that nobody ships. Its parcels keep their own order: no lock.
+
+        Needs the lines. Raises OrderLocked while somebody else holds the order, or `orders.more_than_ordered`.
+        """
+        if self.lock_kind is not LockKind.NONE:
+            raise self._locked()
+        taken = self._taken(pieces)
+        self._emit(contract.OrderLinesCancelled(**self._who(), lines=taken, amount_minor=amount_minor), now)
+
+    def end_cancelled(self, saga_id: UUID, *, reason: str, now: datetime) -> None:
+        """No piece of an order in parcels is left. Needs the lines. Of no effect while one is, or was handed over."""
+        if self.state is not State.CONFIRMED or any(line.ships for line in self.lines.values()):
+            return
+        asked = contract.CancellationRequested(**self._who(), saga_id=saga_id, whole=True, reason=reason)
+        self._emit(asked, now)
+        self._emit(contract.OrderCancelled(**self._who(), reason=reason), now)
+
     def abandon_cancellation(self, saga_id: UUID, *, code: str, now: datetime) -> None:
         """The goods were handed over first: the order goes on."""
         self._held_by(saga_id, LockKind.CANCEL)
@@ -250,12 +268,14 @@ class Order:
         self, saga_id: UUID, pieces: Mapping[int, int], *, amount_minor: int, now: datetime
     ) -> None:
         """The same with pieces by the position of their line."""
+        self._goods_back(saga_id, self._taken(pieces), amount_minor, now)
+
+    def _taken(self, pieces: Mapping[int, int]) -> tuple[dict[str, Any], ...]:
         if over := [p for p, count in pieces.items() if not 0 < count <= self.lines[p].left]:
             raise MoreThanOrdered(detail=f"{pieces[over[0]]} of line {over[0]}")
-        taken = tuple(
+        return tuple(
             {"position": p, "sku": self.lines[p].sku, "quantity": n} for p, n in sorted(pieces.items())
         )
-        self._goods_back(saga_id, taken, amount_minor, now)
 
     def _goods_back(
         self, saga_id: UUID, taken: tuple[dict[str, Any], ...], amount_minor: int, now: datetime

@@ -34,6 +34,11 @@ CLOSE_REFUND = "orders.close_refund"
 PACK_PARCEL = "orders.pack_parcel"
 UNPACK_PARCEL = "orders.unpack_parcel"
 READY_PARCEL = "orders.ready_parcel"
+CANCEL_PARCEL = "orders.cancel_parcel"
+HOLD_PARCEL = "orders.hold_parcel"
+KEEP_PARCEL = "orders.keep_parcel"
+CANCEL_PIECES = "orders.cancel_pieces"
+FINISH_ORDER = "orders.finish_order"
 
 #: Who leads an order through payment, inventory and shipping.
 ORCHESTRATION = "orchestration"
@@ -354,13 +359,47 @@ class ParcelAsked(FulfilmentOrderEvent):
 @register_event("orders.ParcelReady", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class ParcelReady(FulfilmentOrderEvent):
-    """Its share is ours: the carrier may take it."""
+    """Its share is ours: the carrier may take shipment `shipment_id`."""
+
+    shipment_id: UUID
 
 
 @register_event("orders.ParcelGivenUp", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class ParcelGivenUp(FulfilmentOrderEvent):
     """Its label or its share was refused. Nothing was taken for it; its pieces may go in another. Final."""
+
+    code: str
+
+
+@register_event("orders.ParcelCancelAsked", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class ParcelCancelAsked(FulfilmentOrderEvent):
+    """Nobody is to ship these pieces: of a parcel that has not left, or, as its first event, of none at all.
+
+    A line is {position, sku, kind, quantity}. `share_minor` is what they are worth of the order's total; saga `saga_id`
+    gives back what was done for them. Who asked and why is in the metadata.
+    """
+
+    number: int
+    lines: tuple[Annotated[dict[str, Any], ClaimedPieces], ...]
+    share_minor: int
+    currency: str
+    saga_id: UUID
+
+
+@register_event("orders.ParcelCancelled", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class ParcelCancelled(FulfilmentOrderEvent):
+    """Its pieces are cancelled. `refund_minor` had been taken for them and was given back or is owed. Final."""
+
+    refund_minor: int
+
+
+@register_event("orders.ParcelKept", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class ParcelKept(FulfilmentOrderEvent):
+    """It was not cancelled after all: the carrier has it, or somebody thought better of it."""
 
     code: str
 

@@ -15,4 +15,5 @@ SELECT 'order ' || o.external_reference, o.state, coalesce(w.sku, p.sku), coales
   JOIN orders_order o ON o.id = coalesce(w.order_id, p.order_id)
  WHERE coalesce(w.pieces, 0) <> coalesce(p.pieces, 0) AND o.lock_saga IS NULL
    AND o.state IN ('confirmed', 'processing', 'completed')
+   AND NOT EXISTS (SELECT FROM orders_fulfilmentorder f WHERE f.order_id = o.id AND f.state = 'cancelling')
    AND NOT EXISTS (SELECT FROM inventory_reservation r WHERE r.order_id = o.id AND r.state IN ('held', 'expired', 'short'))

@@ -13,6 +13,8 @@ from django.db import transaction
 from orders import queries, repository
 from orders.aggregate import Order, OrderNotFound
 from orders.contract import CANCEL_FULFILMENT
+from orders.parcelling import cancelling
+from orders.parcelling.cancelling import Because
 from orders.returns import opening, rules
 from orders.states import State
 from sagas.definition import SagaNote
@@ -63,11 +65,12 @@ def cancel_order(
 ) -> CancelAnswer:
     """Ask to cancel a whole order. Never refused for being early; safe to repeat.
 
-    Waits at most for the order's row, never for a provider. Of an order that was handed over nothing is cancelled:
-    all that is left of it may come back, in one return however often this is asked. Raises OrderNotFound (also for
-    another shop's order), VersionMoved if it is at none of the versions `seen`, AlreadyRejected, OrderLocked (a part
-    of it is being cancelled just now), and after the hand-over ReturnTooLate or NothingToReturn. Publishes
-    CancellationRequested or ReturnRequested.
+    Waits at most for the order's row, never for a provider. Of an order in parcels all that has not left is cancelled,
+    parcel by parcel. Of another that was handed over nothing is: all that is left of it may come back, in one return
+    however often this is asked. Raises OrderNotFound (also for another shop's order), ParcelUnderWay (one of its
+    parcels is just being booked), VersionMoved if it is at none of the versions `seen`, AlreadyRejected, OrderLocked
+    (a part of it is being cancelled just now), and after the hand-over ReturnTooLate or NothingToReturn. Publishes
+    CancellationRequested, ParcelCancelAsked or ReturnRequested.
     """
     with transaction.atomic():
         order = repository.load([order_id], with_lines=True).get(order_id)
@@ -75,6 +78,10 @@ def cancel_order(
             raise OrderNotFound
         if seen is not None and order.version not in seen:
             raise VersionMoved(order)
+        if order.in_parcels and order.state in cancelling.OPEN:
+            because = Because(actor=actor, reason=reason, correlation_id=correlation_id)
+            if rest := cancelling.cancel_rest(order, because=because, now=now):
+                return CancelAnswer(order_id, order.state, rest)
         if order.state in rules.HANDED_OVER:
             back = opening.open_instead_of_cancelling(
                 order, actor=actor, reason=reason, now=now, correlation_id=correlation_id
@@ -96,7 +103,11 @@ def begin_late_cancellations(notes: Sequence[SagaNote], *, now: datetime) -> Non
     for early in [o for o in orders.values() if o.choreographed and o.state is State.PENDING]:
         note = requests[early.id]
         early.request_cancellation(note.saga_id, reason=note.reason, now=now)
-    ready = [orders[i] for i in requests if _can_begin(orders[i])]
+    for split in [o for o in orders.values() if o.in_parcels and o.state is State.CONFIRMED]:
+        note = requests[split.id]
+        because = Because(actor=note.actor or "system", reason=note.reason or "cancelled")
+        cancelling.cancel_rest(split, because=because, now=now)
+    ready = [orders[i] for i in requests if not orders[i].in_parcels and _can_begin(orders[i])]
     sagas = _start(ready, now=now, correlation_id="")
     for order in ready:
         order.request_cancellation(sagas[order.id], reason=requests[order.id].reason, now=now)

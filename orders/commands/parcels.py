@@ -72,7 +72,7 @@ def note_parcels(news: Sequence[ParcelNews], *, now: datetime) -> None:
     execute(NOTE, [[getattr(item, name) for item in news] for name in columns])
     touched = {item.order_id for item in news if item.moves_order}
     if touched:
-        _move_orders(touched, now)
+        move_on(touched, now=now)
 
 
 def flag_orders(reasons: Mapping[UUID, str], *, on_hold: bool, now: datetime) -> None:
@@ -85,7 +85,8 @@ def flag_orders(reasons: Mapping[UUID, str], *, on_hold: bool, now: datetime) ->
     repository.save(orders.values(), now=now)
 
 
-def _move_orders(order_ids: Iterable[UUID], now: datetime) -> None:
+def move_on(order_ids: Iterable[UUID], *, now: datetime) -> None:
+    """Move orders to where their parcels are. Safe to repeat. Publishes OrderProcessing and OrderCompleted."""
     orders = repository.load(order_ids)
     sums = {order_id: (left, arrived) for order_id, left, arrived in rows(SUM_UP, [list(orders)])}
     unfinished = _unfinished([order.id for order in orders.values() if order.in_parcels])

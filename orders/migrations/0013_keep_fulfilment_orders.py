@@ -27,8 +27,14 @@ class Migration(migrations.Migration):
                 (
                     "state",
                     models.CharField(
-                        choices=[("claimed", "Claimed"), ("ready", "Ready"), ("given_up", "Given Up")],
-                        max_length=9,
+                        choices=[
+                            ("claimed", "Claimed"),
+                            ("ready", "Ready"),
+                            ("given_up", "Given Up"),
+                            ("cancelling", "Cancelling"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        max_length=10,
                     ),
                 ),
                 ("currency", models.CharField(max_length=3)),
@@ -36,6 +42,8 @@ class Migration(migrations.Migration):
                 ("pieces", models.BigIntegerField()),
                 ("share_minor", models.BigIntegerField()),
                 ("saga_id", models.UUIDField()),
+                ("cancel_saga_id", models.UUIDField(null=True)),
+                ("shipment_id", models.UUIDField(null=True)),
                 ("code", models.CharField(default="", max_length=100)),
                 ("asked_by", models.CharField(max_length=100)),
                 ("reason", models.CharField(max_length=500)),
@@ -62,14 +70,16 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "permissions": [("ship_parcel", "Can ask for parcels of an order")],
+                "permissions": [("ship_parcel", "Can ask for parcels of an order, and cancel them")],
                 "constraints": [
                     models.UniqueConstraint(
                         fields=("order", "number"), name="orders_fulfilmentorder_once_per_number"
                     ),
                     models.UniqueConstraint(fields=("saga_id",), name="orders_fulfilmentorder_once_per_saga"),
                     models.CheckConstraint(
-                        condition=models.Q(("state__in", ["claimed", "ready", "given_up"])),
+                        condition=models.Q(
+                            ("state__in", ["claimed", "ready", "given_up", "cancelling", "cancelled"])
+                        ),
                         name="orders_fulfilmentorder_state_is_known",
                     ),
                     models.CheckConstraint(
@@ -77,7 +87,8 @@ class Migration(migrations.Migration):
                         name="orders_fulfilmentorder_has_pieces",
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("state", "ready"), ("ready_at__isnull", True), _connector="XOR"),
+                        condition=(~models.Q(state="ready") | models.Q(ready_at__isnull=False))
+                        & (~models.Q(state__in=["claimed", "given_up"]) | models.Q(ready_at__isnull=True)),
                         name="orders_fulfilmentorder_ready_has_a_time",
                     ),
                 ],

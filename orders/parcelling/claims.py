@@ -17,16 +17,21 @@ from sagas.sql import execute, rows
 from sagas.verdicts import IllegalMove
 
 LOAD = """
-SELECT id, shop_id, order_id, number, version, state, lines, share_minor
+SELECT id, shop_id, order_id, number, version, saga_id, cancel_saga_id, shipment_id, ready_at, state, lines, share_minor
   FROM orders_fulfilmentorder WHERE order_id = ANY(%s::uuid[]) ORDER BY order_id, number
 """
 SAVE = """
 UPDATE orders_fulfilmentorder f
-   SET state = u.state, version = u.version, code = u.code, moved_at = %s,
-       ready_at = CASE WHEN u.state = 'ready' THEN coalesce(f.ready_at, %s) END
-  FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::text[]) AS u (id, state, version, code)
+   SET state = u.state, version = u.version, code = u.code, moved_at = %s, cancel_saga_id = u.cancel_saga_id,
+       shipment_id = u.shipment_id,
+       ready_at = CASE WHEN u.state = 'ready' THEN coalesce(f.ready_at, %s) ELSE f.ready_at END
+  FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::text[], %s::uuid[], %s::uuid[])
+    AS u (id, state, version, code, cancel_saga_id, shipment_id)
  WHERE f.id = u.id
 """
+
+
+STORED = ("id", "state", "version", "code", "cancel_saga_id", "shipment_id")
 
 
 @dataclass(slots=True)
@@ -38,6 +43,10 @@ class Claim:
     order_id: UUID
     number: int
     version: int
+    saga_id: UUID
+    cancel_saga_id: UUID | None
+    shipment_id: UUID | None
+    ready_at: datetime | None
     state: State
     lines: list[dict[str, Any]]
     share_minor: int
@@ -51,7 +60,17 @@ class Claim:
     @property
     def claimed(self) -> Claimed:
         """What it has taken."""
-        return Claimed({line["position"]: line["quantity"] for line in self.lines}, self.share_minor)
+        return Claimed(self.pieces, self.share_minor, counted=self.state is State.CANCELLED)
+
+    @property
+    def pieces(self) -> dict[int, int]:
+        """Pieces by the position of their line."""
+        return {line["position"]: line["quantity"] for line in self.lines}
+
+    @property
+    def wants_money(self) -> bool:
+        """Whether a share may still be taken for its pieces: its own, or another's if its cancellation is given up."""
+        return self.state is State.CLAIMED or (self.state is State.CANCELLING and self.ready_at is None)
 
 
 class Claims:
@@ -81,15 +100,26 @@ class Claims:
         self._facts.append(Append(claim.id, claim.version, fact, correlation_id))
         self._changed[claim.id] = claim
 
+    def hold(self, claim: Claim, *, now: datetime) -> None:
+        """Nobody is to ship it. Written at once; whoever asks tells of it. Raises IllegalMove."""
+        if State.CANCELLING not in MOVES[claim.state]:
+            raise IllegalMove(detail=f"parcel {claim.number}: {claim.state} to {State.CANCELLING}")
+        claim.state, claim.version = State.CANCELLING, claim.version + 1
+        self._changed[claim.id] = claim
+        self.save(now=now)
+
     def save(self, *, now: datetime) -> None:
         """Write rows and facts in the caller's transaction."""
         changed = list(self._changed.values())
         if changed:
-            columns = [[getattr(c, name) for c in changed] for name in ("id", "state", "version", "code")]
+            columns = [[getattr(c, name) for c in changed] for name in STORED]
             execute(SAVE, [now, now, *columns])
         publish(self._facts, now=now)
+        self._changed, self._facts = {}, []
 
 
 def _claim(row: tuple[Any, ...]) -> Claim:
-    *before, state, lines, share = row
-    return Claim(*before, State(state), json.loads(lines) if isinstance(lines, str) else lines, share)
+    claim = Claim(*row)
+    claim.state = State(claim.state)
+    claim.lines = json.loads(claim.lines) if isinstance(claim.lines, str) else claim.lines
+    return claim

@@ -8,8 +8,7 @@ from uuid import UUID
 from django.db import transaction
 
 from orders import queries, repository
-from orders.aggregate import Order
-from orders.commands import OrderNotFound
+from orders.aggregate import Order, OrderNotFound
 from orders.contract import SHIP_PARCEL, ParcelAsked
 from orders.parcelling import rules
 from orders.parcelling.claims import Claims

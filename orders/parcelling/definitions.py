@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from inventory import contract as inventory
 from orders import commands
-from orders.contract import PACK_PARCEL, READY_PARCEL
+from orders.contract import CANCEL_PARCEL as CANCEL_NAME
+from orders.contract import CANCEL_PIECES, FINISH_ORDER, HOLD_PARCEL, PACK_PARCEL, READY_PARCEL
 from orders.contract import SHIP_PARCEL as NAME
 from payments import contract as payments
 from sagas.definition import SagaDefinition, SagaNote, compensatable, pivot, retriable
@@ -41,5 +43,29 @@ SHIP_PARCEL = SagaDefinition(
         " parcel has them. The order itself is free, so several parcels go side by side.",
         "commutative updates": "Shares add up. One of a payment is open at a time; another waits for its outcome.",
         "reread value": "Whether anything is left that wants money is counted under the order's lock when it is ready.",
+    },
+)
+
+#: The pivot is the label: once it is taken back everything else follows. If the carrier has the parcel, nothing was
+#: given back yet and it goes on.
+CANCEL_PARCEL = SagaDefinition(
+    CANCEL_NAME,
+    version=1,
+    steps=[
+        compensatable(HOLD_PARCEL),
+        pivot(shipping.WITHDRAW_SHIPMENT),
+        retriable(inventory.WITHDRAW_ALLOCATION),
+        retriable(payments.REFUND_PAYMENT),
+        retriable(CANCEL_PIECES),
+        retriable(payments.RELEASE_REST),
+        retriable(FINISH_ORDER),
+    ],
+    context=("order_id", "lines", "whole", "refund_minor", "credit_minor", "note_id", "paid_by"),
+    attention=call_attention,
+    countermeasures={
+        "semantic lock": "Its pieces are held under the order's row lock in the commit that starts it: no parcel can"
+        " have them. Other parcels of the order are not touched.",
+        "by value": "What is paid back is the share of this parcel, if it was taken: never a share of another.",
+        "reread value": "Whether anything is left that wants money is counted under the order's lock at the end.",
     },
 )

@@ -12,10 +12,11 @@ from sagas.ids import uuid7
 
 
 class FulfilmentOrder(models.Model):
-    """Pieces of one order that go in one parcel, once for each request; `version` is that of its stream.
+    """Pieces of one order that go in one parcel, or that nobody is to ship; `version` is that of its stream.
 
-    Only ever changed under the lock of its order's row. `lines` are {position, sku, kind, quantity}, `pieces` their
-    sum; `share_minor` is what it takes of the order's total.
+    Pieces that are cancelled before they were in a parcel are claimed as well, so no piece is ever in two. Only ever
+    changed under the lock of its order's row. `lines` are {position, sku, kind, quantity}, `pieces` their sum;
+    `share_minor` is what it takes of the order's total.
     """
 
     State = states.State
@@ -28,21 +29,23 @@ class FulfilmentOrder(models.Model):
     )
     number = models.IntegerField()
     version = models.IntegerField(default=1)
-    state = models.CharField(max_length=9, choices=states.State)
+    state = models.CharField(max_length=10, choices=states.State)
     currency = models.CharField(max_length=3)
     lines = models.JSONField()
     pieces = models.BigIntegerField()
     share_minor = models.BigIntegerField()
     saga_id = models.UUIDField()
+    cancel_saga_id = models.UUIDField(null=True)  #: The last saga that was to cancel it.
+    shipment_id = models.UUIDField(null=True)  #: Its parcel, once it is paid for.
     code = models.CharField(max_length=100, default="")
     asked_by = models.CharField(max_length=100)
     reason = models.CharField(max_length=500)
     asked_at = models.DateTimeField()
-    ready_at = models.DateTimeField(null=True)
+    ready_at = models.DateTimeField(null=True)  #: Since when its share is ours.
     moved_at = models.DateTimeField()
 
     class Meta:
-        permissions: ClassVar = [("ship_parcel", "Can ask for parcels of an order")]
+        permissions: ClassVar = [("ship_parcel", "Can ask for parcels of an order, and cancel them")]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["order", "number"], name="orders_fulfilmentorder_once_per_number"
@@ -55,7 +58,8 @@ class FulfilmentOrder(models.Model):
                 condition=Q(pieces__gt=0, share_minor__gte=0), name="orders_fulfilmentorder_has_pieces"
             ),
             models.CheckConstraint(
-                condition=Q(state="ready") ^ Q(ready_at__isnull=True),
+                condition=(~Q(state="ready") | Q(ready_at__isnull=False))
+                & (~Q(state__in=["claimed", "given_up"]) | Q(ready_at__isnull=True)),
                 name="orders_fulfilmentorder_ready_has_a_time",
             ),
         ]

@@ -29,7 +29,7 @@ def unpack(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
 
     Publishes ParcelGivenUp.
     """
-    orders, claims = _load(calls)
+    orders, claims = load(calls)
     for call in calls:
         claim = claims.by_id[call.subject_id]
         if claim.state is State.GIVEN_UP:
@@ -47,13 +47,14 @@ def make_ready(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
 
     Of two parcels that end at once the second finds that nothing is left: the order's row is locked.
     """
-    orders, claims = _load(calls)
+    orders, claims = load(calls)
     for call in calls:
         claim = claims.by_id[call.subject_id]
         if claim.state is not State.READY:
-            claims.move(claim, State.READY, ParcelReady, call.correlation_id)
+            shipment_id = claim.shipment_id = UUID(str(call.input["shipment_id"]))
+            claims.move(claim, State.READY, ParcelReady, call.correlation_id, shipment_id=shipment_id)
     claims.save(now=now)
-    return [Done({"nothing_left": _nothing_left(orders[as_id(c)], claims)}) for c in calls]
+    return [Done({"nothing_left": nothing_left(orders[as_id(c)], claims)}) for c in calls]
 
 
 def as_id(call: StepCall) -> UUID:
@@ -61,13 +62,15 @@ def as_id(call: StepCall) -> UUID:
     return UUID(str(call.input["order_id"]))
 
 
-def _load(calls: Sequence[StepCall]) -> tuple[dict[UUID, Order], Claims]:
+def load(calls: Sequence[StepCall]) -> tuple[dict[UUID, Order], Claims]:
+    """The orders of these calls under their locks, with all that is claimed of them."""
     orders = repository.load((as_id(call) for call in calls), with_lines=True)
     return orders, Claims(orders)
 
 
-def _nothing_left(order: Order, claims: Claims) -> bool:
-    waits = any(claim.state is State.CLAIMED for claim in claims.of(order.id))
+def nothing_left(order: Order, claims: Claims) -> bool:
+    """Whether no share of the order's money can be wanted any more."""
+    waits = any(claim.wants_money for claim in claims.of(order.id))
     return not waits and not rules.free_of(order.lines.values(), claims.standing(order.id))
 
 

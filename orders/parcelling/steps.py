@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orders import contract
-from orders.parcelling import packing
+from orders.parcelling import closing, packing
 from sagas.steps import StepCall, compensation, local_step
 from sagas.verdicts import Answer
 
@@ -22,7 +22,35 @@ def unpack_parcel(calls: Sequence[StepCall]) -> Sequence[Answer]:
     return packing.unpack(calls, now=calls[0].now)
 
 
-@local_step(contract.READY_PARCEL, needs=("order_id",), gives=("nothing_left",))
+@local_step(contract.READY_PARCEL, needs=("order_id", "shipment_id"), gives=("nothing_left",))
 def ready_parcel(calls: Sequence[StepCall]) -> Sequence[Answer]:
     """It is paid for."""
     return packing.make_ready(calls, now=calls[0].now)
+
+
+@local_step(contract.HOLD_PARCEL, undo=contract.KEEP_PARCEL)
+def hold_parcel(calls: Sequence[StepCall]) -> Sequence[Answer]:
+    """Its pieces are to be shipped by nobody."""
+    return closing.hold(calls)
+
+
+@compensation(contract.KEEP_PARCEL, needs=("order_id", "note_id"))
+def keep_parcel(calls: Sequence[StepCall]) -> Sequence[Answer]:
+    """The carrier was faster: it goes on. Pieces that were in no parcel are free again."""
+    return closing.keep(calls, now=calls[0].now)
+
+
+@local_step(
+    contract.CANCEL_PIECES,
+    needs=("order_id", "refunded_minor", "credited_minor", "note_id"),
+    gives=("nothing_left",),
+)
+def cancel_pieces(calls: Sequence[StepCall]) -> Sequence[Answer]:
+    """The order counts its pieces as cancelled."""
+    return closing.cancel_pieces(calls, now=calls[0].now)
+
+
+@local_step(contract.FINISH_ORDER, needs=("order_id", "nothing_left"))
+def finish_order(calls: Sequence[StepCall]) -> Sequence[Answer]:
+    """If that was all, the order has ended."""
+    return closing.finish(calls, now=calls[0].now)

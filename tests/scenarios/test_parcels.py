@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -84,16 +85,6 @@ def test_an_order_in_parcels_that_is_cancelled_early_is_given_back(shop: Fulfilm
     assert shop.row().state == "cancelled"
     assert shop.stock() == (10, 0, 0)
     assert shop.effects() == {}
-
-
-def test_once_it_is_confirmed_no_cancellation_takes_it_as_a_whole(shop: Fulfilment) -> None:
-    shop.order_in_parcels(MUG=2)
-    shop.settle()
-
-    with pytest.raises(InParcels):
-        commands.cancel_order(shop.row().pk, actor="shop", reason="changed my mind", now=database_now())
-
-    assert shop.ends() == Ends("confirmed", "authorized", "allocated", None)
 
 
 def test_a_credit_note_of_an_order_in_parcels_waits_and_stops_no_other(shop: Fulfilment) -> None:
@@ -261,7 +252,12 @@ def test_an_order_that_is_shipped_whole_has_no_parcels_to_ask_for(shop: Fulfilme
 
 def test_a_form_that_is_sent_twice_asks_once(shop: Fulfilment) -> None:
     confirmed(shop, MUG=2)
-    again = {"actor": "ada", "reason": "it is here", "now": database_now(), "request_id": uuid7()}
+    again: dict[str, Any] = {
+        "actor": "ada",
+        "reason": "it is here",
+        "now": database_now(),
+        "request_id": uuid7(),
+    }
 
     first = ask_parcel(shop.row().pk, {1: 1}, **again)
     second = ask_parcel(shop.row().pk, {1: 1}, **again)
