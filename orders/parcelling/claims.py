@@ -91,5 +91,6 @@ class Claims:
 
 
 def _claim(row: tuple[Any, ...]) -> Claim:
-    *before, state, lines, share = row
-    return Claim(*before, State(state), json.loads(lines) if isinstance(lines, str) else lines, share)
+    id_, shop_id, order_id, number, version, state, lines, share = row
+    known = json.loads(lines) if isinstance(lines, str) else lines
+    return Claim(id_, shop_id, order_id, number, version, State(state), known, share)

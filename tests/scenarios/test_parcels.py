@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -261,7 +262,12 @@ def test_an_order_that_is_shipped_whole_has_no_parcels_to_ask_for(shop: Fulfilme
 
 def test_a_form_that_is_sent_twice_asks_once(shop: Fulfilment) -> None:
     confirmed(shop, MUG=2)
-    again = {"actor": "ada", "reason": "it is here", "now": database_now(), "request_id": uuid7()}
+    again: dict[str, Any] = {
+        "actor": "ada",
+        "reason": "it is here",
+        "now": database_now(),
+        "request_id": uuid7(),
+    }
 
     first = ask_parcel(shop.row().pk, {1: 1}, **again)
     second = ask_parcel(shop.row().pk, {1: 1}, **again)
