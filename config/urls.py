@@ -12,6 +12,7 @@ urlpatterns = [
     path("", RedirectView.as_view(url="/staff/")),
     path("staff/money/", include("payments.urls")),
     path("staff/refunds/", include("orders.refunding.urls")),
+    path("staff/parcels/", include("orders.parcelling.urls")),
     path("staff/returns/", include("orders.returns.urls")),
     path("staff/", include("sagas.urls")),
     path("admin/", admin.site.urls),

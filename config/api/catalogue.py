@@ -83,6 +83,25 @@ CATALOGUE: dict[str, Entry] = {
     "orders.in_parcels": Entry(
         409, "The order is shipped in parcels", "Cancel what no parcel has claimed, or one of its parcels."
     ),
+    "orders.not_in_parcels": Entry(
+        409,
+        "The order is shipped whole",
+        "Only an order that is placed with `ship_in_parcels` has parcels to ask for.",
+    ),
+    "orders.not_ready_for_parcels": Entry(
+        409, "The order is not confirmed, or has ended", "Parcels are asked for once it is confirmed."
+    ),
+    "orders.on_hold": Entry(
+        409, "A person has to look at the order first", "`detail` says at what. Ask again later."
+    ),
+    "orders.pieces_taken": Entry(
+        409,
+        "So many pieces are not free",
+        "`detail` names the line. The others are in a parcel, cancelled, refunded or returned.",
+    ),
+    "orders.nothing_free": Entry(
+        409, "No piece is free", "Every piece is in a parcel, cancelled, refunded or returned."
+    ),
     "orders.already_handed_over": Entry(
         409, "The goods are on their way", "Too late to cancel: once they arrive they can be returned."
     ),

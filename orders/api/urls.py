@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from orders.api.bulk import BulkOrders
+from orders.api.fulfilments import OrderFulfilment, OrderFulfilments
 from orders.api.history import OrderEvents
 from orders.api.refunds import OrderRefund, OrderRefunds
 from orders.api.returns import OrderReturns, ReturnDetail, ReturnInspect, ReturnReceive, ReturnWithdraw
@@ -18,6 +19,12 @@ urlpatterns = [
     path("orders/<uuid:order_id>/events", OrderEvents.as_view(), name="api-order-events"),
     path("orders/<uuid:order_id>/refunds", OrderRefunds.as_view(), name="api-order-refunds"),
     path("orders/<uuid:order_id>/refunds/<uuid:refund_id>", OrderRefund.as_view(), name="api-order-refund"),
+    path("orders/<uuid:order_id>/fulfilments", OrderFulfilments.as_view(), name="api-order-fulfilments"),
+    path(
+        "orders/<uuid:order_id>/fulfilments/<uuid:parcel_id>",
+        OrderFulfilment.as_view(),
+        name="api-order-fulfilment",
+    ),
     path("orders/<uuid:order_id>/cancel", OrderCancel.as_view(), name="api-order-cancel"),
     path("orders/<uuid:order_id>/address", OrderAddress.as_view(), name="api-order-address"),
     path("orders/<uuid:order_id>/returns", OrderReturns.as_view(), name="api-order-returns"),

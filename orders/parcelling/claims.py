@@ -119,7 +119,7 @@ class Claims:
 
 
 def _claim(row: tuple[Any, ...]) -> Claim:
-    claim = Claim(*row)
-    claim.state = State(claim.state)
-    claim.lines = json.loads(claim.lines) if isinstance(claim.lines, str) else claim.lines
-    return claim
+    known = list(row)
+    known[-3] = State(row[-3])
+    known[-2] = json.loads(row[-2]) if isinstance(row[-2], str) else row[-2]
+    return Claim(*known)

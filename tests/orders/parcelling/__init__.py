@@ -1,0 +1,1 @@
+"""Parcels of an order."""
