@@ -99,6 +99,14 @@ CATALOGUE: dict[str, Entry] = {
         "So many pieces are not free",
         "`detail` names the line. The others are in a parcel, cancelled, refunded or returned.",
     ),
+    "orders.parcel_under_way": Entry(
+        409,
+        "A parcel is just being booked",
+        "Ask again once its label is bought and its share taken, or refused.",
+    ),
+    "orders.parcel_ended": Entry(
+        409, "The parcel has ended", "It was given up or cancelled before: there is nothing to cancel."
+    ),
     "orders.nothing_free": Entry(
         409, "No piece is free", "Every piece is in a parcel, cancelled, refunded or returned."
     ),

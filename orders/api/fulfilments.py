@@ -12,9 +12,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from orders.api.serializers import CancelIn
 from orders.contract import GOODS, VOUCHER
 from orders.models import FulfilmentOrder
 from orders.parcelling import reads
+from orders.parcelling.cancelling import Because, NoSuchParcel, cancel_parcel
 from orders.parcelling.commands import ask_parcel
 from orders.totals import MOST_LINES, MOST_PIECES
 from sagas.web.fields import StrictSerializer, Text, Whole
@@ -64,7 +66,8 @@ class ParcelOut(serializers.ModelSerializer[FulfilmentOrder]):
     """Pieces of an order that go in one parcel, and their share of its total.
 
     claimed: its label is being bought and its share taken. ready: it is paid for, the carrier may take it. given_up:
-    its label or its share was refused, `code` says why; its pieces may go in another.
+    its label or its share was refused, `code` says why; its pieces may go in another. cancelling, cancelled: nobody
+    ships its pieces, and nothing of them is charged; such pieces may never have been in a parcel.
     """
 
     order_id = serializers.UUIDField()
@@ -74,7 +77,7 @@ class ParcelOut(serializers.ModelSerializer[FulfilmentOrder]):
         model = FulfilmentOrder
         fields = (
             "id", "order_id", "number", "state", "code", "currency", "share_minor", "lines", "reason", "asked_at",
-            "ready_at",
+            "ready_at", "shipment_id",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -83,6 +86,13 @@ class ParcelsOut(serializers.Serializer[Any]):
     """An order's parcels, by number."""
 
     items = ParcelOut(many=True)
+
+
+class ParcelCancelOut(serializers.Serializer[Any]):
+    """The request to cancel a parcel is taken; `saga_id` gives back what was done for it."""
+
+    id = serializers.UUIDField()
+    saga_id = serializers.UUIDField()
 
 
 class OrderFulfilments(ApiView):
@@ -136,3 +146,33 @@ class OrderFulfilment(ApiView):
         if found is None:
             raise not_found()
         return Response(ParcelOut(found).data)
+
+
+class OrderFulfilmentCancel(ApiView):
+    """The wish to cancel one parcel."""
+
+    idempotent = True
+
+    @extend_schema(
+        operation_id="cancel_parcel", tags=["orders"], request=CancelIn, summary="Cancel a parcel of an order",
+        parameters=[POSITION_HEADER],
+        responses={202: OpenApiResponse(ParcelCancelOut, "Taken; what was done for it is being given back.")},
+    )  # fmt: skip
+    def post(self, request: Request, order_id: UUID, parcel_id: UUID) -> Response:
+        """Cancel a parcel that has not left: its label, its goods and its share go back. The carrier decides.
+
+        If the carrier has it already, it goes on, and the others are not touched. Pieces that are in no parcel are
+        cancelled with the order.
+        """
+        return once(request, lambda now: self._cancel(request, order_id, parcel_id, now))
+
+    def _cancel(self, request: Request, order_id: UUID, parcel_id: UUID, now: datetime) -> Response:
+        sent = CancelIn.check(request.data)
+        because = Because(actor=self.caller.actor, reason=sent["reason"], correlation_id=self.correlation_id)
+        try:
+            saga_id = cancel_parcel(order_id, parcel_id, because=because, now=now, shop_id=self.shop_id)
+        except NoSuchParcel:
+            raise not_found() from None
+        where = reverse("api-order-fulfilment", kwargs={"order_id": order_id, "parcel_id": parcel_id})
+        body = {"id": str(parcel_id), "saga_id": str(saga_id)}
+        return Response(body, status=202, headers={"Location": where})

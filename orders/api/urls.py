@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from orders.api.bulk import BulkOrders
-from orders.api.fulfilments import OrderFulfilment, OrderFulfilments
+from orders.api.fulfilments import OrderFulfilment, OrderFulfilmentCancel, OrderFulfilments
 from orders.api.history import OrderEvents
 from orders.api.refunds import OrderRefund, OrderRefunds
 from orders.api.returns import OrderReturns, ReturnDetail, ReturnInspect, ReturnReceive, ReturnWithdraw
@@ -24,6 +24,11 @@ urlpatterns = [
         "orders/<uuid:order_id>/fulfilments/<uuid:parcel_id>",
         OrderFulfilment.as_view(),
         name="api-order-fulfilment",
+    ),
+    path(
+        "orders/<uuid:order_id>/fulfilments/<uuid:parcel_id>/cancel",
+        OrderFulfilmentCancel.as_view(),
+        name="api-order-fulfilment-cancel",
     ),
     path("orders/<uuid:order_id>/cancel", OrderCancel.as_view(), name="api-order-cancel"),
     path("orders/<uuid:order_id>/address", OrderAddress.as_view(), name="api-order-address"),

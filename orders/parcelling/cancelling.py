@@ -42,7 +42,7 @@ class ParcelUnderWay(Refused):
 
 
 class NoSuchParcel(Refused):
-    """The order has no parcel of that number. HTTP 404."""
+    """The order has no such parcel. HTTP 404."""
 
     code = "orders.no_such_parcel"
 
@@ -65,7 +65,7 @@ class Because:
 
 
 def cancel_parcel(
-    order_id: UUID, number: int, *, because: Because, now: datetime, shop_id: UUID | None = None
+    order_id: UUID, parcel_id: UUID, *, because: Because, now: datetime, shop_id: UUID | None = None
 ) -> UUID:
     """Ask to cancel one parcel that has not left; the saga that gives it back. Safe to repeat.
 
@@ -79,9 +79,9 @@ def cancel_parcel(
         if order is None or shop_id not in (None, order.shop_id):
             raise OrderNotFound
         claims = Claims([order_id])
-        claim = next((c for c in claims.of(order_id) if c.number == number), None)
+        claim = claims.by_id.get(parcel_id)
         if claim is None:
-            raise NoSuchParcel(detail=f"{order.external_reference} has no parcel {number}")
+            raise NoSuchParcel
         if claim.state is State.CANCELLING and claim.cancel_saga_id:
             return claim.cancel_saga_id
         _check(claim)

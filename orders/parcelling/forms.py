@@ -11,6 +11,12 @@ from orders.parcelling.reads import LineFree, Shippable
 from sagas.ids import uuid7
 
 
+class CancelForm(forms.Form):
+    """Every act has a reason."""
+
+    reason = forms.CharField(max_length=500)
+
+
 class ParcelForm(forms.Form):
     """Pieces of each line, or everything that is free if none are named.
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from orders import queries
 from orders.models import Order, OrderLine
 from orders.parcelling.models import FulfilmentOrder
-from orders.parcelling.states import STANDS
+from orders.parcelling.states import STANDS, State
 from orders.states import State as OrderState
 
 
@@ -60,7 +60,7 @@ def shippable(order_id: UUID) -> Shippable | None:
     parcels = list(FulfilmentOrder.objects.filter(order_id=order_id).order_by("number"))
     taken = Counter[int]()
     for parcel in parcels:
-        if parcel.state in STANDS:
+        if parcel.state in STANDS and parcel.state != State.CANCELLED:  # the lines count what is cancelled
             taken.update({line["position"]: line["quantity"] for line in parcel.lines})
     lines = [
         LineFree(line.position, line.sku, line.name, line.quantity, _left(line) - taken[line.position])

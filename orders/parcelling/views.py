@@ -15,8 +15,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from orders.parcelling import reads
+from orders.parcelling.cancelling import Because, cancel_parcel
 from orders.parcelling.commands import ask_parcel
-from orders.parcelling.forms import ParcelForm
+from orders.parcelling.forms import CancelForm, ParcelForm
 from orders.parcelling.reads import Shippable
 from sagas.clock import database_now
 from sagas.money import money
@@ -62,6 +63,28 @@ def _ask(request: HttpRequest, found: Shippable) -> HttpResponse:
     return _show(request, found, form, status=status, trouble=trouble)
 
 
+@require_http_methods(["POST"])
+@user_passes_test(_is_staff, login_url="admin:login")
+def cancel(request: HttpRequest, order_id: UUID, parcel_id: UUID) -> HttpResponse:
+    """Take one parcel back."""
+    if not request.user.has_perm(ASK):
+        raise PermissionDenied
+    found = reads.shippable(order_id)
+    if found is None:
+        raise Http404
+    form, status, trouble = CancelForm(request.POST), 400, "A reason is needed."
+    if form.is_valid():
+        because = Because(actor=request.user.get_username(), reason=form.cleaned_data["reason"])
+        try:
+            cancel_parcel(order_id, parcel_id, because=because, now=database_now())
+        except Refused as refused:
+            status, trouble = 409, refused.detail or refused.code
+        else:
+            messages.success(request, "What was done for the parcel is being given back.")
+            return HttpResponseRedirect(reverse("parcels:order", args=[order_id]))
+    return _show(request, found, ParcelForm(found), status=status, trouble=trouble)
+
+
 def _show(
     request: HttpRequest, found: Shippable, form: ParcelForm, *, status: int = 200, trouble: str = ""
 ) -> HttpResponse:
@@ -70,6 +93,6 @@ def _show(
         "title": f"Parcels of order {found.order.external_reference}", "order": found.order, "form": form,
         "lines": form.asked_lines(), "trouble": trouble,
         "parcels": [(one, money(one.share_minor, one.currency)) for one in found.parcels],
-        "may_ask": request.user.has_perm(ASK) and found.possible,
+        "may_ask": request.user.has_perm(ASK) and found.possible, "may_cancel": request.user.has_perm(ASK),
     }  # fmt: skip
     return TemplateResponse(request, "staff/parcels/order.html", context, status=status)

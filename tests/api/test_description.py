@@ -54,6 +54,7 @@ def test_every_operation_is_described(description: Any) -> None:
         "POST /api/v1/orders/{order_id}/fulfilments",
         "GET /api/v1/orders/{order_id}/fulfilments",
         "GET /api/v1/orders/{order_id}/fulfilments/{parcel_id}",
+        "POST /api/v1/orders/{order_id}/fulfilments/{parcel_id}/cancel",
         "POST /api/v1/orders/{order_id}/returns",
         "GET /api/v1/orders/{order_id}/returns",
         "GET /api/v1/orders/{order_id}/returns/{return_id}",

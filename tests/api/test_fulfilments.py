@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -15,6 +16,7 @@ from payments.gateways import use_gateway
 from payments.gateways.fake import FakeGateway
 from sagas.clock import database_now, travel
 from sagas.ids import uuid7
+from sagas.log import read
 from shipping.carriers import use_carrier
 from shipping.carriers.fake import FakeCarrier
 from tests.api.counter import ORDERS, Counter, problem
@@ -158,3 +160,65 @@ def test_f28_of_two_parcels_that_want_the_last_piece_at_once_one_has_it(house: H
 
     assert sorted(type(one).__name__ for one in answers) == ["FulfilmentOrder", "PiecesTaken"]
     assert list(FulfilmentOrder.objects.values_list("state", "share_minor")) == [("ready", 500)]
+
+
+def test_a_parcel_is_cancelled_and_its_share_goes_back(house: House, order: Order, till: Counter) -> None:
+    parcel = till.post(parcels(order), {"lines": lines(_1=1)}).json()["id"]
+    house.settle()
+
+    response = till.post(f"{parcels(order, parcel)}/cancel", {"reason": "out of fashion"})
+    house.settle()
+
+    now = till.get(response["Location"]).json()
+    assert response.status_code == 202
+    assert response.json()["id"] == parcel
+    assert now["state"] == "cancelled"
+    assert house.refunded(order) == 500
+    asked = read(UUID(parcel))[2]
+    assert asked.type == "orders.ParcelCancelAsked"
+    assert (asked.metadata["actor"], asked.metadata["reason"]) == (f"api:{house.shop.slug}", "out of fashion")
+
+
+def test_a_parcel_that_ended_or_has_just_begun_is_not_cancelled(
+    house: House, order: Order, till: Counter
+) -> None:
+    parcel = till.post(parcels(order), {"lines": lines(_1=1)}).json()["id"]
+
+    early = till.post(f"{parcels(order, parcel)}/cancel", {})
+    house.settle()
+    till.post(f"{parcels(order, parcel)}/cancel", {})
+    house.settle()
+    late = till.post(f"{parcels(order, parcel)}/cancel", {})
+
+    assert problem(early, 409)["code"] == "orders.parcel_under_way"
+    assert problem(late, 409)["code"] == "orders.parcel_ended"
+
+
+def test_a_parcel_of_another_shop_or_order_is_not_there(house: House, order: Order, till: Counter) -> None:
+    parcel = till.post(parcels(order), {}).json()["id"]
+    house.settle()
+    stranger = till_of(a_shop())
+
+    answers = [
+        stranger.post(f"{parcels(order, parcel)}/cancel", {}),
+        till.post(f"{parcels(order, str(uuid7()))}/cancel", {}),
+    ]
+
+    assert [problem(answer, 404)["code"] for answer in answers] == ["api.not_found"] * 2
+    assert FulfilmentOrder.objects.get().state == "ready"
+
+
+def test_cancelling_the_order_cancels_all_that_has_not_left(
+    house: House, order: Order, till: Counter
+) -> None:
+    till.post(parcels(order), {"lines": lines(_1=1)})
+    house.settle()
+
+    response = till.post(f"{ORDERS}/{order.pk}/cancel", {})
+    house.settle()
+
+    order.refresh_from_db()
+    items = till.get(parcels(order)).json()["items"]
+    assert response.status_code == 202
+    assert order.state == "cancelled"
+    assert [(one["state"], one["share_minor"]) for one in items] == [("cancelled", 500), ("cancelled", 1000)]

@@ -48,7 +48,8 @@ def packed(shop: Fulfilment, pieces: dict[int, int]) -> None:
 
 def cancel(shop: Fulfilment, number: int) -> None:
     """Somebody wants one parcel back."""
-    cancel_parcel(shop.row().pk, number, because=WHY, now=database_now())
+    found = FulfilmentOrder.objects.filter(order_id=shop.row().pk, number=number).first()
+    cancel_parcel(shop.row().pk, found.pk if found else uuid7(), because=WHY, now=database_now())
 
 
 def claims(shop: Fulfilment) -> list[tuple[int, str, int]]:

@@ -130,3 +130,37 @@ def test_the_orders_own_page_leads_to_its_parcels(house: House, order: Order, ad
 
     assert page_of(order) in shown
     assert page_of(whole) not in other
+
+
+def test_a_parcel_is_taken_back_with_a_name_and_a_reason(house: House, order: Order, ada: Client) -> None:
+    send(ada, order, pieces_1="1")
+    house.settle()
+    parcel = FulfilmentOrder.objects.get()
+    where = reverse("parcels:cancel", args=[order.pk, parcel.pk])
+
+    nameless = ada.post(where, {"reason": " "})
+    done = ada.post(where, {"reason": "broken in the house"}, follow=True)
+    house.settle()
+    again = ada.post(where, {"reason": "broken in the house"})
+
+    parcel.refresh_from_db()
+    asked = read(parcel.pk)[2]
+    assert (nameless.status_code, done.status_code, again.status_code) == (400, 200, 409)
+    assert "is being given back" in text(done)
+    assert parcel.state == "cancelled"
+    assert (asked.metadata["actor"], asked.metadata["reason"]) == ("ada", "broken in the house")
+    assert "1 MUG A thing 2 1" in text(ada.get(page_of(order)))
+
+
+def test_who_may_only_look_takes_nothing_back(house: House, order: Order, ada: Client) -> None:
+    send(ada, order, pieces_1="1")
+    house.settle()
+    parcel = FulfilmentOrder.objects.get()
+    bob = signed_in("bob", "view_fulfilmentorder")
+
+    answer = bob.post(reverse("parcels:cancel", args=[order.pk, parcel.pk]), {"reason": "no"})
+
+    assert answer.status_code == 403
+    assert "Take back" not in text(bob.get(page_of(order)))
+    parcel.refresh_from_db()
+    assert parcel.state == "ready"
