@@ -57,7 +57,9 @@ MACHINES = (
     Machine("Payment", Payment.State, Payment.MOVES, ("created", "voided")),
     Machine("Share", Capture.State, Capture.MOVES, ("submitting",)),
     Machine("Renewal", Renewal.State, Renewal.MOVES, ("asking",)),
-    Machine("Parcel", FulfilmentOrder.State, FulfilmentOrder.MOVES, ("claimed",), ends=("ready",)),
+    Machine(
+        "Parcel", FulfilmentOrder.State, FulfilmentOrder.MOVES, ("claimed", "cancelling"), ends=("ready",)
+    ),
     Machine("Refund", Refund.State, Refund.MOVES, ("submitting", "succeeded")),
     Machine(
         "Refund request",

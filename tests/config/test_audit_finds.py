@@ -14,6 +14,9 @@ from pytest_django import DjangoDbBlocker
 
 from config.audit import Finding, audit, checks, compare
 from config.audit.listing import Listing, fetch
+from orders.models import FulfilmentOrder
+from orders.parcelling.cancelling import Because, cancel_parcel
+from orders.parcelling.commands import ask_parcel
 from orders.refunding.commands import ask_refund, decline_refund
 from orders.refunding.rules import Wanted
 from orders.returns.aggregate import Finding as Inspection
@@ -148,6 +151,12 @@ DAMAGES: dict[str, Damage] = {
         a_share("GOOD", 100, "succeeded"), tells="captured, 500, 500, 100, 0",
         also=("i03f_shares_are_booked", "i10s_shares_equal_their_events"),
     ),
+    "i02d_parcels_take_no_more_than_there_is": sql(
+        f"UPDATE orders_orderline SET cancelled_quantity = 2 WHERE order_id = {of('BITS')}",
+        tells="line 1 of order BITS, 1, 1, 2, 1",
+        also=("i04e_reservations_are_what_was_ordered", "i10e_lines_equal_their_events",
+              "i10l_orders_replay_to_their_rows"),
+    ),
     "i03a_ledger_balances": sql(
         "UPDATE payments_journalline SET amount_minor = amount_minor - 1 WHERE account = 'sales'"
         f" AND entry_id = (SELECT id FROM payments_journalentry WHERE kind = 'capture' AND order_id = {of('GOOD')})",
@@ -209,6 +218,11 @@ DAMAGES: dict[str, Damage] = {
         book("release", "FAR", ("sales", -500), ("customer_credit", 500)), tells="FAR, rejected, -500",
         also=("i03d_owed_is_promised",),
     ),
+    "i06d_cancelled_parcels_keep_no_money": sql(
+        "UPDATE payments_refund SET saga_id = gen_random_uuid() WHERE saga_id ="
+        " (SELECT cancel_saga_id FROM orders_fulfilmentorder WHERE state = 'cancelled')",
+        tells="parcel 1 of order BITS, 500, 0, 0",
+    ),
     "i07_nothing_left_unpaid": sql(
         f"UPDATE shipping_shipment SET order_id = {of('NONE')} WHERE order_id = {of('SENT')}",
         tells="NONE, rejected, 495000, 0",
@@ -244,6 +258,11 @@ DAMAGES: dict[str, Damage] = {
     "i08g_returns_end_with_their_saga": sql(
         "UPDATE orders_return SET refund_minor = 500, credit_minor = 500 WHERE state = 'closed'",
         tells="return 1 of COME, closed, completed, 500, 500, 1000, 0",
+    ),
+    "i08h_parcels_have_a_saga": sql(
+        "UPDATE orders_fulfilmentorder SET state = 'cancelling' WHERE state = 'cancelled'",
+        tells="parcel 1 of order BITS, cancelling, completed",
+        also=("i02d_parcels_take_no_more_than_there_is", "i10t_parcels_equal_their_events"),
     ),
     "i09a_no_silent_saga": sql(
         f"UPDATE sagas_saga SET finished_at = NULL, state = 'running' WHERE id = {saga_of('GOOD')}",
@@ -331,6 +350,10 @@ DAMAGES: dict[str, Damage] = {
         " WHERE back_id IN (SELECT id FROM orders_return WHERE state = 'requested')",
         tells="requested, orders.ReturnRequested, 1, 1",
     ),
+    "i10t_parcels_equal_their_events": sql(
+        "UPDATE orders_fulfilmentorder SET state = 'given_up', ready_at = NULL WHERE state = 'ready'",
+        tells="given_up, 2, 2, 500, 500", also=("i02d_parcels_take_no_more_than_there_is",),
+    ),
     "i10s_shares_equal_their_events": sql(
         a_share("POOR", 500, "failed"), tells="failed, no event, 500, 0, 0",
     ),
@@ -352,7 +375,7 @@ DAMAGES: dict[str, Damage] = {
         tells="parcel of SENT, voided, handed_over",
     ),
     "i12c_summaries_equal_views": sql(
-        "UPDATE orders_ordersummary SET orders = orders + 1 WHERE status = 'confirmed'", tells="confirmed, EUR, 2, 1"
+        "UPDATE orders_ordersummary SET orders = orders + 1 WHERE status = 'confirmed'", tells="confirmed, EUR, 3, 2"
     ),
     "i12d_views_hold_what_was_delivered": sql(
         f"UPDATE orders_orderview SET payment_version = payment_version - 1 WHERE order_id = {of('GOOD')}",
@@ -387,6 +410,36 @@ OF_REFUNDS: list[tuple[str, Damage]] = [
     )),
     ("i10n_refunds_and_credits_equal_their_events", sql(
         "UPDATE payments_refund SET repaid_by = 'eve' WHERE state = 'repaid'", tells="repaid refund",
+    )),
+]  # fmt: skip
+
+#: What else can be wrong with orders in parcels.
+OF_PARCELS: list[tuple[str, Damage]] = [
+    ("i02d_parcels_take_no_more_than_there_is", sql(
+        "UPDATE orders_fulfilmentorder SET share_minor = 1100 WHERE state = 'ready'", tells="shares of order BITS",
+        also=("i10t_parcels_equal_their_events",),
+    )),
+    ("i02d_parcels_take_no_more_than_there_is", sql(
+        "DELETE FROM payments_capture WHERE saga_id ="
+        " (SELECT saga_id FROM orders_fulfilmentorder WHERE state = 'ready')",
+        tells="parcel 2 of order BITS, 500, 0",
+        also=("i02c_shares_sum_to_what_was_captured", "i03f_shares_are_booked", "i10s_shares_equal_their_events"),
+    )),
+    ("i07_nothing_left_unpaid", sql(
+        f"UPDATE payments_payment SET captured_minor = 499, refunded_minor = 0 WHERE order_id = {of('BITS')}",
+        f"UPDATE shipping_shipment SET state = 'handed_over' WHERE order_id = {of('BITS')} AND state = 'label_bought'",
+        tells="order BITS, confirmed, 500, 499",
+        also=("i01e_parcels_equal_the_carriers", "i02_money_bounds", "i02c_shares_sum_to_what_was_captured",
+              "i03d_owed_is_promised", "i04d_shelf_equals_parcels", "i10d_payments_equal_their_events",
+              "i10h_shipments_stand_where_their_events_left_them",
+              "i12b_views_equal_payments_goods_and_parcels"),
+    )),
+    ("i08h_parcels_have_a_saga", sql(
+        "UPDATE orders_fulfilmentorder SET state = 'claimed', ready_at = NULL WHERE state = 'ready'",
+        tells="parcel 2 of order BITS, claimed, completed", also=("i10t_parcels_equal_their_events",),
+    )),
+    ("i10t_parcels_equal_their_events", sql(
+        "UPDATE orders_fulfilmentorder SET lines = '[]' WHERE state = 'ready'", tells="ready, 2, 2",
     )),
 ]  # fmt: skip
 
@@ -465,6 +518,20 @@ def _trade(shop: Fulfilment) -> None:
     shop.credit(None, amount_minor=250, MUG=1)
     shop.act("retry", "GOOD")
     shop.settle()
+    _ship_in_parcels(shop)
+
+
+def _ship_in_parcels(shop: Fulfilment) -> None:
+    """Three mugs in parcels: one is ready, one was ready and cancelled, one is free."""
+    shop.order_in_parcels("BITS", MUG=3)
+    shop.settle()
+    for _ in range(2):
+        ask_parcel(shop.row("BITS").pk, {1: 1}, actor="ada", reason="it is here", now=database_now())
+        shop.settle()
+    first = FulfilmentOrder.objects.get(number=1)
+    because = Because(actor="ada", reason="it is broken")
+    cancel_parcel(first.order_id, first.pk, because=because, now=database_now())
+    shop.settle()
 
 
 def _refund(shop: Fulfilment) -> None:
@@ -530,7 +597,7 @@ def test_a_read_side_that_lags_is_no_breach(books: Listing) -> None:
     assert damaged(books, late) == {}
 
 
-@pytest.mark.parametrize(("name", "damage"), [*OF_REFUNDS, *OF_RETURNS])
+@pytest.mark.parametrize(("name", "damage"), [*OF_REFUNDS, *OF_PARCELS, *OF_RETURNS])
 def test_what_is_wrong_with_a_refund_or_a_return_is_found_too(
     books: Listing, name: str, damage: Damage
 ) -> None:
