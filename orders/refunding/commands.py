@@ -167,10 +167,11 @@ def _begin(
 
 
 def _saga(request: RefundRequest, order: Order, correlation_id: str) -> StartSaga:
-    # The version makes the reference new for each refund of an order, and it stays readable at the provider.
+    # The version makes the reference new for each refund of an order, and it stays readable at the provider. The end
+    # of its id keeps it apart from a credit note that a shop calls "refund-4": one reference is one refund there.
     return StartSaga(
         definition=REFUND_ORDER,
-        reference=f"{order.external_reference}/refund-{order.version}",
+        reference=f"{order.external_reference}/refund-{order.version}-{request.pk.hex[-8:]}",
         shop_id=order.shop_id,
         subject_id=order.id,
         label=f"Refund of order {order.external_reference}",

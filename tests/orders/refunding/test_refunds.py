@@ -241,6 +241,20 @@ def test_a_credit_note_beyond_a_refund_is_paid_and_owed_as_before(house: House) 
     assert refunded_at_provider(house) == 1000
 
 
+def test_a_credit_note_that_is_called_like_a_refund_is_another_refund(house: House) -> None:
+    order = house.fulfilled(MUG=2)
+    house.hand_over()
+    called = f"refund-{Order.objects.get(pk=order.pk).version}"
+
+    request = part(order, 300)
+    house.settle()
+    note = house.note(order, "return", 300, reference=called)
+    house.settle()
+
+    assert (stands(request), house.ended(note)) == (("paid", 300, 0, 0), ("applied", 300, 0))
+    assert refunded_at_provider(house) == 600
+
+
 def test_a_part_that_is_cancelled_leaves_a_refunded_piece_to_be_shipped(house: House) -> None:
     order = house.fulfilled(MUG=2)
     ask(order, Wanted(pieces={1: 1}))
@@ -365,15 +379,17 @@ def test_an_order_that_is_held_is_approved_later(house: House) -> None:
 # --- what goes wrong ----------------------------------------------------------------------------------------
 
 
-def coming(order: Order) -> str:
+def coming(order: Order, request_id: UUID) -> str:
     """How the order's next refund is called at the provider."""
-    return f"{order.external_reference}/refund-{Order.objects.get(pk=order.pk).version}"
+    version = Order.objects.get(pk=order.pk).version
+    return f"{order.external_reference}/refund-{version}-{request_id.hex[-8:]}"
 
 
 def fails(house: House, order: Order, times: int | None = None) -> RefundRequest:
     """A refund of the whole order that the provider cannot pay."""
-    house.gateway.script("refund", coming(order), "decline", times=times, code="account_closed")
-    request = whole(order)
+    ident = uuid7()
+    house.gateway.script("refund", coming(order, ident), "decline", times=times, code="account_closed")
+    request = whole(order, request_id=ident)
     house.settle()
     return request
 
@@ -450,10 +466,10 @@ def test_f31_what_comes_back_days_later_is_owed_again_and_can_be_paid_another_wa
 
 
 def test_f32_a_refund_whose_answer_was_lost_is_one_refund(house: House) -> None:
-    order = house.fulfilled(MUG=2)
-    house.gateway.script("refund", coming(order), "do_then_drop", times=1)
+    order, ident = house.fulfilled(MUG=2), uuid7()
+    house.gateway.script("refund", coming(order, ident), "do_then_drop", times=1)
 
-    request = whole(order)
+    request = whole(order, request_id=ident)
     house.settle()
     house.later(hours=1)
 
