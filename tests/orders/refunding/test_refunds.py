@@ -241,6 +241,21 @@ def test_a_credit_note_beyond_a_refund_is_paid_and_owed_as_before(house: House) 
     assert refunded_at_provider(house) == 1000
 
 
+def test_a_refund_covers_its_money_once_however_many_credit_notes_follow(house: House) -> None:
+    order = house.fulfilled(MUG=2)
+    house.hand_over()
+    part(order, 300)
+    house.settle()
+
+    notes = []
+    for reference, amount_minor in (("C-1", 700), ("C-2", 200), ("C-3", 300)):
+        notes.append(house.note(order, "allowance", amount_minor, reference=reference))
+        house.settle()
+
+    assert [house.ended(note)[1:] for note in notes] == [(700, 0), (0, 0), (0, 200)]
+    assert (refunded_at_provider(house), house.owed()) == (1000, 200)
+
+
 def test_a_credit_note_that_is_called_like_a_refund_is_another_refund(house: House) -> None:
     order = house.fulfilled(MUG=2)
     house.hand_over()
