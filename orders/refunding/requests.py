@@ -21,6 +21,8 @@ PROMISED = """
 SELECT amount_minor, lines FROM orders_refundrequest WHERE order_id = %s AND state = 'awaiting_approval'
 """
 
+LOCK = "SELECT FROM orders_refundrequest WHERE saga_id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
+
 OF_SAGAS = """
 SELECT id, shop_id, order_id, saga_id, version, currency, amount_minor, lines
   FROM orders_refundrequest WHERE saga_id = ANY(%s::uuid[]) AND ended_at IS NULL
@@ -123,6 +125,12 @@ def close(outcomes: Sequence[tuple[Open, Outcome]], *, now: datetime) -> None:
     ended = {ident: sums for ident, *sums in rows(CLOSE, [list(c) for c in zip(*columns, strict=True)])}
     facts = [Append(one.id, one.version + 1, _ended(one, *ended[one.id])) for one, _ in outcomes]
     publish(facts, now=now)
+
+
+def lock(saga_ids: Sequence[UUID]) -> None:
+    """Take the requests of these sagas as those do who close them, so that the two cannot deadlock."""
+    if saga_ids:
+        rows(LOCK, [list(saga_ids)])
 
 
 def note_failed(saga_ids: Sequence[UUID], *, now: datetime) -> None:
