@@ -12,12 +12,12 @@ from django.db import transaction
 
 from orders.models import RefundRequest
 from orders.refunding import receivers, requests
-from payments.contract import RefundFailed, RefundRepaid
+from payments.contract import RefundFailed, RefundRepaid, RefundReturned
 from sagas.clock import database_now
 from sagas.ids import uuid7
 from sagas.sql import rows
 from tests.orders.giving_back.house import House
-from tests.orders.refunding.test_refunds import part
+from tests.orders.refunding.test_refunds import part, stands
 from tests.payments.test_races import at_once
 from tests.waiting import eventually
 
@@ -61,3 +61,26 @@ def test_news_of_many_refunds_and_their_sagas_take_the_requests_in_one_order(
 
     found = {one.pk: one for one in RefundRequest.objects.all()}
     assert (found[second.pk].state, found[first.pk].repaid_at is not None) == ("owed", True)
+
+
+def test_what_was_paid_another_way_stays_so_if_its_return_is_told_late(house: House) -> None:
+    request = part(house.fulfilled(MUG=2), 300)
+    house.settle()
+
+    for news in (
+        told(RefundRepaid, request.saga_id, reference="BT-1"),
+        told(RefundReturned, request.saga_id, code="account_closed"),
+    ):
+        receivers.on_refunds(events=[news], now=database_now())
+
+    assert stands(request) == ("paid", 300, 0, 0)
+
+
+def test_a_failure_that_is_told_after_the_refund_was_paid_changes_nothing(house: House) -> None:
+    request = part(house.fulfilled(MUG=2), 300)
+    house.settle()
+
+    late = told(RefundFailed, request.saga_id, code="insufficient_funds")
+    receivers.on_refunds(events=[late], now=database_now())
+
+    assert stands(request) == ("paid", 300, 0, 0)
