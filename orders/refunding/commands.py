@@ -76,7 +76,9 @@ def ask_refund(
             amount_minor=settled.amount_minor, lines=settled.lines, reason=reason.strip()[:500],
             asked_by=actor.strip()[:100], asked_at=now, moved_at=now, state=State.AWAITING_APPROVAL,
         )  # fmt: skip
-        alone = not needs_approval(request.amount_minor, request.currency)
+        # All that was asked for of this order alone counts: a large refund in small parts is a large one.
+        asked_minor = requests.alone_minor(order_id) + request.amount_minor
+        alone = not needs_approval(asked_minor, request.currency)
         if alone:
             _begin(request, order, actor=actor, reason=reason, now=now, correlation_id=correlation_id)
         request.save(force_insert=True)

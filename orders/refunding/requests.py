@@ -21,6 +21,12 @@ PROMISED = """
 SELECT amount_minor, lines FROM orders_refundrequest WHERE order_id = %s AND state = 'awaiting_approval'
 """
 
+# What went back on one person's word alone; what a second person approved or declined is not.
+ALONE = """
+SELECT coalesce(sum(amount_minor), 0)::bigint FROM orders_refundrequest
+ WHERE order_id = %s AND decided_by = '' AND state NOT IN ('awaiting_approval', 'declined')
+"""
+
 LOCK = "SELECT FROM orders_refundrequest WHERE saga_id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
 
 OF_SAGAS = """
@@ -101,6 +107,12 @@ class Outcome:
 def promised_of(order_id: UUID) -> Promised:
     """What waits for approval of one order. Its row must be locked."""
     return Promised.of((amount, decoded(lines)) for amount, lines in rows(PROMISED, [order_id]))
+
+
+def alone_minor(order_id: UUID) -> int:
+    """What of one order was asked for without a second person so far, in minor units. Its row must be locked."""
+    ((asked,),) = rows(ALONE, [order_id])
+    return int(asked)
 
 
 def of_sagas(saga_ids: Iterable[UUID]) -> dict[UUID, Open]:

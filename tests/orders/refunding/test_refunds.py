@@ -310,6 +310,23 @@ def test_at_the_limit_one_person_is_enough_and_other_currencies_have_their_own(h
         assert whole(order).state == "running"
 
 
+def test_a_large_refund_in_small_parts_needs_a_second_person_as_well(house: House) -> None:
+    order = house.fulfilled(MUG=2)
+
+    with limits(600):
+        states = []
+        for amount_minor in (300, 300, 1):
+            states.append(part(order, amount_minor).state)
+            house.settle()
+        approve(RefundRequest.objects.get(state="awaiting_approval"))
+        house.settle()
+        after = part(order, 1).state
+
+    assert states == ["running", "running", "awaiting_approval"]
+    assert after == "awaiting_approval"
+    assert refunded_at_provider(house) == 601
+
+
 def test_who_has_asked_cannot_approve(house: House) -> None:
     order = house.fulfilled(MUG=2)
     with limits(0):
