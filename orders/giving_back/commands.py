@@ -80,12 +80,20 @@ class _Batch:
     def _start(self, started: Sequence[tuple[Note, Way]], *, now: datetime) -> None:
         if not started:
             return
-        sagas = start_sagas([_saga(note, way, self.orders[note.order_id]) for note, way in started], now=now)
+        orders = [self.orders[note.order_id] for note, _ in started]
+        covered = notes.covered([order.id for order in orders if order.refunded_minor])
+        sagas = start_sagas(
+            [
+                _saga(note, way, order, covered.get(order.id, 0))
+                for (note, way), order in zip(started, orders, strict=True)
+            ],
+            now=now,
+        )
         for (note, way), saga_id in zip(started, sagas, strict=True):
             _hold(self.orders[note.order_id], note, way, saga_id, now)
         notes.hand_to_sagas({note.id: s for (note, _), s in zip(started, sagas, strict=True)}, now=now)
         reason = "credit notes"
-        repository.save([self.orders[note.order_id] for note, _ in started], now=now, reason=reason)
+        repository.save(orders, now=now, reason=reason)
 
 
 def _decide(waiting: Sequence[Note], orders: Mapping[UUID, Order]) -> _Batch:
@@ -108,7 +116,7 @@ def _hold(order: Order, note: Note, way: Way, saga_id: UUID, now: datetime) -> N
         order.open_return(saga_id, now=now)
 
 
-def _saga(note: Note, way: Way, order: Order) -> StartSaga:
+def _saga(note: Note, way: Way, order: Order, covered_minor: int) -> StartSaga:
     # A second try, after a cancellation that lost against the hand-over, is a saga of its own.
     again = f"-{note.tries + 1}" if note.tries else ""
     return StartSaga(
@@ -120,14 +128,15 @@ def _saga(note: Note, way: Way, order: Order) -> StartSaga:
         amount_minor=note.amount_minor,
         currency=note.currency,
         search_key=order.external_reference,
-        context=_context(note, way, order),
+        context=_context(note, way, order, covered_minor),
     )
 
 
-def _context(note: Note, way: Way, order: Order) -> dict[str, Any]:
+def _context(note: Note, way: Way, order: Order, covered_minor: int) -> dict[str, Any]:
     lines = rules.within(order.lines.values(), note.lines)
     whole = way is Way.CANCEL and rules.is_whole(order.lines.values(), lines)
-    share = rules.share(rules.not_refunded_yet(note.amount_minor, order), order, whole=whole)
+    open_minor = rules.not_refunded_yet(note.amount_minor, order, covered_minor=covered_minor)
+    share = rules.share(open_minor, order, whole=whole)
     return {
         "order_id": str(order.id),
         "refund_minor": share.refund_minor,

@@ -67,6 +67,12 @@ WAIT_AGAIN = """
 UPDATE orders_creditnote SET saga_id = NULL, moved_at = %s WHERE id = ANY(%s::uuid[]) AND state = 'waiting'
 """
 
+# What an ended note neither paid back nor owes was covered by a refund that somebody had asked for.
+COVERED = """
+SELECT order_id, sum(greatest(0, amount_minor - refund_minor - credit_minor))::bigint
+  FROM orders_creditnote WHERE order_id = ANY(%s::uuid[]) AND state = 'applied' GROUP BY order_id
+"""
+
 FINISH = """
 UPDATE orders_creditnote n
    SET state = u.state, refund_minor = u.refund_minor, credit_minor = u.credit_minor, moved_at = %s
@@ -136,6 +142,11 @@ def lock(note_ids: Iterable[UUID]) -> list[Note]:
             LOCK, [sorted(note_ids)]
         )
     ]
+
+
+def covered(order_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """What of the notes of these orders was covered by refunds, in minor units; orders without notes are left out."""
+    return dict(rows(COVERED, [list(order_ids)])) if order_ids else {}
 
 
 def hand_to_sagas(sagas: dict[UUID, UUID], *, now: datetime) -> None:

@@ -65,13 +65,14 @@ def share(amount_minor: int, order: Order, *, whole: bool = False) -> Share:
     return Share(refund_minor=refund, credit_minor=max(0, amount_minor - rest))
 
 
-def not_refunded_yet(amount_minor: int, order: Order) -> int:
+def not_refunded_yet(amount_minor: int, order: Order, *, covered_minor: int = 0) -> int:
     """What of an amount was not paid back already because somebody asked for it (see `orders.refunding`).
 
     What exceeds the rest of the order is covered by such refunds first: it must not become customer credit as well.
+    Each refund covers its money once: `covered_minor` is what earlier notes were covered by already.
     """
     beyond = max(0, amount_minor - order.outstanding_minor)
-    return amount_minor - min(beyond, order.refunded_minor)
+    return amount_minor - min(beyond, max(0, order.refunded_minor - covered_minor))
 
 
 def within(lines: Iterable[Line], wanted: Pieces) -> list[dict[str, Any]]:

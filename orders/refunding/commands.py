@@ -76,7 +76,9 @@ def ask_refund(
             amount_minor=settled.amount_minor, lines=settled.lines, reason=reason.strip()[:500],
             asked_by=actor.strip()[:100], asked_at=now, moved_at=now, state=State.AWAITING_APPROVAL,
         )  # fmt: skip
-        alone = not needs_approval(request.amount_minor, request.currency)
+        # All that was asked for of this order alone counts: a large refund in small parts is a large one.
+        asked_minor = requests.alone_minor(order_id) + request.amount_minor
+        alone = not needs_approval(asked_minor, request.currency)
         if alone:
             _begin(request, order, actor=actor, reason=reason, now=now, correlation_id=correlation_id)
         request.save(force_insert=True)
@@ -167,10 +169,11 @@ def _begin(
 
 
 def _saga(request: RefundRequest, order: Order, correlation_id: str) -> StartSaga:
-    # The version makes the reference new for each refund of an order, and it stays readable at the provider.
+    # The version makes the reference new for each refund of an order, and it stays readable at the provider. The end
+    # of its id keeps it apart from a credit note that a shop calls "refund-4": one reference is one refund there.
     return StartSaga(
         definition=REFUND_ORDER,
-        reference=f"{order.external_reference}/refund-{order.version}",
+        reference=f"{order.external_reference}/refund-{order.version}-{request.pk.hex[-8:]}",
         shop_id=order.shop_id,
         subject_id=order.id,
         label=f"Refund of order {order.external_reference}",

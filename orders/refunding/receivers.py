@@ -18,6 +18,7 @@ from sagas.log import Recorded
 )
 def on_refunds(*, events: Sequence[Recorded], now: datetime) -> None:
     """What could not be paid, or came back, shows as owed; what was paid another way does not."""
+    requests.lock(_sagas(events, Event))
     requests.note_failed(_sagas(events, payments.RefundFailed), now=now)
     requests.note_returned(_sagas(events, payments.RefundReturned), now=now)
     requests.note_repaid(_sagas(events, payments.RefundRepaid), now=now)

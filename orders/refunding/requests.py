@@ -21,6 +21,14 @@ PROMISED = """
 SELECT amount_minor, lines FROM orders_refundrequest WHERE order_id = %s AND state = 'awaiting_approval'
 """
 
+# What went back on one person's word alone; what a second person approved or declined is not.
+ALONE = """
+SELECT coalesce(sum(amount_minor), 0)::bigint FROM orders_refundrequest
+ WHERE order_id = %s AND decided_by = '' AND state NOT IN ('awaiting_approval', 'declined')
+"""
+
+LOCK = "SELECT FROM orders_refundrequest WHERE saga_id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
+
 OF_SAGAS = """
 SELECT id, shop_id, order_id, saga_id, version, currency, amount_minor, lines
   FROM orders_refundrequest WHERE saga_id = ANY(%s::uuid[]) AND ended_at IS NULL
@@ -101,6 +109,12 @@ def promised_of(order_id: UUID) -> Promised:
     return Promised.of((amount, decoded(lines)) for amount, lines in rows(PROMISED, [order_id]))
 
 
+def alone_minor(order_id: UUID) -> int:
+    """What of one order was asked for without a second person so far, in minor units. Its row must be locked."""
+    ((asked,),) = rows(ALONE, [order_id])
+    return int(asked)
+
+
 def of_sagas(saga_ids: Iterable[UUID]) -> dict[UUID, Open]:
     """Requests that have not ended, locked, by their sagas. Their orders must have been locked before."""
     found = [
@@ -123,6 +137,12 @@ def close(outcomes: Sequence[tuple[Open, Outcome]], *, now: datetime) -> None:
     ended = {ident: sums for ident, *sums in rows(CLOSE, [list(c) for c in zip(*columns, strict=True)])}
     facts = [Append(one.id, one.version + 1, _ended(one, *ended[one.id])) for one, _ in outcomes]
     publish(facts, now=now)
+
+
+def lock(saga_ids: Sequence[UUID]) -> None:
+    """Take the requests of these sagas as those do who close them, so that the two cannot deadlock."""
+    if saga_ids:
+        rows(LOCK, [list(saga_ids)])
 
 
 def note_failed(saga_ids: Sequence[UUID], *, now: datetime) -> None:

@@ -32,6 +32,7 @@ from sagas.verdicts import Refused
 VIEW, ASK, APPROVE = "orders.view_refundrequest", "orders.ask_refund", "orders.approve_refund"
 State = RefundRequest.State
 Act = Callable[[str, datetime], object]
+May = Callable[[HttpRequest, RefundRequest], bool]
 
 
 def _is_staff(user: AbstractBaseUser | AnonymousUser) -> bool:
@@ -85,21 +86,23 @@ def approve(request: HttpRequest, request_id: UUID) -> HttpResponse:
     def act(actor: str, now: datetime) -> None:
         commands.approve_refund(request_id, actor=actor, reason=form.cleaned_data["reason"], now=now)
 
-    return _decide(request, request_id, form, shown_as="approve_form", act=act, done="It is being paid back.")
+    return _decide(
+        request, request_id, form, may=_may_approve, shown_as="approve_form", act=act, done="It is being paid back."
+    )  # fmt: skip
 
 
 @require_http_methods(["POST"])
 @staff_only
 def decline(request: HttpRequest, request_id: UUID) -> HttpResponse:
-    """Say no."""
+    """Say no, or take back what one has asked for."""
     form = ReasonForm(request.POST, auto_id="decline_%s")
 
     def act(actor: str, now: datetime) -> None:
         commands.decline_refund(request_id, actor=actor, reason=form.cleaned_data["reason"], now=now)
 
     return _decide(
-        request, request_id, form, shown_as="decline_form", act=act, done="Declined. Nothing moves."
-    )
+        request, request_id, form, may=_may_decline, shown_as="decline_form", act=act, done="Declined. Nothing moves."
+    )  # fmt: skip
 
 
 def _ask(request: HttpRequest, found: Refundable) -> HttpResponse:
@@ -144,10 +147,12 @@ def _show_order(
 
 
 def _decide(
-    request: HttpRequest, request_id: UUID, form: forms.Form, *, shown_as: str, act: Act, done: str
+    request: HttpRequest, request_id: UUID, form: forms.Form, *, may: May, shown_as: str, act: Act, done: str
 ) -> HttpResponse:
-    _need(request, APPROVE)
+    _need(request, ASK, APPROVE)
     one, status, trouble = _get(request_id), 400, ""
+    if not may(request, one):
+        raise PermissionDenied
     if form.is_valid():
         try:
             act(request.user.get_username(), database_now())
@@ -163,17 +168,30 @@ def _decide(
 def _show(
     request: HttpRequest, one: RefundRequest, *, status: int = 200, trouble: str = "", **shown: forms.Form
 ) -> HttpResponse:
-    may = request.user.has_perm(APPROVE) and one.state == State.AWAITING_APPROVAL
+    waits = one.state == State.AWAITING_APPROVAL
     context = {
         "title": f"Refund of order {one.order.external_reference}", "one": one,
         "amount": money(one.amount_minor, one.currency), "refunded": money(one.refunded_minor, one.currency),
         "credited": money(one.credited_minor, one.currency), "owed": money(one.owed_minor, one.currency),
         "lines": [(line, money(line["amount_minor"], one.currency)) for line in one.lines],
-        "may_decline": may, "may_approve": may and one.asked_by != request.user.get_username(),
+        "may_decline": waits and _may_decline(request, one),
+        "may_approve": waits and _may_approve(request, one) and not _is_own(request, one),
         "approve_form": ReasonForm(auto_id="approve_%s"), "decline_form": ReasonForm(auto_id="decline_%s"),
         "trouble": trouble, **shown,
     }  # fmt: skip
     return _page(request, "staff/refunds/refund.html", context, status=status)
+
+
+def _may_approve(request: HttpRequest, _: RefundRequest) -> bool:
+    return request.user.has_perm(APPROVE)
+
+
+def _may_decline(request: HttpRequest, one: RefundRequest) -> bool:
+    return request.user.has_perm(APPROVE) or (request.user.has_perm(ASK) and _is_own(request, one))
+
+
+def _is_own(request: HttpRequest, one: RefundRequest) -> bool:
+    return one.asked_by == request.user.get_username()
 
 
 def _get(request_id: UUID) -> RefundRequest:

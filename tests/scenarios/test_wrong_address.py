@@ -8,6 +8,7 @@ from threading import Barrier, Thread
 import pytest
 from django.db import connection
 
+from inventory.commands import extend_holds
 from inventory.models import Reservation
 from orders import commands
 from orders.commands import AddressFixed, AddressInUse
@@ -162,6 +163,15 @@ def test_f08_goods_are_held_for_as_long_as_the_address_may_be_corrected_and_long
     assert until is not None
     assert held.expires_at == until + timedelta(days=7)
     assert StoredEvent.objects.filter(type="inventory.HoldExtended", stream=held.pk).count() == 1
+
+
+def test_f08_a_hold_that_lasts_longer_is_not_cut_short(waiting: Fulfilment) -> None:
+    held = Reservation.objects.get()
+    assert held.expires_at is not None
+
+    extended = extend_holds({held.order_id: held.expires_at - timedelta(days=1)}, now=database_now())
+
+    assert (extended, Reservation.objects.get().expires_at) == (0, held.expires_at)
 
 
 def test_f08_f49_an_order_is_cancelled_while_it_waits_for_its_address(waiting: Fulfilment) -> None:

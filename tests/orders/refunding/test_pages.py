@@ -16,7 +16,7 @@ from payments.models import Refund
 from sagas.ids import uuid7
 from sagas.log import read
 from tests.orders.giving_back.house import House, only_saga
-from tests.orders.refunding.test_refunds import coming, fails, limits, stands, whole
+from tests.orders.refunding.test_refunds import fails, limits, stands, whole
 
 pytestmark = pytest.mark.django_db
 
@@ -180,6 +180,26 @@ def test_a_refund_is_declined_with_a_reason(order: Order, ada: Client) -> None:
     assert read(request.pk)[-1].metadata["actor"] == "ada"
 
 
+def test_who_asked_takes_it_back_without_the_right_to_decide_on_others(order: Order, bob: Client) -> None:
+    with limits(0):
+        own = whole(order, actor="bob")
+        seen = text(bob.get(reverse("refunds:refund", args=[own.pk])))
+        taken_back = bob.post(
+            reverse("refunds:decline", args=[own.pk]), {"reason": "my mistake"}, follow=True
+        )
+        other = whole(order, actor="carl")
+    of_another = bob.get(reverse("refunds:refund", args=[other.pk]))
+    refused = [
+        bob.post(reverse(f"refunds:{act}", args=[other.pk]), {"reason": "x"}).status_code
+        for act in ("approve", "decline")
+    ]
+
+    assert "You may take it back by declining it." in seen
+    assert "Declined by bob" in text(taken_back)
+    assert reverse("refunds:decline", args=[other.pk]) not in of_another.content.decode()
+    assert (stands(own)[0], stands(other)[0], refused) == ("declined", "awaiting_approval", [403, 403])
+
+
 def test_f31_what_is_owed_is_listed_and_paid_another_way_on_its_page(
     house: House, order: Order, ada: Client
 ) -> None:
@@ -198,7 +218,7 @@ def test_f31_what_is_owed_is_listed_and_paid_another_way_on_its_page(
 
     assert "Try again or pay another way" in text(listed)
     assert by_saga.headers["Location"] == reverse("money:refund", args=[refund.pk])
-    assert coming(order).rpartition("-")[0] in failed
+    assert f"{order.external_reference}/refund-" in failed
     assert (empty.status_code, again.status_code) == (400, 409)
     assert "Recorded: it is owed no more." in text(done)
     assert "BT-1, recorded by ada" in text(ada.get(reverse("money:refund", args=[refund.pk])))

@@ -241,6 +241,35 @@ def test_a_credit_note_beyond_a_refund_is_paid_and_owed_as_before(house: House) 
     assert refunded_at_provider(house) == 1000
 
 
+def test_a_refund_covers_its_money_once_however_many_credit_notes_follow(house: House) -> None:
+    order = house.fulfilled(MUG=2)
+    house.hand_over()
+    part(order, 300)
+    house.settle()
+
+    notes = []
+    for reference, amount_minor in (("C-1", 700), ("C-2", 200), ("C-3", 300)):
+        notes.append(house.note(order, "allowance", amount_minor, reference=reference))
+        house.settle()
+
+    assert [house.ended(note)[1:] for note in notes] == [(700, 0), (0, 0), (0, 200)]
+    assert (refunded_at_provider(house), house.owed()) == (1000, 200)
+
+
+def test_a_credit_note_that_is_called_like_a_refund_is_another_refund(house: House) -> None:
+    order = house.fulfilled(MUG=2)
+    house.hand_over()
+    called = f"refund-{Order.objects.get(pk=order.pk).version}"
+
+    request = part(order, 300)
+    house.settle()
+    note = house.note(order, "return", 300, reference=called)
+    house.settle()
+
+    assert (stands(request), house.ended(note)) == (("paid", 300, 0, 0), ("applied", 300, 0))
+    assert refunded_at_provider(house) == 600
+
+
 def test_a_part_that_is_cancelled_leaves_a_refunded_piece_to_be_shipped(house: House) -> None:
     order = house.fulfilled(MUG=2)
     ask(order, Wanted(pieces={1: 1}))
@@ -279,6 +308,23 @@ def test_at_the_limit_one_person_is_enough_and_other_currencies_have_their_own(h
 
     with limits(0, GBP=1000, EUR=5):
         assert whole(order).state == "running"
+
+
+def test_a_large_refund_in_small_parts_needs_a_second_person_as_well(house: House) -> None:
+    order = house.fulfilled(MUG=2)
+
+    with limits(600):
+        states = []
+        for amount_minor in (300, 300, 1):
+            states.append(part(order, amount_minor).state)
+            house.settle()
+        approve(RefundRequest.objects.get(state="awaiting_approval"))
+        house.settle()
+        after = part(order, 1).state
+
+    assert states == ["running", "running", "awaiting_approval"]
+    assert after == "awaiting_approval"
+    assert refunded_at_provider(house) == 601
 
 
 def test_who_has_asked_cannot_approve(house: House) -> None:
@@ -365,15 +411,17 @@ def test_an_order_that_is_held_is_approved_later(house: House) -> None:
 # --- what goes wrong ----------------------------------------------------------------------------------------
 
 
-def coming(order: Order) -> str:
+def coming(order: Order, request_id: UUID) -> str:
     """How the order's next refund is called at the provider."""
-    return f"{order.external_reference}/refund-{Order.objects.get(pk=order.pk).version}"
+    version = Order.objects.get(pk=order.pk).version
+    return f"{order.external_reference}/refund-{version}-{request_id.hex[-8:]}"
 
 
 def fails(house: House, order: Order, times: int | None = None) -> RefundRequest:
     """A refund of the whole order that the provider cannot pay."""
-    house.gateway.script("refund", coming(order), "decline", times=times, code="account_closed")
-    request = whole(order)
+    ident = uuid7()
+    house.gateway.script("refund", coming(order, ident), "decline", times=times, code="account_closed")
+    request = whole(order, request_id=ident)
     house.settle()
     return request
 
@@ -450,10 +498,10 @@ def test_f31_what_comes_back_days_later_is_owed_again_and_can_be_paid_another_wa
 
 
 def test_f32_a_refund_whose_answer_was_lost_is_one_refund(house: House) -> None:
-    order = house.fulfilled(MUG=2)
-    house.gateway.script("refund", coming(order), "do_then_drop", times=1)
+    order, ident = house.fulfilled(MUG=2), uuid7()
+    house.gateway.script("refund", coming(order, ident), "do_then_drop", times=1)
 
-    request = whole(order)
+    request = whole(order, request_id=ident)
     house.settle()
     house.later(hours=1)
 
