@@ -318,6 +318,20 @@ def test_a_share_whose_answer_was_lost_is_found_by_looking_and_taken_once(till: 
     assert till.story("A-1")[-2:] == ["PaymentUnknown", "ShareCaptured"]
 
 
+def test_f60_a_worker_that_dies_with_a_share_in_hand_leaves_it_to_be_found_and_taken_once(till: Till) -> None:
+    till.hold("A-1")
+    ask = till.asked(till.share_call("A-1/p1", 300))
+    till.ask(ask)  # taken there; whoever asked died before it could be written down
+
+    between = (till.payment("A-1").state, till.share_row("A-1/p1").state)
+    settled = till.settle(ask.call)
+
+    assert between == (State.CAPTURING, Share.SUBMITTING)
+    assert settled == Done({"captured_minor": 300})
+    assert till.gateway.effects("A-1") == {"holds": 1, "captures": 1}
+    assert amounts(till) == (State.PARTLY_CAPTURED, 300, 700)
+
+
 def test_a_share_that_is_proven_not_to_have_been_taken_is_taken_under_a_new_key(till: Till) -> None:
     till.hold("A-1")
     call = till.share_call("A-1/p1", 300)
