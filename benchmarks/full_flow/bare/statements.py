@@ -102,7 +102,7 @@ PLACED = """
 'external_reference', u.reference, 'person_id', u.person, 'currency', %(currency)b::text, 'total_minor', u.total,
 'goods_minor', u.total, 'charges_minor', 0, 'country', %(country)b::text, 'payment_method', %(card)b::text,
 'placed_at', %(placed_iso)b::text, 'lines', u.placed_lines::jsonb, 'charges', '[]'::jsonb,
-'fulfilment', 'orchestration'
+'fulfilment', 'orchestration', 'ship_in_parcels', false
 """
 
 PAYMENTS = f"""
@@ -221,7 +221,7 @@ TAKEN = "('holds', -1), ('holds_contra', 1), ('provider_clearing', 1), ('sales',
 
 PLACE = (
     PEOPLE, ORDERS, ORDER_LINES,
-    _event("orders.OrderPlaced", 1, "order", PLACED, "reference", "person", "total", "placed_lines", of=2),
+    _event("orders.OrderPlaced", 1, "order", PLACED, "reference", "person", "total", "placed_lines", of=3),
     _event("orders.OrderAccepted", 2, "order", "'saga_id', u.saga", "saga"),
     SAGAS, _step("place", 0, where="here"),
 )  # fmt: skip
