@@ -116,7 +116,7 @@ def _said(asked: RefundRequest) -> str:
     if asked.state != State.AWAITING_APPROVAL:
         return f"{amount} is being paid back."
     limit = money(limit_of(asked.currency), asked.currency)
-    return f"{amount} is above {limit}: a second person decides."
+    return f"{amount}: above {limit} of one order a second person decides."
 
 
 def _show_order(
