@@ -185,7 +185,7 @@ def _show(
     context = {
         "title": f"Return {back.number} of order {found.external_reference}", "back": back, "order": found,
         "refund": money(back.refund_minor, found.currency), "credit": money(back.credit_minor, found.currency),
-        **_may(request, back.state),
+        **_may(request, back),
         "receive_form": receive_form, "came": receive_form.by_line(back),
         "inspect_form": inspect_form, "findings": inspect_form.by_line(),
         "withdraw_form": shown.get("withdraw_form") or ReasonForm(auto_id="withdraw_%s"), "trouble": trouble,
@@ -193,12 +193,12 @@ def _show(
     return show_page(request, "staff/returns/return.html", context, status=status)
 
 
-def _may(request: HttpRequest, state: State) -> dict[str, bool]:
-    has = request.user.has_perm
+def _may(request: HttpRequest, back: Return) -> dict[str, bool]:
+    has, state = request.user.has_perm, back.state
     return {
         "may_receive": state is State.REQUESTED and has(RECEIVE),
         "may_inspect": state is State.RECEIVED and has(INSPECT),
-        "may_withdraw": state is State.REQUESTED and has(OPEN),
+        "may_withdraw": has(OPEN) and commands.may_withdraw(back),
     }
 
 
