@@ -437,6 +437,16 @@ def test_f31_what_the_provider_cannot_pay_is_owed_and_calls_a_person(house: Hous
     assert (now.needs_attention, now.lock_kind, Refund.objects.get().state) == (True, "refund", "failed")
 
 
+def test_f31_what_is_credit_besides_is_not_owed_a_second_time(house: House) -> None:
+    order = house.fulfilled(MUG=2)
+    Payment.objects.update(reversed_minor=300)
+
+    request = fails(house, order)
+
+    assert stands(request) == ("owed", 0, 0, 700)
+    assert house.owed() == 300
+
+
 def test_f31_a_person_may_try_again(house: House) -> None:
     order = house.fulfilled(MUG=2)
     request = fails(house, order, times=1)
