@@ -16,7 +16,7 @@ from payments.models import Refund
 from sagas.ids import uuid7
 from sagas.log import read
 from tests.orders.giving_back.house import House, only_saga
-from tests.orders.refunding.test_refunds import fails, limits, stands, whole
+from tests.orders.refunding.asking import fails, limits, stands, whole
 
 pytestmark = pytest.mark.django_db
 
