@@ -17,14 +17,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from payments import queries
 from payments.commands.repaying import LONGEST_REFERENCE, repay_refund
 from payments.models import Refund
-from payments.views import LookAgainForm
 from sagas.money import money
-from sagas.web.staff import attempt, need, show_page, staff_only
+from sagas.web.staff import ReasonForm, attempt, need, show_page, staff_only
 
 VIEW, REPAY = "payments.view_refund", "payments.repay_refund"
 
 
-class RepayForm(LookAgainForm):
+class RepayForm(ReasonForm):
     """How it was paid, and why so."""
 
     reference = forms.CharField(

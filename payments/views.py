@@ -17,22 +17,12 @@ from payments.commands import cases as commands
 from payments.reconciliation import reads
 from payments.reconciliation.rows import Case
 from sagas.money import money
-from sagas.web.staff import Act, attempt, need, show_page, staff_only
+from sagas.web.staff import Act, ReasonForm, attempt, need, show_page, staff_only
 
 VIEW, CHANGE = "payments.view_case", "payments.change_case"
 
 
-class LookAgainForm(forms.Form):
-    """Every act has a reason."""
-
-    reason = forms.CharField(
-        max_length=500,
-        help_text="Kept with the act, together with your name. No personal data: it is never deleted.",
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 70}),
-    )
-
-
-class ResolveForm(LookAgainForm):
+class ResolveForm(ReasonForm):
     """How it was settled, and why."""
 
     how = forms.ChoiceField(
@@ -86,7 +76,7 @@ def resolve(request: HttpRequest, case_id: UUID) -> HttpResponse:
 @staff_only
 def look_again(request: HttpRequest, case_id: UUID) -> HttpResponse:
     """Have the saga behind a case ask the provider again."""
-    form = LookAgainForm(request.POST, auto_id="look_%s")
+    form = ReasonForm(request.POST, auto_id="look_%s")
 
     def act(actor: str, now: datetime) -> None:
         commands.look_again(case_id, actor=actor, reason=form.cleaned_data["reason"], now=now)
@@ -115,7 +105,7 @@ def _show(
         "title": f"{one.get_kind_display()} · {one.object_id}", "case": one, "sides": reads.sides_of(one),
         "at_stake": money(one.at_stake_minor, one.currency), "may_act": may,
         "may_look": may and commands.may_look_again(one),
-        "resolve_form": ResolveForm(), "look_form": LookAgainForm(auto_id="look_%s"),
+        "resolve_form": ResolveForm(), "look_form": ReasonForm(auto_id="look_%s"),
         "trouble": trouble, **shown,
     }  # fmt: skip
     return show_page(request, "staff/money/case.html", context, status=status)

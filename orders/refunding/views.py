@@ -16,14 +16,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from orders.refunding import commands, reads
-from orders.refunding.forms import AskForm, ReasonForm
+from orders.refunding.forms import AskForm
 from orders.refunding.limits import limit_of
 from orders.refunding.models import RefundRequest
 from orders.refunding.reads import Refundable
 from sagas.clock import database_now
 from sagas.money import money
 from sagas.verdicts import Refused
-from sagas.web.staff import Act, attempt, need, show_page, staff_only
+from sagas.web.staff import Act, ReasonForm, attempt, need, show_page, staff_only
 
 VIEW, ASK, APPROVE = "orders.view_refundrequest", "orders.ask_refund", "orders.approve_refund"
 State = RefundRequest.State

@@ -22,6 +22,21 @@ from sagas.verdicts import Refused
 Act = Callable[[str, datetime], object]
 
 
+def reason_field(*, most: int, rows: int) -> forms.CharField:
+    """Why a person does something, in at most so many characters."""
+    return forms.CharField(
+        max_length=most,
+        help_text="Kept with the act, together with your name. No personal data: it is never deleted.",
+        widget=forms.Textarea(attrs={"rows": rows, "cols": 70}),
+    )
+
+
+class ReasonForm(forms.Form):
+    """Every act has a reason."""
+
+    reason = reason_field(most=500, rows=3)
+
+
 def is_staff(user: AbstractBaseUser | AnonymousUser) -> bool:
     """Whether somebody is signed in who belongs to the staff."""
     return bool(user.is_active and getattr(user, "is_staff", False))
