@@ -184,22 +184,30 @@ def on_payment_trouble(*, events: Sequence[Recorded], now: datetime) -> None:
     ),
 )
 def on_holds_running_out(*, events: Sequence[Recorded], now: datetime) -> None:
-    """A hold that runs out is told of with its date. What was renewed in time calls nobody any more."""
-    for recorded in events:
-        match recorded.event:
-            case payments.AuthorizationExpiring(order_id=order, until=until):
-                commands.call_for({order: f"{RUNS_OUT} {until:%Y-%m-%d %H:%M} UTC"}, now=now)
-            case payments.RenewalFailed(order_id=order, until=until, code=code):
-                reason = f"{RUNS_OUT} {until:%Y-%m-%d %H:%M} UTC, not renewed: {code}"
-                commands.call_for({order: reason}, now=now)
-            case payments.PaymentExpired(order_id=order):
-                commands.flag_orders({order: "payments.authorization_expired"}, on_hold=True, now=now)
-            case payments.AuthorizationRenewed(order_id=order):
-                commands.call_off(order, because=RUNS_OUT, now=now)
+    """A hold that runs out is told of with its date. What was renewed in time calls nobody any more.
+
+    Of several events about an order the last one counts.
+    """
+    last = {r.event.order_id: r.event for r in events if isinstance(r.event, payments.PaymentEvent)}
+    commands.call_for({order: why for order, event in last.items() if (why := runs_out(event))}, now=now)
+    over = [order for order, event in last.items() if isinstance(event, payments.PaymentExpired)]
+    commands.flag_orders(dict.fromkeys(over, "payments.authorization_expired"), on_hold=True, now=now)
+    renewed = [order for order, event in last.items() if isinstance(event, payments.AuthorizationRenewed)]
+    commands.call_off(renewed, because=RUNS_OUT, now=now)
 
 
 #: How the reason begins for which an order calls a person while its hold runs out.
 RUNS_OUT = "authorization runs out"
+
+
+def runs_out(event: Event) -> str:
+    """What a person has to know of a hold that runs out. Empty when nobody has to look."""
+    match event:
+        case payments.AuthorizationExpiring(until=until):
+            return f"{RUNS_OUT} {until:%Y-%m-%d %H:%M} UTC"
+        case payments.RenewalFailed(until=until, code=code):
+            return f"{RUNS_OUT} {until:%Y-%m-%d %H:%M} UTC, not renewed: {code}"
+    return ""
 
 
 def trouble_in(event: Event) -> str:

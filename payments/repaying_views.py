@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -17,15 +17,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from payments import queries
 from payments.commands.repaying import LONGEST_REFERENCE, repay_refund
 from payments.models import Refund
-from payments.views import LookAgainForm, show_page, staff_only
-from sagas.clock import database_now
 from sagas.money import money
-from sagas.verdicts import Refused
+from sagas.web.staff import ReasonForm, attempt, need, show_page, staff_only
 
 VIEW, REPAY = "payments.view_refund", "payments.repay_refund"
 
 
-class RepayForm(LookAgainForm):
+class RepayForm(ReasonForm):
     """How it was paid, and why so."""
 
     reference = forms.CharField(
@@ -41,7 +39,7 @@ class RepayForm(LookAgainForm):
 @staff_only
 def failed(request: HttpRequest) -> HttpResponse:
     """What the provider could not pay back, oldest first."""
-    _need(request, VIEW, REPAY)
+    need(request, VIEW, REPAY)
     found = queries.failed_refunds()
     context = {
         "title": "Refunds that the provider could not pay",
@@ -55,7 +53,7 @@ def failed(request: HttpRequest) -> HttpResponse:
 @staff_only
 def refund(request: HttpRequest, refund_id: UUID) -> HttpResponse:
     """One refund: where it stands, and what may be done about it."""
-    _need(request, VIEW, REPAY)
+    need(request, VIEW, REPAY)
     return _show(request, get_object_or_404(Refund, pk=refund_id), RepayForm())
 
 
@@ -63,7 +61,7 @@ def refund(request: HttpRequest, refund_id: UUID) -> HttpResponse:
 @staff_only
 def of_saga(request: HttpRequest, saga_id: UUID) -> HttpResponse:
     """The refund that a saga asked for."""
-    _need(request, VIEW, REPAY)
+    need(request, VIEW, REPAY)
     found = get_object_or_404(Refund, saga_id=saga_id)
     return HttpResponseRedirect(reverse("money:refund", args=[found.pk]))
 
@@ -72,21 +70,18 @@ def of_saga(request: HttpRequest, saga_id: UUID) -> HttpResponse:
 @staff_only
 def repay(request: HttpRequest, refund_id: UUID) -> HttpResponse:
     """Record that it was paid back another way."""
-    _need(request, REPAY)
-    form, status, trouble = RepayForm(request.POST), 400, ""
-    if form.is_valid():
+    need(request, REPAY)
+    form = RepayForm(request.POST)
+
+    def act(actor: str, now: datetime) -> None:
         data = form.cleaned_data
-        try:
-            repay_refund(
-                refund_id, reference=data["reference"], actor=request.user.get_username(), reason=data["reason"],
-                now=database_now(),
-            )  # fmt: skip
-        except Refused as refused:
-            status, trouble = 409, refused.detail or refused.code
-        else:
-            messages.success(request, "Recorded: it is owed no more. Its saga goes on by itself.")
-            return HttpResponseRedirect(reverse("money:refund", args=[refund_id]))
-    return _show(request, get_object_or_404(Refund, pk=refund_id), form, status=status, trouble=trouble)
+        repay_refund(refund_id, reference=data["reference"], actor=actor, reason=data["reason"], now=now)
+
+    if trouble := attempt(request, form, act):
+        status, words = trouble
+        return _show(request, get_object_or_404(Refund, pk=refund_id), form, status=status, trouble=words)
+    messages.success(request, "Recorded: it is owed no more. Its saga goes on by itself.")
+    return HttpResponseRedirect(reverse("money:refund", args=[refund_id]))
 
 
 def _show(
@@ -98,8 +93,3 @@ def _show(
         "may_repay": request.user.has_perm(REPAY) and one.state == Refund.State.FAILED,
     }  # fmt: skip
     return show_page(request, "staff/money/refund.html", context, status=status)
-
-
-def _need(request: HttpRequest, *permissions: str) -> None:
-    if not any(request.user.has_perm(one) for one in permissions):
-        raise PermissionDenied

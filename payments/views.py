@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin, messages
-from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.decorators import user_passes_test
-from django.contrib.auth.models import AnonymousUser
-from django.core.exceptions import PermissionDenied
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -23,32 +16,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from payments.commands import cases as commands
 from payments.reconciliation import reads
 from payments.reconciliation.rows import Case
-from sagas.clock import database_now
 from sagas.money import money
-from sagas.verdicts import Refused
+from sagas.web.staff import Act, ReasonForm, attempt, need, show_page, staff_only
 
 VIEW, CHANGE = "payments.view_case", "payments.change_case"
-Act = Callable[[str, datetime], object]
 
 
-def _is_staff(user: AbstractBaseUser | AnonymousUser) -> bool:
-    return bool(user.is_active and getattr(user, "is_staff", False))
-
-
-staff_only = user_passes_test(_is_staff, login_url="admin:login")
-
-
-class LookAgainForm(forms.Form):
-    """Every act has a reason."""
-
-    reason = forms.CharField(
-        max_length=500,
-        help_text="Kept with the act, together with your name. No personal data: it is never deleted.",
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 70}),
-    )
-
-
-class ResolveForm(LookAgainForm):
+class ResolveForm(ReasonForm):
     """How it was settled, and why."""
 
     how = forms.ChoiceField(
@@ -62,7 +36,7 @@ class ResolveForm(LookAgainForm):
 @staff_only
 def page(request: HttpRequest) -> HttpResponse:
     """Open cases with filters, the last runs, and the trial balance."""
-    _need(request, VIEW)
+    need(request, VIEW, CHANGE)
     state = _among(request.GET.get("state", ""), Case.State.values) or Case.State.OPEN.value
     kind = _among(request.GET.get("kind", ""), Case.Kind.values)
     found, after = reads.list_cases(state=state, kind=kind, before=_uuid(request.GET.get("before", "")))
@@ -81,7 +55,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @staff_only
 def case(request: HttpRequest, case_id: UUID) -> HttpResponse:
     """Both sides of one case, and what may be done."""
-    _need(request, VIEW)
+    need(request, VIEW, CHANGE)
     return _show(request, get_object_or_404(Case, pk=case_id))
 
 
@@ -102,7 +76,7 @@ def resolve(request: HttpRequest, case_id: UUID) -> HttpResponse:
 @staff_only
 def look_again(request: HttpRequest, case_id: UUID) -> HttpResponse:
     """Have the saga behind a case ask the provider again."""
-    form = LookAgainForm(request.POST, auto_id="look_%s")
+    form = ReasonForm(request.POST, auto_id="look_%s")
 
     def act(actor: str, now: datetime) -> None:
         commands.look_again(case_id, actor=actor, reason=form.cleaned_data["reason"], now=now)
@@ -114,17 +88,13 @@ def look_again(request: HttpRequest, case_id: UUID) -> HttpResponse:
 def _act(
     request: HttpRequest, case_id: UUID, form: forms.Form, *, shown_as: str, act: Act, done: str
 ) -> HttpResponse:
-    _need(request, CHANGE)
-    one, status, trouble = get_object_or_404(Case, pk=case_id), 400, ""
-    if form.is_valid():
-        try:
-            act(request.user.get_username(), database_now())
-        except Refused as refused:
-            status, trouble = 409, refused.detail or refused.code
-        else:
-            messages.success(request, done)
-            return HttpResponseRedirect(reverse("money:case", args=[case_id]))
-    return _show(request, one, status=status, trouble=trouble, **{shown_as: form})
+    need(request, CHANGE)
+    one = get_object_or_404(Case, pk=case_id)
+    if trouble := attempt(request, form, act):
+        status, words = trouble
+        return _show(request, one, status=status, trouble=words, **{shown_as: form})
+    messages.success(request, done)
+    return HttpResponseRedirect(reverse("money:case", args=[case_id]))
 
 
 def _show(
@@ -135,24 +105,10 @@ def _show(
         "title": f"{one.get_kind_display()} · {one.object_id}", "case": one, "sides": reads.sides_of(one),
         "at_stake": money(one.at_stake_minor, one.currency), "may_act": may,
         "may_look": may and commands.may_look_again(one),
-        "resolve_form": ResolveForm(), "look_form": LookAgainForm(auto_id="look_%s"),
+        "resolve_form": ResolveForm(), "look_form": ReasonForm(auto_id="look_%s"),
         "trouble": trouble, **shown,
     }  # fmt: skip
     return show_page(request, "staff/money/case.html", context, status=status)
-
-
-def show_page(
-    request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200
-) -> HttpResponse:
-    """A page in the frame of the staff's pages."""
-    base = {**admin.site.each_context(request), "now": database_now(), "is_nav_sidebar_enabled": False}
-    return TemplateResponse(request, template, {**base, **context}, status=status)
-
-
-def _need(request: HttpRequest, permission: str) -> None:
-    allowed = {permission, CHANGE}
-    if not any(request.user.has_perm(one) for one in allowed):
-        raise PermissionDenied
 
 
 def _among(text: str, known: list[str]) -> str:

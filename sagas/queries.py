@@ -64,6 +64,11 @@ def unfinished(found: QuerySet[Saga]) -> QuerySet[Saga]:
     return found.filter(finished_at__isnull=True)
 
 
+def is_unfinished(saga_id: UUID) -> bool:
+    """Whether there is such a saga, and it has not come to an end."""
+    return unfinished(Saga.objects.filter(pk=saga_id)).exists()
+
+
 def standing_at(found: QuerySet[Saga], step: str) -> QuerySet[Saga]:
     """Those with an unfinished step of that name."""
     open_steps = SagaStep.objects.filter(saga_id=OuterRef("pk"), name=step, finished_at__isnull=True)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.decorators import user_passes_test
-from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -16,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from sagas import board
 from sagas.money import money
+from sagas.web.staff import is_staff, staff_only
 
 #: The parts of the page, in its order. Each is a template and is sent anew when it changes.
 SECTIONS = ("totals", "attention", "steps", "failures", "throughput", "readers")
@@ -23,13 +21,9 @@ HOURS = "hours"
 DEFAULT_HOURS = 24
 
 
-def _is_staff(user: AbstractBaseUser | AnonymousUser) -> bool:
-    return bool(user.is_active and getattr(user, "is_staff", False))
-
-
 @require_safe
 @never_cache
-@user_passes_test(_is_staff, login_url="admin:login")
+@staff_only
 def page(request: HttpRequest) -> HttpResponse:
     """Everything at once. A script refreshes its sections; without scripts the browser reloads the page."""
     context = {
@@ -46,7 +40,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @never_cache
 def live(request: HttpRequest) -> JsonResponse:
     """The figures, and each section as it stands now. 403 once the session has ended."""
-    if not _is_staff(request.user):
+    if not is_staff(request.user):
         return JsonResponse({"error": "sign_in"}, status=403)
     picture = _picture(_hours(request))
     sections = {name: render_to_string(f"staff/{name}.html", picture) for name in SECTIONS}

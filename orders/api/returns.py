@@ -229,10 +229,21 @@ class ReturnDetail(ApiView):
         return Response(_document(found))
 
 
-class ReturnReceive(ApiView):
-    """The goods of a return are in the house."""
+class _ReturnAct(ApiView):
+    """What somebody does with one return, once for each key."""
 
     idempotent = True
+
+    def _how(self, order_id: UUID, sent: dict[str, Any], now: datetime) -> dict[str, Any]:
+        """By whom, of whose order, when and why: what every command of returns is told."""
+        return {
+            "actor": self.caller.actor, "reason": sent["reason"], "now": now, "order_id": order_id,
+            "shop_id": self.shop_id,
+        }  # fmt: skip
+
+
+class ReturnReceive(_ReturnAct):
+    """The goods of a return are in the house."""
 
     @extend_schema(
         operation_id="receive_return", tags=["returns"], request=ReceiveIn, summary="Say what came back",
@@ -248,19 +259,13 @@ class ReturnReceive(ApiView):
             return_id,
             came={line["position"]: line["quantity"] for line in sent["lines"]},
             unexpected={item["sku"]: item["quantity"] for item in sent.get("unexpected", ())},
-            reason=sent["reason"],
-            now=now,
-            actor=self.caller.actor,
-            order_id=order_id,
-            shop_id=self.shop_id,
+            **self._how(order_id, sent, now),
         )
         return Response(_document(back))
 
 
-class ReturnInspect(ApiView):
+class ReturnInspect(_ReturnAct):
     """The goods of a return were looked at."""
-
-    idempotent = True
 
     @extend_schema(
         operation_id="inspect_return", tags=["returns"], request=InspectIn, summary="Accept or reject what came",
@@ -272,22 +277,14 @@ class ReturnInspect(ApiView):
 
     def _inspect(self, request: Request, order_id: UUID, return_id: UUID, now: datetime) -> Response:
         sent = InspectIn.check(request.data)
-        back = commands.inspect_return(
-            return_id,
-            findings=InspectIn.findings(sent),
-            reason=sent["reason"],
-            now=now,
-            actor=self.caller.actor,
-            order_id=order_id,
-            shop_id=self.shop_id,
+        how = self._how(order_id, sent, now)
+        return Response(
+            _document(commands.inspect_return(return_id, findings=InspectIn.findings(sent), **how))
         )
-        return Response(_document(back))
 
 
-class ReturnWithdraw(ApiView):
+class ReturnWithdraw(_ReturnAct):
     """Nothing comes back after all."""
-
-    idempotent = True
 
     @extend_schema(
         operation_id="withdraw_return", tags=["returns"], request=WithdrawIn, summary="Take a return back",
@@ -299,15 +296,7 @@ class ReturnWithdraw(ApiView):
 
     def _withdraw(self, request: Request, order_id: UUID, return_id: UUID, now: datetime) -> Response:
         sent = WithdrawIn.check(request.data)
-        back = commands.withdraw_return(
-            return_id,
-            reason=sent["reason"],
-            now=now,
-            actor=self.caller.actor,
-            order_id=order_id,
-            shop_id=self.shop_id,
-        )
-        return Response(_document(back))
+        return Response(_document(commands.withdraw_return(return_id, **self._how(order_id, sent, now))))
 
 
 def _document(back: Return) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -45,9 +45,9 @@ def call_for(reasons: Mapping[UUID, str], *, hold: bool = False, now: datetime) 
     repository.save(orders.values(), now=now)
 
 
-def call_off(order_id: UUID, *, because: str, now: datetime) -> None:
+def call_off(order_ids: Collection[UUID], *, because: str, now: datetime) -> None:
     """Nobody need come any more, if it was for a reason that begins so and nothing else. Safe to repeat."""
-    orders = repository.load([order_id])
+    orders = repository.load(order_ids) if order_ids else {}
     for order in orders.values():
         if order.needs_attention and not order.on_hold and order.attention_reason.startswith(because):
             order.clear_attention(now=now)

@@ -77,7 +77,7 @@ def note_parcels(news: Sequence[ParcelNews], *, now: datetime) -> None:
 
 def flag_orders(reasons: Mapping[UUID, str], *, on_hold: bool, now: datetime) -> None:
     """Call a person to orders, by id. Rejected and cancelled ones are left alone. Safe to repeat."""
-    orders = repository.load(reasons)
+    orders = repository.load(reasons) if reasons else {}
     for order in orders.values():
         if order.state not in (State.REJECTED, State.CANCELLED):
             owner = "operations" if on_hold else ""

@@ -12,18 +12,9 @@ from orders.refunding.reads import LineLeft, Refundable
 from orders.refunding.rules import Wanted
 from sagas.ids import uuid7
 from sagas.money import decimals, money
+from sagas.web.staff import ReasonForm
 
 WAYS = [("whole", "Everything that is left"), ("amount", "An amount"), ("lines", "Pieces")]
-
-
-class ReasonForm(forms.Form):
-    """Every act has a reason."""
-
-    reason = forms.CharField(
-        max_length=500,
-        help_text="Kept with the act, together with your name. No personal data: it is never deleted.",
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 70}),
-    )
 
 
 class AskForm(ReasonForm):

@@ -51,16 +51,18 @@ UPDATE orders_refundrequest r
 RETURNING r.id, r.refunded_minor, r.credited_minor, r.owed_minor
 """
 
+# Owed is what the provider was to pay; what is customer credit besides is not owed a second time.
 FAILED = """
-UPDATE orders_refundrequest SET state = 'owed', owed_minor = amount_minor, moved_at = %s
- WHERE saga_id = ANY(%s::uuid[]) AND state = 'running'
+UPDATE orders_refundrequest r SET state = 'owed', owed_minor = u.amount, moved_at = %s
+  FROM unnest(%s::uuid[], %s::bigint[]) AS u (saga_id, amount)
+ WHERE r.saga_id = u.saga_id AND r.state = 'running'
 """
 
 RETURNED = """
 UPDATE orders_refundrequest r
-   SET returned_at = %s, moved_at = %s, state = 'owed', refunded_minor = 0,
-       owed_minor = CASE WHEN r.ended_at IS NULL THEN r.amount_minor ELSE r.refunded_minor END
- WHERE r.saga_id = ANY(%s::uuid[]) AND r.returned_at IS NULL AND r.repaid_at IS NULL
+   SET returned_at = %s, moved_at = %s, state = 'owed', refunded_minor = 0, owed_minor = u.amount
+  FROM unnest(%s::uuid[], %s::bigint[]) AS u (saga_id, amount)
+ WHERE r.saga_id = u.saga_id AND r.returned_at IS NULL AND r.repaid_at IS NULL
    AND (r.ended_at IS NULL OR r.refunded_minor > 0)
 """
 
@@ -145,16 +147,19 @@ def lock(saga_ids: Sequence[UUID]) -> None:
         rows(LOCK, [list(saga_ids)])
 
 
-def note_failed(saga_ids: Sequence[UUID], *, now: datetime) -> None:
-    """The provider could not pay: it shows as owed. Safe to repeat, and too late for what has ended."""
-    if saga_ids:
-        execute(FAILED, [now, list(saga_ids)])
+def note_failed(amounts: Mapping[UUID, int], *, now: datetime) -> None:
+    """So much, by saga, the provider could not pay: it shows as owed. Safe to repeat; too late for what has ended."""
+    if amounts:
+        execute(FAILED, [now, list(amounts), list(amounts.values())])
 
 
-def note_returned(saga_ids: Sequence[UUID], *, now: datetime) -> None:
-    """What had gone back has come back to us: owed again, unless it was paid another way since. Safe to repeat."""
-    if saga_ids:
-        execute(RETURNED, [now, now, list(saga_ids)])
+def note_returned(amounts: Mapping[UUID, int], *, now: datetime) -> None:
+    """What had gone back has come back to us, by saga: owed again, unless it was paid another way since.
+
+    Safe to repeat.
+    """
+    if amounts:
+        execute(RETURNED, [now, now, list(amounts), list(amounts.values())])
 
 
 def note_repaid(saga_ids: Sequence[UUID], *, now: datetime) -> None:

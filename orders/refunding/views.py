@@ -4,42 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin, messages
-from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.decorators import user_passes_test
-from django.contrib.auth.models import AnonymousUser
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from orders.refunding import commands, reads
-from orders.refunding.forms import AskForm, ReasonForm
+from orders.refunding.forms import AskForm
 from orders.refunding.limits import limit_of
 from orders.refunding.models import RefundRequest
 from orders.refunding.reads import Refundable
 from sagas.clock import database_now
 from sagas.money import money
 from sagas.verdicts import Refused
+from sagas.web.staff import Act, ReasonForm, attempt, need, show_page, staff_only
 
 VIEW, ASK, APPROVE = "orders.view_refundrequest", "orders.ask_refund", "orders.approve_refund"
 State = RefundRequest.State
-Act = Callable[[str, datetime], object]
 May = Callable[[HttpRequest, RefundRequest], bool]
-
-
-def _is_staff(user: AbstractBaseUser | AnonymousUser) -> bool:
-    return bool(user.is_active and getattr(user, "is_staff", False))
-
-
-staff_only = user_passes_test(_is_staff, login_url="admin:login")
 
 
 @require_safe
@@ -47,13 +35,13 @@ staff_only = user_passes_test(_is_staff, login_url="admin:login")
 @staff_only
 def page(request: HttpRequest) -> HttpResponse:
     """What waits for a second person, and what is owed because the provider could not pay."""
-    _need(request, VIEW, ASK, APPROVE)
+    need(request, VIEW, ASK, APPROVE)
     context = {
         "title": "Refunds",
         "waiting": [(one, money(one.amount_minor, one.currency)) for one in reads.listed(State.AWAITING_APPROVAL)],
         "owed": [(one, money(one.owed_minor, one.currency)) for one in reads.listed(State.OWED)],
     }  # fmt: skip
-    return _page(request, "staff/refunds/page.html", context)
+    return show_page(request, "staff/refunds/page.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -61,7 +49,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @staff_only
 def order(request: HttpRequest, order_id: UUID) -> HttpResponse:
     """The refunds of one order, and the form to ask for another."""
-    _need(request, VIEW, ASK, APPROVE)
+    need(request, VIEW, ASK, APPROVE)
     found = reads.refundable(order_id)
     if found is None:
         raise Http404
@@ -73,7 +61,7 @@ def order(request: HttpRequest, order_id: UUID) -> HttpResponse:
 @staff_only
 def refund(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """One request, and what may be decided about it."""
-    _need(request, VIEW, ASK, APPROVE)
+    need(request, VIEW, ASK, APPROVE)
     return _show(request, _get(request_id))
 
 
@@ -106,7 +94,7 @@ def decline(request: HttpRequest, request_id: UUID) -> HttpResponse:
 
 
 def _ask(request: HttpRequest, found: Refundable) -> HttpResponse:
-    _need(request, ASK)
+    need(request, ASK)
     form, status, trouble = AskForm(found, request.POST), 400, ""
     if form.is_valid():
         data = form.cleaned_data
@@ -128,7 +116,7 @@ def _said(asked: RefundRequest) -> str:
     if asked.state != State.AWAITING_APPROVAL:
         return f"{amount} is being paid back."
     limit = money(limit_of(asked.currency), asked.currency)
-    return f"{amount} is above {limit}: a second person decides."
+    return f"{amount}: above {limit} of one order a second person decides."
 
 
 def _show_order(
@@ -143,26 +131,20 @@ def _show_order(
         "requests": [(one, money(one.amount_minor, one.currency)) for one in found.requests],
         "may_ask": request.user.has_perm(ASK) and found.possible,
     }  # fmt: skip
-    return _page(request, "staff/refunds/order.html", context, status=status)
+    return show_page(request, "staff/refunds/order.html", context, status=status)
 
 
 def _decide(
     request: HttpRequest, request_id: UUID, form: forms.Form, *, may: May, shown_as: str, act: Act, done: str
 ) -> HttpResponse:
-    _need(request, ASK, APPROVE)
-    one, status, trouble = _get(request_id), 400, ""
-    if not may(request, one):
+    need(request, ASK, APPROVE)
+    if not may(request, _get(request_id)):
         raise PermissionDenied
-    if form.is_valid():
-        try:
-            act(request.user.get_username(), database_now())
-        except Refused as refused:
-            status, trouble = 409, refused.detail or refused.code
-            one = _get(request_id)
-        else:
-            messages.success(request, done)
-            return HttpResponseRedirect(reverse("refunds:refund", args=[request_id]))
-    return _show(request, one, status=status, trouble=trouble, **{shown_as: form})
+    if trouble := attempt(request, form, act):
+        status, words = trouble
+        return _show(request, _get(request_id), status=status, trouble=words, **{shown_as: form})
+    messages.success(request, done)
+    return HttpResponseRedirect(reverse("refunds:refund", args=[request_id]))
 
 
 def _show(
@@ -179,7 +161,7 @@ def _show(
         "approve_form": ReasonForm(auto_id="approve_%s"), "decline_form": ReasonForm(auto_id="decline_%s"),
         "trouble": trouble, **shown,
     }  # fmt: skip
-    return _page(request, "staff/refunds/refund.html", context, status=status)
+    return show_page(request, "staff/refunds/refund.html", context, status=status)
 
 
 def _may_approve(request: HttpRequest, _: RefundRequest) -> bool:
@@ -196,13 +178,3 @@ def _is_own(request: HttpRequest, one: RefundRequest) -> bool:
 
 def _get(request_id: UUID) -> RefundRequest:
     return get_object_or_404(RefundRequest.objects.select_related("order"), pk=request_id)
-
-
-def _page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    base = {**admin.site.each_context(request), "now": database_now(), "is_nav_sidebar_enabled": False}
-    return TemplateResponse(request, template, {**base, **context}, status=status)
-
-
-def _need(request: HttpRequest, *permissions: str) -> None:
-    if not any(request.user.has_perm(one) for one in permissions):
-        raise PermissionDenied

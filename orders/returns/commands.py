@@ -18,8 +18,9 @@ from orders.returns.aggregate import Finding, Return
 from orders.returns.opening import skus_of
 from orders.returns.refusals import ReturnInvalid, ReturnMoved, ReturnNotFound, SpokenFor
 from orders.returns.rules import Pieces
-from orders.returns.states import State
+from orders.returns.states import OPEN, State
 from orders.returns.waking import wake
+from sagas.queries import is_unfinished
 
 #: Code of a return that somebody took back.
 WITHDRAWN = "orders.return_withdrawn"
@@ -96,11 +97,16 @@ def withdraw_return(
     def act(_: Order, back: Return) -> None:
         if back.state is State.WITHDRAWN:
             return
-        if back.state is not State.REQUESTED and not store.saga_has_ended(back):
+        if not may_withdraw(back):
             raise ReturnMoved(detail=f"return {back.number} is {back.state}")
         back.withdraw(WITHDRAWN, now=now)
 
     return _change(return_id, act, actor=actor, reason=reason, now=now, order_id=order_id, shop_id=shop_id)
+
+
+def may_withdraw(back: Return) -> bool:
+    """Whether a return can be taken back where it stands."""
+    return back.state is State.REQUESTED or (back.state in OPEN and not is_unfinished(back.saga_id))
 
 
 def _change(

@@ -12,16 +12,13 @@ from orders.returns.aggregate import BackLine, Finding, Return
 from orders.returns.rules import Wish
 from orders.totals import MOST_PIECES
 from sagas.ids import uuid7
+from sagas.web.staff import reason_field
 
 
 class ReasonForm(forms.Form):
-    """Every act has a reason."""
+    """Every act has a reason, as short as by the API."""
 
-    reason = forms.CharField(
-        max_length=200,
-        help_text="Kept with the act, together with your name. No personal data: it is never deleted.",
-        widget=forms.Textarea(attrs={"rows": 2, "cols": 70}),
-    )
+    reason = reason_field(most=200, rows=2)
 
 
 class OpenForm(ReasonForm):

@@ -44,7 +44,7 @@ BY_ORDER = f"{SELECT} order_id = ANY(%s::uuid[]) ORDER BY order_id, number"
 LINES = f"""
 SELECT {", ".join(LINE)} FROM orders_returnline WHERE back_id = ANY(%s::uuid[]) ORDER BY back_id, position
 """  # noqa: S608 - names of columns only
-ORDERS = "SELECT DISTINCT order_id FROM orders_return WHERE id = ANY(%s::uuid[])"
+ORDER = "SELECT order_id FROM orders_return WHERE id = %s"
 
 INSERT = f"""
 INSERT INTO orders_return ({", ".join(COLUMNS)})
@@ -66,7 +66,7 @@ ON CONFLICT (back_id, position) DO UPDATE SET {", ".join(f"{name} = excluded.{na
 
 def order_of(return_id: UUID) -> UUID | None:
     """The order of a return, which has to be locked before it; None if there is no such return."""
-    found = rows(ORDERS, [[return_id]])
+    found = rows(ORDER, [return_id])
     return found[0][0] if found else None
 
 
@@ -86,11 +86,6 @@ def of_orders(order_ids: Collection[UUID]) -> dict[UUID, list[Return]]:
     for one in _load(BY_ORDER, order_ids):
         found[one.order_id].append(one)
     return found
-
-
-def saga_has_ended(back: Return) -> bool:
-    """Whether nothing will come of a return by itself any more."""
-    return bool(rows("SELECT 1 FROM sagas_saga WHERE id = %s AND finished_at IS NOT NULL", [back.saga_id]))
 
 
 def spoken_for(returns: Iterable[Return], *, besides: UUID | None = None) -> dict[int, int]:

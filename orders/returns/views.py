@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin, messages
-from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.decorators import user_passes_test
-from django.contrib.auth.models import AnonymousUser
-from django.core.exceptions import PermissionDenied
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -28,18 +22,11 @@ from orders.returns.states import Origin, State
 from sagas.clock import database_now
 from sagas.money import money
 from sagas.verdicts import Refused
+from sagas.web.staff import Act, attempt, need, show_page, staff_only
 
 VIEW, OPEN, LATE = "orders.view_return", "orders.open_return", "orders.open_late_return"
 RECEIVE, INSPECT = "orders.receive_return", "orders.inspect_return"
 ANY = (VIEW, OPEN, RECEIVE, INSPECT)
-Act = Callable[[str, datetime], object]
-
-
-def _is_staff(user: AbstractBaseUser | AnonymousUser) -> bool:
-    return bool(user.is_active and getattr(user, "is_staff", False))
-
-
-staff_only = user_passes_test(_is_staff, login_url="admin:login")
 
 
 @require_safe
@@ -47,7 +34,7 @@ staff_only = user_passes_test(_is_staff, login_url="admin:login")
 @staff_only
 def page(request: HttpRequest) -> HttpResponse:
     """The returns of one state, open ones oldest first: what came and has to be inspected comes first."""
-    _need(request, *ANY)
+    need(request, *ANY)
     state = request.GET.get("state", State.RECEIVED.value)
     if state not in State.values:
         raise Http404
@@ -56,7 +43,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "title": "Returns", "state": state, "returns": found, "following": following,
         "open": queries.open_by_state(), "ended": [State.CLOSED.value, State.WITHDRAWN.value],
     }  # fmt: skip
-    return _page(request, "staff/returns/page.html", context)
+    return show_page(request, "staff/returns/page.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -64,7 +51,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @staff_only
 def order(request: HttpRequest, order_id: UUID) -> HttpResponse:
     """The returns of one order, and the form to open another."""
-    _need(request, *ANY)
+    need(request, *ANY)
     found = get_object_or_404(Order, pk=order_id)
     return _open(request, found) if request.method == "POST" else _show_order(request, found)
 
@@ -74,7 +61,7 @@ def order(request: HttpRequest, order_id: UUID) -> HttpResponse:
 @staff_only
 def detail(request: HttpRequest, return_id: UUID) -> HttpResponse:
     """One return, and what may be done with it where it stands."""
-    _need(request, *ANY)
+    need(request, *ANY)
     return _show(request, _get(return_id))
 
 
@@ -82,7 +69,7 @@ def detail(request: HttpRequest, return_id: UUID) -> HttpResponse:
 @staff_only
 def receive(request: HttpRequest, return_id: UUID) -> HttpResponse:
     """Say what came."""
-    _need(request, RECEIVE)
+    need(request, RECEIVE)
     back = _get(return_id)
     form = ReceiveForm(back, queries.lines_of(back.order_id), request.POST)
 
@@ -101,7 +88,7 @@ def receive(request: HttpRequest, return_id: UUID) -> HttpResponse:
 @staff_only
 def inspect(request: HttpRequest, return_id: UUID) -> HttpResponse:
     """Decide on every piece that came."""
-    _need(request, INSPECT)
+    need(request, INSPECT)
     back = _get(return_id)
     form = InspectForm(back, request.POST)
 
@@ -123,7 +110,7 @@ def inspect(request: HttpRequest, return_id: UUID) -> HttpResponse:
 @staff_only
 def withdraw(request: HttpRequest, return_id: UUID) -> HttpResponse:
     """Nothing comes back after all."""
-    _need(request, OPEN)
+    need(request, OPEN)
     form = ReasonForm(request.POST, auto_id="withdraw_%s")
 
     def act(actor: str, now: datetime) -> None:
@@ -140,7 +127,7 @@ def withdraw(request: HttpRequest, return_id: UUID) -> HttpResponse:
 
 
 def _open(request: HttpRequest, found: Order) -> HttpResponse:
-    _need(request, OPEN)
+    need(request, OPEN)
     form, status, trouble = _open_form(request, found, request.POST), 400, ""
     if form.is_valid():
         data = form.cleaned_data
@@ -175,23 +162,17 @@ def _show_order(
                                                                                 Order.State.COMPLETED),
         "may_open": request.user.has_perm(OPEN) and any(form.free.values()),
     }  # fmt: skip
-    return _page(request, "staff/returns/order.html", context, status=status)
+    return show_page(request, "staff/returns/order.html", context, status=status)
 
 
 def _decide(
     request: HttpRequest, back: Return, form: forms.Form, *, shown_as: str, act: Act, done: str
 ) -> HttpResponse:
-    status, trouble = 400, ""
-    if form.is_valid():
-        try:
-            act(request.user.get_username(), database_now())
-        except Refused as refused:
-            status, trouble = 409, refused.detail or refused.code
-            back = _get(back.id)
-        else:
-            messages.success(request, done)
-            return HttpResponseRedirect(reverse("returns:return", args=[back.id]))
-    return _show(request, back, status=status, trouble=trouble, **{shown_as: form})
+    if trouble := attempt(request, form, act):
+        status, words = trouble
+        return _show(request, _get(back.id), status=status, trouble=words, **{shown_as: form})
+    messages.success(request, done)
+    return HttpResponseRedirect(reverse("returns:return", args=[back.id]))
 
 
 def _show(
@@ -204,20 +185,20 @@ def _show(
     context = {
         "title": f"Return {back.number} of order {found.external_reference}", "back": back, "order": found,
         "refund": money(back.refund_minor, found.currency), "credit": money(back.credit_minor, found.currency),
-        **_may(request, back.state),
+        **_may(request, back),
         "receive_form": receive_form, "came": receive_form.by_line(back),
         "inspect_form": inspect_form, "findings": inspect_form.by_line(),
         "withdraw_form": shown.get("withdraw_form") or ReasonForm(auto_id="withdraw_%s"), "trouble": trouble,
     }  # fmt: skip
-    return _page(request, "staff/returns/return.html", context, status=status)
+    return show_page(request, "staff/returns/return.html", context, status=status)
 
 
-def _may(request: HttpRequest, state: State) -> dict[str, bool]:
-    has = request.user.has_perm
+def _may(request: HttpRequest, back: Return) -> dict[str, bool]:
+    has, state = request.user.has_perm, back.state
     return {
         "may_receive": state is State.REQUESTED and has(RECEIVE),
         "may_inspect": state is State.RECEIVED and has(INSPECT),
-        "may_withdraw": state is State.REQUESTED and has(OPEN),
+        "may_withdraw": has(OPEN) and commands.may_withdraw(back),
     }
 
 
@@ -233,13 +214,3 @@ def _id(text: str) -> UUID | None:
         return UUID(text) if text else None
     except ValueError as error:
         raise Http404 from error
-
-
-def _page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    base = {**admin.site.each_context(request), "now": database_now(), "is_nav_sidebar_enabled": False}
-    return TemplateResponse(request, template, {**base, **context}, status=status)
-
-
-def _need(request: HttpRequest, *permissions: str) -> None:
-    if not any(request.user.has_perm(one) for one in permissions):
-        raise PermissionDenied

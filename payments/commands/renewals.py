@@ -17,6 +17,7 @@ from django.conf import settings
 from payments import contract
 from payments.commands.attempts import Outcome, bank_code
 from payments.commands.captures import captured
+from payments.commands.findings import News
 from payments.commands.ledger import columns
 from payments.commands.sheet import Cause, PaymentRow, Sheet
 from payments.models import Payment, Renewal
@@ -34,6 +35,10 @@ CAPTURE_IN_FLIGHT = "payments.capture_in_flight"
 CAPTURED_TWICE = "payments.captured_twice"
 #: A capture that is under way decides soon; then it is known which hold is the spare one.
 LOOK_AGAIN = timedelta(minutes=1)
+#: It was decided which of both holds is spare.
+DECIDED = {State.RENEWED, State.SPARE, State.DONE}
+#: Nothing was decided yet: the hold is there, and may be captured.
+HELD = {Payments.AUTHORIZED, Payments.CAPTURING}
 
 
 @dataclass(slots=True)
@@ -97,12 +102,6 @@ class Renewals:
             table = [(r.id, r.state, r.new_intent, r.code) for r in self._changed.values()]
             execute(SAVE, [self.sheet.now, *columns(table)])
         self.sheet.save()
-
-
-#: It was decided which of both holds is spare.
-DECIDED = {State.RENEWED, State.SPARE, State.DONE}
-#: Nothing was decided yet: the hold is there, and may be captured.
-HELD = {Payments.AUTHORIZED, Payments.CAPTURING}
 
 
 def begin_holds(calls: Sequence[StepCall]) -> list[tuple[RenewalRow, PaymentRow] | Answer]:
@@ -272,17 +271,10 @@ def _capture_in_flight(payment: PaymentRow) -> bool:
     return payment.state == Payments.CAPTURING or payment.unknown_of == Payment.Operation.CAPTURE
 
 
-@dataclass(frozen=True)
-class Parked:
-    """What makes it happen: a saga that needs a person."""
-
-    correlation_id: str = ""
-
-
 def call_attention(reasons: Mapping[UUID, str], *, now: datetime) -> None:
     """Tell of payments whose renewal needs a person, in the engine's transaction."""
     sheet = Sheet.of_payments(reasons, now=now)
     for payment in sheet.payments.values():
         fact = {"flag": "renewal_parked", "said": reasons[payment.id][:200]}
-        sheet.tell(payment, contract.PaymentFlagged, payment.amount_minor, Parked(), **fact)
+        sheet.tell(payment, contract.PaymentFlagged, payment.amount_minor, News(""), **fact)
     sheet.save()

@@ -13,7 +13,7 @@ from payments.commands.sheet import Sheet
 from payments.models import Refund
 from sagas import operate
 from sagas.engine.wake import Latecomers
-from sagas.models import Saga
+from sagas.queries import is_unfinished
 from sagas.verdicts import Refused
 
 LONGEST_REFERENCE = 140
@@ -84,5 +84,4 @@ def _check(sheet: Sheet, refund: RefundRow) -> None:
 
 def _go_on(saga_id: UUID, *, actor: str, reason: str, now: datetime) -> None:
     """Have the step look again: it finds the refund paid, and asks nobody. A saga that has ended is left alone."""
-    waiting = Saga.objects.filter(pk=saga_id, finished_at=None).exists()
-    operate.retry_now([saga_id] if waiting else [], actor=actor, reason=reason, now=now)
+    operate.retry_now([saga_id] if is_unfinished(saga_id) else [], actor=actor, reason=reason, now=now)

@@ -19,7 +19,7 @@ from shipping.carriers import use_carrier
 from shipping.carriers.fake import FakeCarrier
 from tests.e2e.conftest import PASSWORD
 from tests.orders.giving_back.house import House
-from tests.orders.refunding.test_refunds import fails, limits, part
+from tests.orders.refunding.asking import fails, limits, part
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

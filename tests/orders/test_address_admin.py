@@ -72,6 +72,14 @@ def test_the_order_leads_to_the_form_and_the_form_shows_the_address(user: MakeUs
     assert "no-store" in form["Cache-Control"]
 
 
+def test_an_order_that_is_past_it_does_not_lead_there(user: MakeUser, order: Order) -> None:
+    Order.objects.update(state="confirmed")
+
+    found = user("view_order", "change_order").get(f"/admin/orders/order/{order.pk}/change/")
+
+    assert page(order) not in found.content.decode()
+
+
 def test_a_correction_needs_a_reason_and_leaves_the_name_of_who_made_it(user: MakeUser, order: Order) -> None:
     kim = user("change_order", "view_order")
 

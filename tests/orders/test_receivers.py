@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import permutations
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -174,3 +175,45 @@ def test_f31_a_refund_that_failed_calls_a_person_and_holds_nothing(confirmed: Ma
         True,
         "refund failed: card_closed",
     )
+
+
+# --- holds that run out ---------------------------------------------------------------------------------------------
+
+
+def hold(cls: type[payments.PaymentEvent], order: Order, **more: Any) -> Recorded:
+    ids: dict[str, Any] = {"payment_id": uuid7(), "order_id": order.pk, "shop_id": order.shop_id}
+    return recorded(cls(**ids, amount_minor=500, currency="EUR", **more), uuid7())
+
+
+def test_of_several_words_about_a_hold_the_last_one_counts(confirmed: MakeOrder) -> None:
+    renewed, failed, expired = confirmed(), confirmed(), confirmed()
+    soon = {"until": NOW}
+    receivers.on_holds_running_out(events=[hold(payments.AuthorizationExpiring, renewed, **soon)], now=NOW)
+
+    receivers.on_holds_running_out(
+        events=[
+            *[hold(payments.AuthorizationExpiring, one, **soon) for one in (failed, expired)],
+            hold(payments.AuthorizationRenewed, renewed, **soon),
+            hold(payments.RenewalFailed, failed, **soon, code="card_expired"),
+            hold(payments.PaymentExpired, expired),
+        ],
+        now=NOW,
+    )
+
+    flags = {o.pk: (o.attention_reason, o.on_hold) for o in Order.objects.filter(needs_attention=True)}
+    assert flags == {
+        failed.pk: (f"authorization runs out {NOW:%Y-%m-%d %H:%M} UTC, not renewed: card_expired", False),
+        expired.pk: ("payments.authorization_expired", True),
+    }
+
+
+def test_many_holds_that_run_out_cost_as_many_statements_as_one(confirmed: MakeOrder) -> None:
+    events = [hold(payments.AuthorizationExpiring, confirmed(), until=NOW) for _ in range(12)]
+
+    counts = []
+    for batch in (events[:1], events[1:]):
+        with CaptureQueriesContext(connection) as captured:
+            receivers.on_holds_running_out(events=batch, now=NOW)
+        counts.append(len(captured))
+
+    assert counts[0] == counts[1]

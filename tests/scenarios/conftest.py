@@ -13,8 +13,9 @@ from shipping.carriers import use_carrier
 from shipping.carriers.fake import FakeCarrier
 from tests.scenarios.fulfilment import fulfilment, sandbox
 from tests.scenarios.house import House
+from tests.scenarios.returning import desk
 
-__all__ = ["fulfilment", "house", "sandbox"]
+__all__ = ["desk", "fulfilment", "house", "sandbox"]
 
 
 @pytest.fixture

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
 from typing import Any
+
+import pytest
+from django.db import connection
 
 from orders.models import Return, ReturnLine
 from orders.returns import aggregate, commands, opening
 from orders.returns.aggregate import Finding
 from orders.returns.rules import Wish
-from sagas.clock import database_now
+from sagas import operate
+from sagas.clock import database_now, travel
 from sagas.models import Saga
+from sagas.verdicts import Refused
+from shipping.carriers import get_carrier
+from shipping.carriers.base import CarrierStatus
+from shipping.commands import ask_after_parcels
+from shipping.models import Shipment
+from tests.payments.test_races import at_once as together
 from tests.scenarios.fulfilment import Fulfilment
+
+DAY = 86_400
 
 
 class Desk:
@@ -88,3 +102,52 @@ def shipped(shop: Fulfilment, *goods: tuple[str, int], price_minor: int = 500) -
     shop.settle()
     shop.hand_over()
     return Desk(shop)
+
+
+@pytest.fixture
+def desk(fulfilment: Fulfilment) -> Desk:
+    """Three mugs and two pots at 5.00 each are with the carrier."""
+    return shipped(fulfilment, ("MUG", 3), ("POT", 2))
+
+
+def carried(desk: Desk, *statuses: CarrierStatus) -> None:
+    """What the carrier says of the parcel from now on."""
+    parcel, begin = Shipment.objects.get(), database_now() + timedelta(minutes=1)
+    for hours, status in enumerate(statuses):
+        desk.shop.sandbox.scan(parcel.carrier_id, status, begin + timedelta(hours=hours))
+    travel(offset() + 8 * 3600)
+    ask_after_parcels(get_carrier(), now=database_now())
+    desk.shop.settle()
+
+
+def offset() -> float:
+    """How far the clock has travelled."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT extract(epoch FROM waybill_now() - clock_timestamp())")
+        return float(cursor.fetchone()[0])
+
+
+def later(desk: Desk, days: float) -> None:
+    """Let days pass, and all that was due in them happen."""
+    travel(offset() + days * DAY)
+    desk.shop.settle()
+
+
+def by_hand(desk: Desk, kind: str, payload: dict[str, Any] | None = None) -> None:
+    """A person does something to the saga of the first return."""
+    operate.act(
+        kind, [desk.saga().pk], actor="ada", reason="by hand", now=database_now(), payload=payload or {}
+    )
+    desk.shop.settle()
+
+
+def at_once(*acts: Callable[[], Any]) -> list[Any]:
+    """Run acts at the same moment, each on a connection of its own; what they return or refuse."""
+    return together(*(partial(_told, act) for act in acts))
+
+
+def _told(act: Callable[[], Any]) -> Any:
+    try:
+        return act()
+    except Refused as refused:
+        return refused

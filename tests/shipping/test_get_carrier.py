@@ -59,13 +59,13 @@ def test_a_carrier_without_an_account_stops_the_start(
 
 def test_a_carrier_is_called_at_its_address_with_its_token(settings: Any, tmp_path: Path) -> None:
     with running_sandbox(tmp_path, "--profile", "quiet") as sandbox:
-        account = CarrierSettings(url=sandbox.url, token="t-1")
+        account = CarrierSettings(url=sandbox.url, token="the-secret-one")
         settings.WAYBILL = replace(settings.WAYBILL, carrier="http", carrier_account=account)
 
         page = get_carrier().list_shipments()
 
     assert page == ShipmentPage((), None)
-    assert "t-1" not in repr(settings.WAYBILL)
+    assert "the-secret-one" not in repr(settings.WAYBILL)
 
 
 def test_a_test_may_put_a_fake_in_its_place() -> None:

@@ -17,7 +17,7 @@ from sagas.clock import database_now
 from sagas.ids import uuid7
 from sagas.sql import rows
 from tests.orders.giving_back.house import House
-from tests.orders.refunding.test_refunds import part, stands
+from tests.orders.refunding.asking import part, stands
 from tests.payments.test_races import at_once
 from tests.waiting import eventually
 

@@ -16,7 +16,7 @@ from payments.models import Refund
 from sagas.ids import uuid7
 from sagas.log import read
 from tests.orders.giving_back.house import House, only_saga
-from tests.orders.refunding.test_refunds import fails, limits, stands, whole
+from tests.orders.refunding.asking import fails, limits, stands, whole
 
 pytestmark = pytest.mark.django_db
 
@@ -143,7 +143,7 @@ def test_above_the_limit_it_waits_on_the_list_until_another_person_approves(
     done = ada.post(reverse("refunds:approve", args=[request.pk]), {"reason": "seen"}, follow=True)
     house.settle()
 
-    assert "15.00 GBP is above 1.00 GBP: a second person decides." in text(told)
+    assert "15.00 GBP: above 1.00 GBP of one order a second person decides." in text(told)
     assert re.search(r"A-1 15\.00 GBP bob the mug had a crack", listed)
     assert "It is being paid back." in text(done)
     assert "by ada" in text(ada.get(address))

@@ -9,9 +9,10 @@ from django.test import Client
 from django.urls import reverse
 
 from orders.models import Order, Return
-from sagas.clock import travel
+from sagas.clock import database_now, travel
 from sagas.ids import uuid7
 from sagas.log import read
+from sagas.models import Saga
 from tests.orders.giving_back.house import House
 from tests.orders.refunding.test_pages import signed_in, text
 
@@ -189,6 +190,25 @@ def test_a_return_is_withdrawn_before_its_goods_came_and_not_after(
     response = say(bob, "withdraw", reason="keeps it")
 
     assert (response.status_code, stands()) == (409, ("received", 0))
+
+
+def test_a_return_whose_saga_was_ended_by_hand_can_be_withdrawn_on_its_page(
+    order: Order, bob: Client, ware: Client
+) -> None:
+    ask(bob, order, pieces_1="1")
+    say(ware, "receive", came_1="1", came_2="0", reason="ramp")
+    here = reverse("returns:return", args=[Return.objects.get().pk])
+    before = text(bob.get(here))
+    Saga.objects.filter(pk=Return.objects.get().saga_id).update(
+        state="compensated", finished_at=database_now()
+    )
+
+    after = text(bob.get(here))
+    say(bob, "withdraw", reason="settled by hand")
+
+    assert "Nothing comes back after all." not in before
+    assert "Nothing comes back after all." in after
+    assert stands() == ("withdrawn", 0)
 
 
 def test_the_list_shows_what_waits_for_an_inspection_first(order: Order, bob: Client, ware: Client) -> None:

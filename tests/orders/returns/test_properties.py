@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from itertools import count
+from random import Random
 from uuid import UUID
 
+import pytest
 from django.db.models import Sum
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
 from config.audit import audit
 from orders import commands as orders
@@ -20,8 +20,19 @@ from sagas.models import Saga
 from sagas.verdicts import Refused
 from tests.orders.giving_back.house import House
 
-QUANTITIES = {1: 4, 2: 2}
-ACTS = st.sampled_from(["ask", "ask_all", "receive", "inspect", "withdraw", "note", "cancel", "settle"])
+QUANTITIES = {1: 2, 2: 1}
+#: Much comes in and is inspected between two turns of the workers, or returns would not meet.
+ACTS = (
+    "ask",
+    "ask",
+    "ask_all",
+    *["receive"] * 3,
+    *["inspect"] * 3,
+    "withdraw",
+    "note",
+    "cancel",
+    "settle",
+)
 #: References are unique in a shop, and one house serves all examples.
 numbers = count(1)
 
@@ -29,8 +40,8 @@ numbers = count(1)
 class Desk:
     """One order of pens and ink in the hands of the carrier, and everybody who does something about it."""
 
-    def __init__(self, house: House, data: st.DataObject) -> None:
-        self.house, self.data = house, data
+    def __init__(self, house: House, rng: Random) -> None:
+        self.house, self.rng = house, rng
         self.order: Order = house.fulfilled(f"P-{next(numbers)}", PEN=QUANTITIES[1], INK=QUANTITIES[2])
         house.hand_over()
 
@@ -48,24 +59,28 @@ class Desk:
             assert self.told() == before
 
     def ask(self) -> None:
-        self._ask([Wish(self._number(1, 4), position=self._position())])
+        self._ask([Wish(self._number(1, 2), position=self._position())])
 
     def ask_all(self) -> None:
         self._ask(None)
 
     def receive(self) -> None:
-        came = {position: self._number(0, 5) for position in QUANTITIES}
-        commands.receive_return(self._any(), came=came, actor="ware", reason="came", now=database_now())
+        came = {position: self._number(0, 2) for position in QUANTITIES}
+        commands.receive_return(
+            self._any(mostly="requested"), came=came, actor="ware", reason="came", now=database_now()
+        )
 
     def inspect(self) -> None:
-        return_id = self._any()
+        return_id = self._any(mostly="received")
         back = queries.get_return(return_id)
         assert back is not None
         findings = [self._finding(p, line.received) for p, line in back.lines.items()]
         commands.inspect_return(return_id, findings=findings, actor="ware", reason="seen", now=database_now())
 
     def withdraw(self) -> None:
-        commands.withdraw_return(self._any(), actor="shop", reason="kept", now=database_now())
+        commands.withdraw_return(
+            self._any(mostly="requested"), actor="shop", reason="kept", now=database_now()
+        )
 
     def note(self) -> None:
         self.house.note(
@@ -111,31 +126,27 @@ class Desk:
         accepted = self._number(0, received)
         return Finding(position, accepted, received - accepted, "worn", self._number(0, accepted))
 
-    def _any(self) -> UUID:
-        """A return of the order, whichever."""
-        ids = Return.objects.filter(order=self.order).order_by("number").values_list("pk", flat=True)
-        return self.data.draw(st.sampled_from(list(ids)))
+    def _any(self, *, mostly: str) -> UUID:
+        """A return of the order, whichever; mostly one that stands where the act begins."""
+        returns = Return.objects.filter(order=self.order).order_by("number")
+        fit = returns.filter(state=mostly)
+        ids = (fit if fit and self._number(0, 4) else returns).values_list("pk", flat=True)
+        return self.rng.choice(list(ids))
 
     def _position(self) -> int:
-        return self.data.draw(st.sampled_from(list(QUANTITIES)))
+        return self.rng.choice(list(QUANTITIES))
 
     def _number(self, least: int, most: int) -> int:
-        return self.data.draw(st.integers(least, most))
+        return self.rng.randint(least, most)
 
 
-@settings(
-    max_examples=12,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(data=st.data())
-def test_f55_no_piece_comes_back_twice_and_never_too_much_is_paid(house: House, data: st.DataObject) -> None:
-    desk = Desk(house, data)
+@pytest.mark.parametrize("seed", range(20))
+def test_f55_no_piece_comes_back_twice_and_never_too_much_is_paid(house: House, seed: int) -> None:
+    rng = Random(seed)
+    desk = Desk(house, rng)
 
-    for what in data.draw(st.lists(ACTS, min_size=8, max_size=20)):
-        desk.act(what)
+    for _ in range(25):
+        desk.act(rng.choice(ACTS))
         desk.check()
     house.settle()
     desk.check()
