@@ -33,7 +33,8 @@ class Unspeakable(TypeError):
 
 def _is_promised(cls: type[Event]) -> bool:
     """Whether it stands in the contract of an app that is installed; others may be loaded beside."""
-    return cls.__module__.endswith(".contract") and apps.get_containing_app_config(cls.__module__) is not None
+    in_contract = "contract" in cls.__module__.split(".")
+    return in_contract and apps.get_containing_app_config(cls.__module__) is not None
 
 
 def published() -> dict[str, type[Event]]:
