@@ -9,26 +9,16 @@ from django import forms
 
 from orders.parcelling.reads import LineFree, Shippable
 from sagas.ids import uuid7
+from sagas.web.staff import ReasonForm
 
 
-class CancelForm(forms.Form):
-    """Every act has a reason."""
-
-    reason = forms.CharField(max_length=500)
-
-
-class ParcelForm(forms.Form):
+class ParcelForm(ReasonForm):
     """Pieces of each line, or everything that is free if none are named.
 
     `request_id` is made with the form: sent twice, it asks once.
     """
 
     request_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid7)
-    reason = forms.CharField(
-        max_length=500,
-        help_text="Kept with the act, together with your name. No personal data: it is never deleted.",
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 70}),
-    )
 
     def __init__(self, of: Shippable, data: Any = None) -> None:
         super().__init__(data)
