@@ -81,12 +81,19 @@ class AddressAdmin(ReadOnlyAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": f"Correct where {order.external_reference} goes",
-            "explains": "The carrier is asked again with this address. Other orders of the customer keep theirs.",
+            "explains": _explain(order),
             "verb": "Correct",
             "form": form,
             "back": reverse("admin:orders_order_change", args=[order.pk]),
         }
         return TemplateResponse(request, "admin/sagas/ask.html", context)
+
+
+def _explain(order: Order) -> str:
+    asked = "Parcels that are asked for from now on go there." if order.in_parcels else (
+        "The carrier is asked again with this address."
+    )  # fmt: skip
+    return f"{asked} Other orders of the customer keep theirs."
 
 
 def _corrected(request: HttpRequest, order_id: UUID, form: AddressForm) -> bool:
@@ -98,6 +105,6 @@ def _corrected(request: HttpRequest, order_id: UUID, form: AddressForm) -> bool:
     except Refused as refused:
         form.add_error(None, f"{refused.code}: {refused.detail}" if refused.detail else refused.code)
         return False
-    told = "the carrier is asked again" if answer.asked_again else "the carrier was not asked yet"
+    told = "the carrier is asked again" if answer.asked_again else "whatever is booked from now on goes there"
     messages.success(request, f"Corrected: {told}.")
     return True

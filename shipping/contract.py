@@ -20,6 +20,8 @@ NO_SUCH_SHIPMENT = "shipping.no_such_shipment"
 CANCELLED = "shipping.cancelled"
 #: What a booking waits for when the carrier does not find the address.
 ADDRESS_TO_CORRECT = "shipping.address_to_correct"
+#: The carrier does not find the address as it was written.
+ADDRESS_UNKNOWN = "shipping.address_unknown"
 
 
 class PackedPieces(TypedDict):

@@ -195,7 +195,8 @@ class OrderAddress(ApiView):
         """Correct parts of the address while the order waits for that, or before its label is bought.
 
         A label that is being bought just now is 409 `orders.address_in_use`: try again. One that was bought, and an
-        order that has ended, is 409 `orders.address_fixed`.
+        order that has ended, is 409 `orders.address_fixed`. Of an order in parcels those that are asked for from now
+        on go there.
         """
         return once(request, lambda now: self._correct(request, order_id, now))
 

@@ -1,4 +1,8 @@
-"""Correcting where an order goes: while its booking waits for that, or before the carrier was asked at all."""
+"""Correcting where an order goes: while its booking waits for that, or before the carrier was asked at all.
+
+An order in parcels waits for nothing: what its carrier does not find is free again, and goes to the corrected address
+when somebody asks for it anew.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +18,13 @@ from orders.aggregate import Order, OrderNotFound
 from orders.customers import customer_in, is_set_apart, person_reference
 from orders.intake import check_address
 from orders.models import Order as OrderRecord
+from orders.parcelling.claims import Claims
+from orders.parcelling.rules import free_of
+from orders.parcelling.states import State as Parcel
 from orders.states import State
 from sagas.definition import SagaNote
 from sagas.engine import Anew
-from sagas.engine.anew import Standing
+from sagas.engine.anew import IN_TIME, Standing
 from sagas.people import PersonData, move_person, read_people, remember_people
 from sagas.verdicts import Refused
 from shipping.contract import ADDRESS_TO_CORRECT, BOOK_SHIPMENT
@@ -65,18 +72,19 @@ def correct_address(
 ) -> AddressCorrection:
     """Correct these parts of where an order goes; an empty text takes a part out. The country stays as it is.
 
-    The booking goes on with a new request. Other orders of the customer keep their address. Raises OrderNotFound
-    (also for another shop's order), InvalidOrder, AddressFixed, AddressInUse or PersonErased. Publishes
-    AddressCorrected, in which nothing of the address stands.
+    The booking goes on with a new request; parcels that are asked for from now on go there. Other orders of the
+    customer keep their address. Raises OrderNotFound (also for another shop's order), InvalidOrder, AddressFixed,
+    AddressInUse or PersonErased. Publishes AddressCorrected, in which nothing of the address stands.
     """
     with transaction.atomic():
         anew = Anew(_saga_of(order_id, shop_id), BOOK_SHIPMENT)
-        order = repository.load([order_id])[order_id]
+        order = repository.load([order_id], with_lines=True)[order_id]
         _check_in_time(order, anew.standing)
         person = _person_at(order, parts, now)
         asked_again = anew.standing == "waits"
         order.correct_address(person, now=now)
-        anew.begin({"person_id": str(person)})
+        if anew.standing in IN_TIME:
+            anew.begin({"person_id": str(person)})
         repository.save([order], now=now, actor=actor, reason=reason, correlations={order_id: correlation_id})
         return AddressCorrection(order_id, order.state, asked_again)
 
@@ -100,12 +108,25 @@ def _saga_of(order_id: UUID, shop_id: UUID | None) -> UUID:
 
 
 def _check_in_time(order: Order, standing: Standing) -> None:
+    if order.in_parcels and order.state in (State.CONFIRMED, State.PROCESSING):
+        _check_parcels(order)
+        return
     if order.state not in (State.DRAFT, State.PENDING):
         raise AddressFixed(detail=f"{order.external_reference} is {order.state}")
     if standing == "over":
         raise AddressFixed(detail=f"{order.external_reference} has its label, or was given up")
     if standing == "busy":
         raise AddressInUse(detail=f"the carrier is being asked about {order.external_reference}")
+
+
+def _check_parcels(order: Order) -> None:
+    """A parcel that is asked for from now on goes there; one that has its label went to the present address."""
+    claims = Claims([order.id])
+    under_way = [claim for claim in claims.of(order.id) if claim.state is Parcel.CLAIMED]
+    if under_way:
+        raise AddressInUse(detail=f"parcel {under_way[0].number} of {order.external_reference} is under way")
+    if not free_of(order.lines.values(), claims.standing(order.id)):
+        raise AddressFixed(detail=f"every parcel of {order.external_reference} has its label")
 
 
 def _person_at(order: Order, parts: Mapping[str, str], now: datetime) -> UUID:

@@ -15,8 +15,10 @@ from orders.parcelling.states import State
 from orders.states import FINAL
 from sagas.steps import StepCall
 from sagas.verdicts import Answer, Done
+from shipping.contract import ADDRESS_TO_CORRECT, ADDRESS_UNKNOWN
 
-OWNER = "operations"
+#: Who is called: whoever can ask the customer, or whoever runs the shop.
+SUPPORT, OWNER = "support", "operations"
 
 
 def pack(calls: Sequence[StepCall]) -> list[Answer]:
@@ -75,5 +77,9 @@ def nothing_left(order: Order, claims: Claims) -> bool:
 
 
 def _call_a_person(order: Order, number: int, code: str, now: datetime) -> None:
-    if order.state not in FINAL:
-        order.need_attention(f"parcel {number}: {code}"[:200], on_hold=True, owner=OWNER, now=now)
+    if order.state in FINAL:
+        return
+    if code == ADDRESS_UNKNOWN:  # a correction lifts this one
+        order.need_attention(ADDRESS_TO_CORRECT, on_hold=True, owner=SUPPORT, now=now)
+        return
+    order.need_attention(f"parcel {number}: {code}"[:200], on_hold=True, owner=OWNER, now=now)

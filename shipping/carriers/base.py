@@ -20,13 +20,13 @@ from typing import Protocol
 from uuid import UUID
 
 from sagas.verdicts import Refused, Unavailable, Unknown
+from shipping.contract import ADDRESS_UNKNOWN
 
 NOT_FOUND = "shipping.not_found"
 ALREADY_PICKED_UP = "shipping.already_picked_up"
 LABEL_VOID = "shipping.label_void"
 COUNTRY_NOT_SERVED = "shipping.country_not_served"
 ADDRESS_INVALID = "shipping.address_invalid"
-ADDRESS_UNKNOWN = "shipping.address_unknown"
 SERVICE_NOT_AVAILABLE = "shipping.service_not_available"
 CARRIER_REFUSED = "shipping.carrier_refused"  # any other no; the detail has the vendor's word
 MOST_MOVED = 1000

@@ -240,8 +240,10 @@ def _bought(shipment: LockedShipment, labels: Labels) -> Append | None:
 
 
 def _may_be_corrected(shipment: LockedShipment, now: datetime) -> bool:
+    """One part of an order does not wait: its pieces are free again, and whoever corrects the address asks anew."""
     asked = shipment.state in (State.LABEL_PENDING, State.UNKNOWN, State.ADDRESS_WRONG)
-    return asked and (shipment.correct_until is None or now < shipment.correct_until)
+    in_time = shipment.correct_until is None or now < shipment.correct_until
+    return asked and in_time and shipment.part_id is None
 
 
 def _address_wrong(

@@ -87,7 +87,7 @@ def test_a_correction_needs_a_reason_and_leaves_the_name_of_who_made_it(user: Ma
     assert (without.status_code, address(order)["postcode"]) == (200, "00000")
     done = kim.post(page(order), sent(), follow=True)
 
-    assert "Corrected: the carrier was not asked yet." in done.content.decode()
+    assert "Corrected: whatever is booked from now on goes there." in done.content.decode()
     assert address(order) == {"country": "DE", "street": "Long Road 1", "postcode": "10115"}
     told = StoredEvent.objects.get(type="orders.AddressCorrected")
     assert (told.metadata["actor"], told.metadata["reason"]) == ("kim", "the customer called")
