@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from orders.models import FulfilmentOrder
+from orders.parcelling.commands import ask_parcel
+from orders.refunding.commands import ask_refund
+from orders.refunding.rules import Wanted
 from sagas import operate
 from sagas.clock import database_now
 from sagas.models import Saga
+from sagas.queries import story
 from sagas.sql import rows
 from tests.scenarios.fulfilment import Ends, Fulfilment
 
@@ -57,15 +62,52 @@ def returned(shop: Fulfilment) -> None:
     shop.credit("BACK", amount_minor=500, MUG=1)
 
 
+def in_parcels(shop: Fulfilment) -> None:
+    """Three orders in parcels that are confirmed, and a parcel or two of each: one share and one label is refused."""
+    shop.shelve(MUG=10)
+    shop.given(CAPTURE, "POOR", refuses="processing_error")
+    shop.given("shipping.book_shipment", "FAR", refuses="country_not_served")
+    for reference in ("TWO", "POOR", "FAR"):
+        shop.order_in_parcels(reference, MUG=2)
+    shop.settle()
+    for reference in ("TWO", "TWO", "POOR", "FAR"):
+        ask_one(shop, reference)
+
+
+def cancelled_in_parcels(shop: Fulfilment) -> None:
+    """An order of which one parcel is paid for and the rest is free; then it is cancelled."""
+    shop.shelve(MUG=10)
+    shop.order_in_parcels("GONE", MUG=3)
+    shop.settle()
+    ask_one(shop, "GONE")
+    shop.settle()
+    shop.cancel("GONE")
+
+
+def refunded(shop: Fulfilment) -> None:
+    """Two confirmed orders; money of one goes back."""
+    shop.shelve(MUG=10)
+    shop.order("BACK", MUG=2)
+    shop.order("GOOD")
+    shop.settle()
+    ask_refund(shop.row("BACK").pk, Wanted(pieces={1: 1}), actor="ada", reason="chaos", now=database_now())
+
+
+def ask_one(shop: Fulfilment, reference: str) -> None:
+    """One piece of an order goes in a parcel."""
+    ask_parcel(shop.row(reference).pk, {1: 1}, actor="ada", reason="chaos", now=database_now())
+
+
 Stage = Callable[[Fulfilment], None]
 
 
 class Outcome(NamedTuple):
-    """Everything about one order that a death may not change."""
+    """Everything about one order that a death may not change: its parcels are counted by the name they go by."""
 
     ends: Ends
-    stories: dict[str, list[str]]
-    effects: dict[str, int]
+    parcels: list[tuple[int, str, int]]
+    stories: list[tuple[str, list[str]]]
+    effects: dict[str, dict[str, int]]
     money: tuple[int, int, int]
 
 
@@ -83,7 +125,14 @@ def _references() -> list[str]:
 
 def _outcome(shop: Fulfilment, reference: str) -> Outcome:
     order = shop.row(reference).pk
-    names = Saga.objects.filter(subject_id=order).values_list("definition", flat=True).order_by("definition")
-    stories = {name: shop.story(reference, name) for name in names}
+    parcels = FulfilmentOrder.objects.filter(order_id=order).order_by("number")
+    sagas = Saga.objects.filter(search_key=reference).order_by("definition", "pk")
+    names = [reference, *(f"{reference}/p{parcel.number}" for parcel in parcels)]
     money = rows(MONEY, [order])
-    return Outcome(shop.ends(reference), stories, shop.effects(reference), money[0] if money else (0, 0, 0))
+    return Outcome(
+        ends=shop.ends(reference),
+        parcels=[(one.number, one.state, one.share_minor) for one in parcels],
+        stories=[(saga.definition, story(saga.pk)) for saga in sagas],
+        effects={name: shop.effects(name) for name in names},
+        money=money[0] if money else (0, 0, 0),
+    )

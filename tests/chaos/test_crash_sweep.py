@@ -44,11 +44,33 @@ RETURN = {
     "inventory.restock_goods": LOCAL,
     "orders.close_return": LOCAL,
 }
+PARCELS = {
+    "orders.pack_parcel": LOCAL,
+    "shipping.book_shipment": EXTERNAL,
+    "payments.capture_share": EXTERNAL,
+    "orders.ready_parcel": LOCAL,
+    "shipping.clear_parcel": LOCAL,
+    "shipping.cancel_shipment": EXTERNAL,
+    "orders.unpack_parcel": LOCAL,
+}
+PARCELS_CANCELLED = {
+    "orders.hold_parcel": LOCAL,
+    "shipping.withdraw_shipment": EXTERNAL,
+    "inventory.withdraw_allocation": LOCAL,
+    "payments.refund_payment": EXTERNAL,
+    "orders.cancel_pieces": LOCAL,
+    "payments.release_rest": EXTERNAL,
+    "orders.finish_order": LOCAL,
+}
+REFUND = {"payments.refund_payment": EXTERNAL, "orders.close_refund": LOCAL}
 STAGES: dict[Stage, dict[str, tuple[str, ...]]] = {
     stages.every_way: FORWARD | BACKWARD,
     stages.cancelled_before_capture: BACKWARD,
     stages.cancelled_after_capture: CANCELLATION,
     stages.returned: RETURN,
+    stages.in_parcels: PARCELS,
+    stages.cancelled_in_parcels: PARCELS_CANCELLED,
+    stages.refunded: REFUND,
 }
 #: Where it is worst: done, and not yet written down. The other places are for `make chaos`.
 WORST = ("before_commit", "after_call_before_commit")
