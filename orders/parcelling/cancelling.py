@@ -196,5 +196,6 @@ def _context(order: Order, claim: Claim, because: Because, back: int) -> dict[st
         "refund_minor": back,
         "credit_minor": because.credit_minor,
         "note_id": because.note_id,
+        "reason": because.reason.strip()[:500],
         "paid_by": str(queries.fulfilment_saga(order.id)),
     }

@@ -84,7 +84,7 @@ def finish(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
     last = [call for call in calls if call.input["nothing_left"]]
     orders = repository.load((as_id(call) for call in last), with_lines=True)
     for call in last:
-        orders[as_id(call)].end_cancelled(call.saga_id, reason=call.reference, now=now)
+        orders[as_id(call)].end_cancelled(call.saga_id, reason=call.input["reason"], now=now)
     repository.save(orders.values(), now=now)
     if orders:
         move_on(orders, now=now)

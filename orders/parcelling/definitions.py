@@ -60,7 +60,7 @@ CANCEL_PARCEL = SagaDefinition(
         retriable(payments.RELEASE_REST),
         retriable(FINISH_ORDER),
     ],
-    context=("order_id", "lines", "whole", "refund_minor", "credit_minor", "note_id", "paid_by"),
+    context=("order_id", "lines", "whole", "refund_minor", "credit_minor", "note_id", "reason", "paid_by"),
     attention=call_attention,
     countermeasures={
         "semantic lock": "Its pieces are held under the order's row lock in the commit that starts it: no parcel can"

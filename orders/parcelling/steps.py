@@ -50,7 +50,7 @@ def cancel_pieces(calls: Sequence[StepCall]) -> Sequence[Answer]:
     return closing.cancel_pieces(calls, now=calls[0].now)
 
 
-@local_step(contract.FINISH_ORDER, needs=("order_id", "nothing_left"))
+@local_step(contract.FINISH_ORDER, needs=("order_id", "nothing_left", "reason"))
 def finish_order(calls: Sequence[StepCall]) -> Sequence[Answer]:
     """If that was all, the order has ended."""
     return closing.finish(calls, now=calls[0].now)

@@ -146,6 +146,7 @@ def test_an_order_in_parcels_of_which_nothing_was_packed_is_cancelled_as_a_whole
     assert shop.effects() == {"holds": 1, "voids": 1}
     assert shop.stock() == (10, 0, 0)
     assert Saga.objects.get(definition=CANCEL).state == "completed"
+    assert shop.row().cancel_reason == "changed my mind"
 
 
 def test_an_order_in_parcels_that_has_not_left_is_cancelled_parcel_by_parcel(shop: Fulfilment) -> None:
