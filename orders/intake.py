@@ -22,6 +22,8 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 CLOCK_TOLERANCE = timedelta(days=1)
 
 MOST_ADDRESS_PARTS = 20
+#: Parts of an address that lead nowhere by themselves.
+NOWHERE = frozenset({"country", "name", "phone"})
 
 #: What of a placed order tells it from another under the same reference.
 COMPARED = (
@@ -129,6 +131,19 @@ def _check_texts(order: PlaceOrder) -> None:
     for position, line in enumerate(order.lines, start=1):
         _text(line.sku, f"lines[{position}].sku", least=1, most=100)
         _text(line.name, f"lines[{position}].name", most=300)
+
+
+class AddressEmpty(InvalidOrder):
+    """Nothing of the address says where to go in its country."""
+
+    code = "orders.address_empty"
+
+
+def check_destination(address: Mapping[str, str]) -> None:
+    """As `check_address`; and raise AddressEmpty for one that leads nowhere."""
+    check_address(address)
+    if not any(text.strip() for part, text in address.items() if part not in NOWHERE):
+        raise AddressEmpty(detail="Neither a street nor a place is left.")
 
 
 def check_address(address: Mapping[str, str]) -> None:

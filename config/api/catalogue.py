@@ -198,6 +198,11 @@ CATALOGUE: dict[str, Entry] = {
     "orders.currency_unknown": Entry(422, "The currency is not accepted", _CORRECT),
     "orders.country_invalid": Entry(422, "Not a country", _CORRECT),
     "orders.placed_at_invalid": Entry(422, "placed_at is impossible", _CORRECT),
+    "orders.address_empty": Entry(
+        422,
+        "Nothing of the address is left",
+        f"A correction leaves a street or a place: send what it shall be. {_CORRECT}",
+    ),
     "orders.text_invalid": Entry(422, "A text is not printable or too long", _CORRECT),
     "orders.nothing_to_ship": Entry(422, "No line of goods", _CORRECT),
     "orders.parcels_need_a_leader": Entry(422, "A choreographed order has no parcels of its own", _CORRECT),

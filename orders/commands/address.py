@@ -16,7 +16,7 @@ from django.db import transaction
 from orders import queries, repository
 from orders.aggregate import Order, OrderNotFound
 from orders.customers import customer_in, is_set_apart, person_reference
-from orders.intake import check_address
+from orders.intake import check_destination
 from orders.models import Order as OrderRecord
 from orders.parcelling.claims import Claims
 from orders.parcelling.rules import free_of
@@ -73,8 +73,9 @@ def correct_address(
     """Correct these parts of where an order goes; an empty text takes a part out. The country stays as it is.
 
     The booking goes on with a new request; parcels that are asked for from now on go there. Other orders of the
-    customer keep their address. Raises OrderNotFound (also for another shop's order), InvalidOrder, AddressFixed,
-    AddressInUse or PersonErased. Publishes AddressCorrected, in which nothing of the address stands.
+    customer keep their address. Raises OrderNotFound (also for another shop's order), InvalidOrder (AddressEmpty if no
+    street and no place is left), AddressFixed, AddressInUse or PersonErased. Publishes AddressCorrected, in which
+    nothing of the address stands.
     """
     with transaction.atomic():
         anew = Anew(_saga_of(order_id, shop_id), BOOK_SHIPMENT)
@@ -137,8 +138,8 @@ def _person_at(order: Order, parts: Mapping[str, str], now: datetime) -> UUID:
     if order.person_id is None:
         raise PersonErased
     person = read_people([order.person_id])[order.person_id]
-    address = {name: text for name, text in {**person.address, **parts}.items() if text}
-    check_address(address)
+    address = {name: text for name, text in {**person.address, **parts}.items() if text.strip()}
+    check_destination(address)
     if is_set_apart(person.reference):
         if not move_person(order.person_id, address):
             raise PersonErased

@@ -60,6 +60,27 @@ def test_an_empty_text_takes_a_part_out(counter: Counter, where: str) -> None:
     assert address() == {"country": "DE", "postcode": "10115", "city": "Berlin"}
 
 
+@pytest.mark.parametrize(
+    "emptied",
+    [
+        {"street": "", "postcode": "", "city": ""},
+        {"street": "", "postcode": " ", "city": "", "name": "Ada Example", "phone": "030 1234"},
+    ],
+    ids=["every part", "all that says where"],
+)
+def test_a_correction_that_leaves_no_place_to_go_to_is_refused(
+    counter: Counter, where: str, emptied: dict[str, str]
+) -> None:
+    before = Order.objects.get().person_id
+
+    answer = counter.patch(where, emptied)
+
+    order = Order.objects.get()
+    assert problem(answer) == (422, "orders.address_empty")
+    assert (order.person_id, order.version, Person.objects.count()) == (before, 1, 1)
+    assert address()["city"] == "Berlin"
+
+
 def test_nothing_of_the_address_is_kept_elsewhere(counter: Counter, where: str) -> None:
     counter.patch(where, {"street": "Kurfuerstendamm 9"})
     take_in_everything()
