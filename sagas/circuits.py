@@ -1,9 +1,9 @@
 """The circuits of external steps and of reads beside them: one for each of each provider, shared by all workers.
 
 A step's circuit is asked before anything is claimed. While it is open, what is due there is put off with a wake-up
-time and uses up no try; a few probes go when the time is over; closed again, work comes back along a ramp. A read that
-no step makes (a question of the inbox, of a loop or of reconciliation) has a circuit of its own: it proves nothing
-about writing. A rate that a provider is held to, and a budget for repeats, stand beside it.
+time and uses up no try; a few probes go when the time is over; closed again, work comes back along a ramp. What no step
+asks (a question of the inbox, of a loop or of reconciliation, a loop's own write) has a circuit of its own: a read
+proves nothing about writing. A rate that a provider is held to, and a budget for repeats, stand beside it.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Read:
-    """A kind of question to a provider that no step asks."""
+class Aside:
+    """A kind of call to a provider that no step makes: a read, or a loop's own write."""
 
     provider: str
     operation: str
 
 
-_reads: set[Read] = set()
+_asides: set[Aside] = set()
 
 
 class Circuits:
@@ -177,15 +177,24 @@ def external_steps() -> list[Step]:
     return sorted((s for s in all_steps().values() if s.external), key=lambda s: (s.provider, s.name))
 
 
-def provider_read(provider: str, operation: str) -> Read:
+def provider_read(provider: str, operation: str) -> Aside:
     """Register a kind of read, so that people see its circuit and can hold it. Safe to repeat."""
-    read = Read(provider, operation)
-    _reads.add(read)
-    return read
+    return _aside(provider, operation)
 
 
-def ask_through(read: Read, make: Callable[[], T]) -> T | Unavailable:
-    """Ask a provider, if its circuit lets the question go; else Unavailable with `circuit_open`, and when to ask again.
+def provider_write(provider: str, operation: str) -> Aside:
+    """The same for a write. Its own circuit: steps that write the like are not held up by it, nor it by them."""
+    return _aside(provider, operation)
+
+
+def _aside(provider: str, operation: str) -> Aside:
+    aside = Aside(provider, operation)
+    _asides.add(aside)
+    return aside
+
+
+def ask_through(aside: Aside, make: Callable[[], T]) -> T | Unavailable:
+    """Ask a provider, if its circuit lets the call go; else Unavailable with `circuit_open`, and when to ask again.
 
     In any thread, outside any transaction.
     """
@@ -197,22 +206,22 @@ def ask_through(read: Read, make: Callable[[], T]) -> T | Unavailable:
     def question() -> T | Unavailable:
         return make()
 
-    return _breaker_of_read(read).call(question, shut, well=went_well)
+    return _breaker_beside(aside).call(question, shut, well=went_well)
 
 
-def room_for(read: Read, want: int) -> int:
-    """How many of `want` questions are worth taking in hand now: none while the circuit is open."""
-    return _breaker_of_read(read).room(want)
+def room_for(aside: Aside, want: int) -> int:
+    """How many of `want` calls are worth taking in hand now: none while the circuit is open."""
+    return _breaker_beside(aside).room(want)
 
 
-def _breaker_of_read(read: Read) -> Breaker:
-    return _circuits(os.getpid()).breaker(read.provider, read.operation)
+def _breaker_beside(aside: Aside) -> Breaker:
+    return _circuits(os.getpid()).breaker(aside.provider, aside.operation)
 
 
 def names() -> list[tuple[str, str]]:
     """Provider and operation of every circuit, in this order."""
     steps = {(step.provider, operation_of(step)) for step in external_steps()}
-    return sorted(steps | {(read.provider, read.operation) for read in _reads})
+    return sorted(steps | {(aside.provider, aside.operation) for aside in _asides})
 
 
 def reports() -> Iterator[CircuitReport]:
@@ -226,7 +235,7 @@ def force(provider: str, operation: str, forced: Forced | None) -> None:
 
 
 __all__ = [
-    "CIRCUIT_OPEN", "RETRY_BUDGET", "Circuits", "Forced", "Grant", "Position", "Read", "admit", "ask_through",
+    "CIRCUIT_OPEN", "RETRY_BUDGET", "Aside", "Circuits", "Forced", "Grant", "Position", "admit", "ask_through",
     "breaker_of", "budget_of", "external_steps", "force", "forget", "is_closed", "names", "operation_of", "over_budget",
-    "provider_read", "put_off", "reports", "room_for", "spared", "went_well",
+    "provider_read", "provider_write", "put_off", "reports", "room_for", "spared", "went_well",
 ]  # fmt: skip

@@ -21,8 +21,10 @@ SELECT id, carrier_id FROM shipping_shipment
 TO_DELIVER = """
 SELECT id, carrier_id FROM shipping_shipment WHERE state = 'handed_over' AND id > %s ORDER BY id LIMIT %s
 """
+# In another order at each look, so that one the carrier never answers for is not always the first.
 SURPLUS = """
-SELECT id, label FROM shipping_shipment, unnest(surplus) AS label WHERE surplus <> '{}' ORDER BY id LIMIT %s
+SELECT id, label FROM shipping_shipment, unnest(surplus) AS label
+ WHERE surplus <> '{}' ORDER BY md5(label || %s) LIMIT %s
 """
 
 
@@ -55,9 +57,9 @@ def to_deliver(*, limit: int, after: UUID | None = None) -> list[Waiting]:
     return [Waiting(*row) for row in rows(TO_DELIVER, [after or FIRST, limit])]
 
 
-def surplus_labels(*, limit: int) -> list[Waiting]:
-    """Labels too many that still have to be given back, each with its shipment."""
-    return [Waiting(*row) for row in rows(SURPLUS, [limit])]
+def surplus_labels(*, now: datetime, limit: int) -> list[Waiting]:
+    """Labels too many that still have to be given back, each with its shipment. They are few."""
+    return [Waiting(*row) for row in rows(SURPLUS, [now.isoformat(), limit])]
 
 
 def by_carrier_id(names: Collection[str]) -> dict[str, UUID]:

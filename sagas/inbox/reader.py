@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sagas.circuits import Read
+from sagas.circuits import Aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Reader(ABC):
     """
 
     #: What its questions ask. While that circuit is open nothing is read: messages stay due, and count no reading.
-    asks: ClassVar[Read | None] = None
+    asks: ClassVar[Aside | None] = None
 
     @abstractmethod
     def look(self, messages: Sequence[Incoming], *, now: datetime) -> Sequence[Fate | Question]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from sagas.circuits import provider_read
+from sagas.circuits import provider_read, provider_write
 from sagas.resilience.http import HttpClient
 from shipping.carriers.base import Carrier
 from shipping.carriers.http import HttpCarrier
@@ -14,6 +14,8 @@ _instead: Carrier | None = None
 SANDBOX_TOKEN = "sk_sandbox"  # noqa: S105 - the sandbox lets everybody in
 #: A read that no step makes: how far a parcel has come.
 TRACK = provider_read("carrier", "track")
+#: A write that no step makes: giving back a label too many.
+VOID_SURPLUS = provider_write("carrier", "void_surplus")
 #: Making a connection may take this share of a call's time; the rest is for the answer.
 CONNECT_SHARE = 0.2
 

@@ -1,4 +1,4 @@
-"""Questions that no step asks, while their provider is down: few are asked, none is lost, and no look is used up."""
+"""Calls that no step makes, while their provider is down: few are made, none is lost, and no look is used up."""
 
 from __future__ import annotations
 
@@ -28,15 +28,16 @@ from sagas.inbox.rows import IncomingWebhook
 from sagas.resilience import breaker
 from sagas.resilience.circuit import CircuitPolicy, Position
 from sagas.resilience.shared import LocalStore
+from sagas.steps import Ask
 from sagas.verdicts import Unavailable
 from shipping.carriers import TRACK, use_carrier
 from shipping.carriers.fake import FakeCarrier
-from shipping.commands import ask_after_parcels, hand_over
+from shipping.commands import ask_after_parcels, hand_over, void_surplus_labels
 from shipping.models import Shipment
 from tests.conftest import Clock
 from tests.payments.letters import SECRET, Postman, about_intent
 from tests.payments.till import Till
-from tests.shipping.dock import Dock
+from tests.shipping.dock import Dock, again
 
 pytestmark = pytest.mark.django_db
 
@@ -215,6 +216,57 @@ def test_f46_parcels_are_asked_after_by_probes_alone_and_keep_their_turn(sent: D
     assert Shipment.objects.filter(ask_at__lte=sent.clock.now + timedelta(hours=5)).count() == 0
 
 
+@pytest.fixture
+def too_many(dock: Dock, outage: Outage, monkeypatch: pytest.MonkeyPatch) -> Dock:
+    """A dock with six labels too many."""
+    monkeypatch.setattr(dock.carrier, "cancel", outage.between("cancel", dock.carrier.cancel))
+    for n in range(6):
+        slow = dock.call(f"A-{n}")
+        (in_flight,) = dock.begin(slow)
+        assert isinstance(in_flight, Ask)
+        dock.run(dock.call(f"A-{n}", intent_number=2))
+        dock.record([(again(slow, late=True), dock.ask(in_flight))])
+    assert Shipment.objects.exclude(surplus=[]).count() == 6
+    return dock
+
+
+def test_f46_labels_too_many_are_given_back_by_probes_alone_and_none_is_forgotten(
+    too_many: Dock, outage: Outage
+) -> None:
+    outage.off = True
+    for _ in range(10):
+        assert void_surplus_labels(too_many.carrier, now=too_many.clock.forward(seconds=10)) == 0
+        outage.forward(10)
+
+    assert stands("carrier", "void_surplus") is Position.OPEN
+    assert outage.asked["cancel"] <= 3 + POLICY.probes * 5
+    assert Shipment.objects.exclude(surplus=[]).count() == 6
+    outage.off, before = False, outage.asked["cancel"]
+    given_back = []
+    for _ in range(4):
+        outage.forward(21)
+        given_back.append(void_surplus_labels(too_many.carrier, now=too_many.clock.forward(seconds=10)))
+    assert (sum(given_back), outage.asked["cancel"] - before) == (6, 6)
+    assert stands("carrier", "void_surplus") is Position.CLOSED
+    assert Shipment.objects.exclude(surplus=[]).count() == 0
+
+
+def test_a_label_that_the_carrier_never_answers_for_holds_up_no_other(
+    too_many: Dock, outage: Outage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = min(Shipment.objects.exclude(surplus=[]), key=lambda one: one.pk).surplus[0]
+    honest = too_many.carrier.cancel
+    monkeypatch.setattr(
+        too_many.carrier, "cancel", lambda ask: DOWN if ask.shipment_id == first else honest(ask)
+    )
+
+    for _ in range(40):
+        void_surplus_labels(too_many.carrier, now=too_many.clock.forward(seconds=10), limit=1)
+        outage.forward(21)
+
+    assert [label for one in Shipment.objects.all() for label in one.surplus] == [first]
+
+
 def test_a_reconciliation_stops_with_a_clear_word_and_goes_on(till: Till, outage: Outage) -> None:
     till.authorize("A-1")
     bounds = Bounds(since=None, until=None)
@@ -259,7 +311,7 @@ def leading(till: Till, bounds: Bounds) -> Reconciler:
 
 
 def test_people_see_and_hold_these_circuits_like_the_others(outage: Outage, till: Till) -> None:
-    names = {("gateway", "retrieve"), ("gateway", "list"), ("carrier", "track")}
+    names = {("gateway", "retrieve"), ("gateway", "list"), ("carrier", "track"), ("carrier", "void_surplus")}
     assert names <= set(circuits.names())
     shown = {
         (s.labels["provider"], s.labels["operation"]) for metric in gauges._circuits() for s in metric.samples
