@@ -23,6 +23,8 @@ from sagas.log import Append, publish
 
 #: Notes applied in one commit.
 BATCH = 100
+#: So much of the names of an order and its note stands in the reference of the note's saga, which holds 200.
+MOST_NAMED = 180
 
 
 def take_credit_notes(
@@ -117,11 +119,14 @@ def _hold(order: Order, note: Note, way: Way, saga_id: UUID, now: datetime) -> N
 
 
 def _saga(note: Note, way: Way, order: Order, covered_minor: int) -> StartSaga:
-    # A second try, after a cancellation that lost against the hand-over, is a saga of its own.
+    # A second try, after a cancellation that lost against the hand-over, is a saga of its own. Shops call notes as they
+    # like, also "C-1-2", or "B/C-1" of order A beside "C-1" of order A/B: the end of the id tells them all apart, and
+    # long names are cut before it.
     again = f"-{note.tries + 1}" if note.tries else ""
+    named = f"{order.external_reference}/{note.reference}"[:MOST_NAMED]
     return StartSaga(
         definition=CANCEL_FULFILMENT if way is Way.CANCEL else RETURN_GOODS,
-        reference=f"{order.external_reference}/{note.reference}{again}",
+        reference=f"{named}{again}-{note.id.hex[-8:]}",
         shop_id=note.shop_id,
         subject_id=order.id,
         label=f"Credit note {note.reference} of order {order.external_reference}",

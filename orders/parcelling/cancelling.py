@@ -172,11 +172,12 @@ def _left(claims: Sequence[Claim]) -> set[UUID]:
 
 
 def _saga(order: Order, claim: Claim, because: Because) -> StartSaga:
-    back = claim.share_minor if claim.ready_at else 0
+    back, saga_id = claim.share_minor if claim.ready_at else 0, uuid7()
     return StartSaga(
+        id=saga_id,
         definition=CANCEL_PARCEL,
-        # The version makes it new when an earlier cancellation was lost.
-        reference=f"{order.external_reference}/p{claim.number}-cancel-{claim.version}",
+        # The version is of an earlier cancellation that was lost, the end of the id for credit notes of that name.
+        reference=f"{order.external_reference}/p{claim.number}-cancel-{claim.version}-{saga_id.hex[-8:]}",
         shop_id=order.shop_id,
         subject_id=claim.id,
         label=f"Cancel parcel {claim.number} of order {order.external_reference}",

@@ -162,13 +162,19 @@ class Fulfilment:
         )
 
     def credit(
-        self, reference: str | None = "A-1", *, kind: str = "return", amount_minor: int, **pieces: int
+        self,
+        reference: str | None = "A-1",
+        *,
+        kind: str = "return",
+        amount_minor: int,
+        called: str = "",
+        **pieces: int,
     ) -> None:
         """A credit note comes in for an order, or for none."""
         self._notes += 1
         order_id = self.row(reference).pk if reference else None
         note = NewNote(
-            shop_id=self.shop_id, order_id=order_id, reference=f"C-{self._notes}", kind=kind,
+            shop_id=self.shop_id, order_id=order_id, reference=called or f"C-{self._notes}", kind=kind,
             currency="EUR", amount_minor=amount_minor, issued_at=database_now() + timedelta(hours=self._notes),
             lines=[{"sku": sku, "quantity": n, "amount_minor": 0} for sku, n in pieces.items()],
         )  # fmt: skip

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from orders.aggregate import AlreadyHandedOver
-from orders.models import FulfilmentOrder
+from orders.giving_back.commands import apply_credit_notes
+from orders.models import CreditNote, FulfilmentOrder
 from orders.parcelling.cancelling import Because, NoSuchParcel, ParcelEnded, ParcelUnderWay, cancel_parcel
 from orders.parcelling.commands import ask_parcel
 from orders.parcelling.rules import NothingFree
@@ -275,6 +276,26 @@ def test_f26_one_capture_only_the_first_parcel_is_paid_the_rest_is_cancelled(sho
     assert money(shop) == ("captured", 534, 0)
     assert shop.row().cancelled_minor == 1067
     assert shop.effects() == {"holds": 1, "captures": 1}
+
+
+def test_a_credit_note_that_is_called_like_a_cancelled_parcel_is_another_refund(shop: Fulfilment) -> None:
+    confirmed(shop, MUG=2, TEA=2)
+    packed(shop, {1: 2})
+    packed(shop, {2: 2})
+    version = FulfilmentOrder.objects.get(number=1).version
+    cancel(shop, 1)
+    shop.settle()
+    shop.hand_over()
+    shop.deliver()
+    assert shop.row().state == "completed"
+    before = shop.effects()["refunds"]
+
+    shop.credit(amount_minor=200, kind="allowance", called=f"p1-cancel-{version}")
+    apply_credit_notes(now=database_now())
+    shop.settle()
+
+    assert CreditNote.objects.get().state == "applied"
+    assert shop.effects()["refunds"] == before + 1
 
 
 def test_a_cancellation_that_a_person_stops_frees_its_pieces_again(shop: Fulfilment) -> None:

@@ -14,6 +14,11 @@ from tests.orders.giving_back.house import House, only_saga
 POSTAGE = ChargeInput(kind="shipping", amount_minor=300)
 
 
+def called(note: CreditNote, again: str = "") -> str:
+    """How the saga of a note of A-1 is called, at the provider too."""
+    return f"A-1/{note.reference}{again}-{note.pk.hex[-8:]}"
+
+
 def test_a_note_waits_until_its_order_is_confirmed(house: House) -> None:
     house.stock(PEN=5)
     order = house.order(PEN=2)
@@ -65,7 +70,7 @@ def test_a_return_waits_for_the_hand_over_and_comes_back_to_the_shelf(house: Hou
     assert (house.state(order), house.refunded(order)) == ("processing", 1_000)
     assert house.on_shelf("PEN") == (2, 0)
     assert order.lines.get().returned_quantity == 2
-    assert house.sagas(RETURN_GOODS) == [("A-1/C-1", "completed")]
+    assert house.sagas(RETURN_GOODS) == [(called(note), "completed")]
 
 
 def test_goods_come_back_from_a_completed_order(house: House) -> None:
@@ -89,7 +94,7 @@ def test_a_cancellation_that_comes_after_the_hand_over_is_a_return(house: House)
 
     assert house.ended(note) == ("applied", 500, 0)
     assert house.sagas(CANCEL_FULFILMENT) == []
-    assert house.sagas(RETURN_GOODS) == [("A-1/C-1", "completed")]
+    assert house.sagas(RETURN_GOODS) == [(called(note), "completed")]
 
 
 def test_f51_a_cancellation_that_loses_against_the_carrier_becomes_a_return(house: House) -> None:
@@ -100,8 +105,8 @@ def test_f51_a_cancellation_that_loses_against_the_carrier_becomes_a_return(hous
     house.settle()
     house.hand_over()
 
-    assert house.sagas(CANCEL_FULFILMENT) == [("A-1/C-1", "compensated")]
-    assert house.sagas(RETURN_GOODS) == [("A-1/C-1-2", "completed")]
+    assert house.sagas(CANCEL_FULFILMENT) == [(called(note), "compensated")]
+    assert house.sagas(RETURN_GOODS) == [(called(note, "-2"), "completed")]
     assert house.ended(note) == ("applied", 1_000, 0)
     assert (house.state(order), house.refunded(order)) == ("processing", 1_000)
     assert house.on_shelf("PEN") == (2, 0)
@@ -172,7 +177,7 @@ def test_notes_of_one_order_are_applied_one_after_the_other(house: House) -> Non
         ("applied", 1_000, 0),
         ("applied", 500, 400),
     ]
-    assert house.sagas(RETURN_GOODS) == [("A-1/C-2", "completed"), ("A-1/C-3", "completed")]
+    assert house.sagas(RETURN_GOODS) == [(called(second), "completed"), (called(third), "completed")]
     assert (house.refunded(order), house.owed()) == (2_000, 400)
 
 
@@ -227,9 +232,9 @@ def test_more_pieces_than_the_order_has_are_cut_down(house: House) -> None:
 def test_a_refund_with_unknown_outcome_is_paid_once(house: House) -> None:
     order = house.fulfilled(PEN=2)
     house.hand_over()
-    house.gateway.script("refund", "A-1/C-1", "do_then_drop")
-
     note = house.note(order, "return", 500, PEN=1)
+    house.gateway.script("refund", called(note), "do_then_drop")
+
     house.settle()
 
     house.later(hours=1)
@@ -278,6 +283,44 @@ def test_f49_a_shop_cancels_after_the_capture_and_everything_is_given_back(house
     assert (house.on_shelf("PEN"), house.on_shelf("CUP")) == ((2, 0), (1, 0))
     found = Order.objects.get(pk=order.pk)
     assert (found.cancelled_minor, found.lock_saga, found.cancel_reason) == (1_800, None, "changed my mind")
+
+
+def test_a_note_that_is_called_like_a_cancellation_is_another_one(house: House) -> None:
+    order = house.fulfilled(PEN=2)
+    called = f"cancel-{Order.objects.get(pk=order.pk).version + 2}"
+    note = house.note(order, "cancellation", 500, reference=called, PEN=1)
+    house.settle()
+    assert Order.objects.get(pk=order.pk).version == int(called.removeprefix("cancel-"))
+
+    commands.cancel_order(order.pk, actor="shop", reason="changed their mind", now=database_now())
+    house.settle()
+
+    assert (house.state(order), house.ended(note)) == ("cancelled", ("applied", 500, 0))
+    assert (house.refunded(order), house.on_shelf("PEN")) == (1_000, (2, 0))
+    assert [state for _, state in house.sagas(CANCEL_FULFILMENT)] == ["completed", "completed"]
+
+
+def test_notes_whose_names_run_together_are_refunds_of_their_own(house: House) -> None:
+    one, other = house.fulfilled("A", PEN=1), house.fulfilled("A/B", PEN=1)
+    house.hand_over()
+
+    notes = [house.note(one, "return", 500, reference="B/C", PEN=1)]
+    notes.append(house.note(other, "return", 500, reference="C", PEN=1))
+    house.settle()
+
+    assert [house.ended(note) for note in notes] == [("applied", 500, 0)] * 2
+    assert [house.refunded(order) for order in (one, other)] == [500, 500]
+
+
+def test_long_names_of_an_order_and_its_notes_hold_nothing_up(house: House) -> None:
+    order = house.fulfilled("A" * 100, PEN=2)
+    house.hand_over()
+
+    notes = [house.note(order, "return", 500, reference="C" * 99 + end, PEN=1) for end in "12"]
+    house.settle()
+
+    assert [house.ended(note) for note in notes] == [("applied", 500, 0)] * 2
+    assert house.refunded(order) == 1_000
 
 
 def test_goods_that_cost_nothing_come_back_without_money(house: House) -> None:
