@@ -11,8 +11,8 @@ from uuid import UUID
 from orders import queries
 from orders.models import Order, OrderLine
 from orders.refunding.models import RefundRequest
-from orders.refunding.rules import Promised
 from orders.states import REFUNDABLE, State
+from orders.worth import Promised
 from sagas.sql import rows
 
 WAITING = RefundRequest.State.AWAITING_APPROVAL

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from orders.contract import RefundEnded
 from orders.refunding.models import RefundRequest
-from orders.refunding.rules import Promised
+from orders.worth import Promised
 from sagas.log import Append, publish
 from sagas.sql import execute, rows
 

@@ -1,17 +1,17 @@
-"""How much of an order may go back, and what pieces of it are worth. No database here."""
+"""How much of an order may go back. No database here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orders import worth
 from orders.aggregate import Order
 from orders.lines import Line, MoreThanOrdered
+from orders.worth import Pieces, Promised
 from sagas.money import money
 from sagas.verdicts import Refused
-
-Pieces = Mapping[int, int]
 
 
 class NoSuchLine(Refused):
@@ -58,25 +58,6 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Promised:
-    """What waits for approval of one order: money, and of each line pieces and what they are worth."""
-
-    amount_minor: int = 0
-    pieces: Mapping[int, tuple[int, int]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, requests: Iterable[tuple[int, Sequence[Mapping[str, Any]]]]) -> Promised:
-        """Summed from requests as (amount_minor, lines)."""
-        total, pieces = 0, dict[int, tuple[int, int]]()
-        for amount_minor, lines in requests:
-            total += amount_minor
-            for item in lines:
-                quantity, worth = pieces.get(item["position"], (0, 0))
-                pieces[item["position"]] = (quantity + item["quantity"], worth + item["amount_minor"])
-        return cls(total, pieces)
-
-
-@dataclass(frozen=True, slots=True)
 class Settled:
     """A wish in numbers: the amount, and the lines it is for."""
 
@@ -90,7 +71,7 @@ def settle(wanted: Wanted, order: Order, promised: Promised) -> Settled:
     Raises NoSuchLine, MoreThanOrdered, NothingToRefund, or RefundTooLarge, which says what is left.
     """
     left = left_of(order, promised)
-    lines = [_priced(order, position, n, promised) for position, n in sorted(wanted.pieces.items())]
+    lines = _priced(order, wanted.pieces, promised)
     amount = left if wanted.whole else wanted.amount_minor or sum(item["amount_minor"] for item in lines)
     if amount == 0:
         raise NothingToRefund(detail="nothing is left" if wanted.whole else "these pieces cost nothing")
@@ -106,7 +87,7 @@ def left_of(order: Order, promised: Promised) -> int:
 
 def pieces_left(line: Line, promised: Promised) -> int:
     """Pieces of a line whose money may still be asked for."""
-    return line.left - promised.pieces.get(line.position, (0, 0))[0]
+    return line.left - promised.count(line.position)
 
 
 def check_again(amount_minor: int, lines: Iterable[Mapping[str, Any]], order: Order) -> None:
@@ -118,23 +99,20 @@ def check_again(amount_minor: int, lines: Iterable[Mapping[str, Any]], order: Or
             raise MoreThanOrdered(detail=f"line {item['position']} has not so many left")
 
 
-def worth(line: Line, quantity: int, *, promised: tuple[int, int] = (0, 0)) -> int:
-    """What so many more pieces of a line are worth, in minor units.
+def _priced(order: Order, pieces: Pieces, promised: Promised) -> list[dict[str, Any]]:
+    for position, quantity in sorted(pieces.items()):
+        _check_left(order, position, quantity, promised)
+    found = worth.of_refund(order, pieces, promised)
+    worth.cut(found, left_of(order, promised), order, promised)
+    return [
+        {"position": p, "sku": order.lines[p].sku, "quantity": pieces[p], "amount_minor": amount}
+        for p, amount in found.items()
+    ]
 
-    By cumulative rounding: what all pieces given back so far are worth together, less what was paid or promised for
-    them. So the pieces of a line sum to its total exactly, in whatever portions they are refunded, even if a promise
-    in between came to nothing. Pieces that were cancelled or returned count with their own share.
-    """
-    elsewhere = line.cancelled + line.returned
-    together = line.share(elsewhere + line.refunded + promised[0] + quantity) - line.share(elsewhere)
-    return max(0, together - line.refunded_minor - promised[1])
 
-
-def _priced(order: Order, position: int, quantity: int, promised: Promised) -> dict[str, Any]:
+def _check_left(order: Order, position: int, quantity: int, promised: Promised) -> None:
     line = order.lines.get(position)
     if line is None:
         raise NoSuchLine(detail=f"{order.external_reference} has no line {position}")
     if quantity > (left := pieces_left(line, promised)):
         raise MoreThanOrdered(detail=f"line {position} has {left} left, not {quantity}")
-    amount = worth(line, quantity, promised=promised.pieces.get(position, (0, 0)))
-    return {"position": position, "sku": line.sku, "quantity": quantity, "amount_minor": amount}

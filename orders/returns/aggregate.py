@@ -10,8 +10,8 @@ from uuid import UUID
 
 from orders import contract
 from orders.returns.refusals import ReturnInvalid, ReturnMoved
-from orders.returns.rules import Pieces
 from orders.returns.states import MOVES, State
+from orders.worth import Pieces
 from sagas.events import Event
 
 

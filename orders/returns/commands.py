@@ -17,9 +17,9 @@ from orders.returns import rules, store
 from orders.returns.aggregate import Finding, Return
 from orders.returns.opening import skus_of
 from orders.returns.refusals import ReturnInvalid, ReturnMoved, ReturnNotFound, SpokenFor
-from orders.returns.rules import Pieces
 from orders.returns.states import OPEN, State
 from orders.returns.waking import wake
+from orders.worth import Pieces
 from sagas.queries import is_unfinished
 
 #: Code of a return that somebody took back.

@@ -19,10 +19,11 @@ from orders.contract import RETURN_GOODS
 from orders.returns import rules, store
 from orders.returns.aggregate import Return
 from orders.returns.refusals import NothingToReturn, ReturnTooLate
-from orders.returns.rules import Pieces, Wish
+from orders.returns.rules import Wish
 from orders.returns.states import OPEN, Origin, State
 from orders.returns.waking import wake
 from orders.states import State as OrderState
+from orders.worth import Pieces
 from sagas.engine import StartSaga, start_sagas
 from sagas.ids import uuid7
 from sagas.verdicts import Refused

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from orders import worth
 from orders.aggregate import Order
 from orders.contract import GOODS
 from orders.lines import Line
 from orders.returns.refusals import NotHandedOver, ReturnInvalid, ReturnTooLate, SpokenFor
 from orders.states import State
+from orders.worth import Pieces, Promised
 
-#: Pieces by the position of their line.
-Pieces = Mapping[int, int]
+NOTHING_PROMISED = Promised()
 HANDED_OVER = (State.PROCESSING, State.COMPLETED)
 
 
@@ -88,14 +89,9 @@ def _spread(wish: Wish, lines: Iterable[Line], free: Pieces, taken: Pieces) -> d
     return found
 
 
-def value_of(order: Order, pieces: Pieces) -> int:
+def value_of(order: Order, pieces: Pieces, promised: Promised = NOTHING_PROMISED) -> int:
     """What the pieces are worth now, in the order's minor unit, and no more than it has outstanding.
 
-    Rounded cumulatively: in whatever portions a line goes back, the portions sum to its total exactly.
+    In whatever portions a line goes back, the portions sum to its total exactly; see `orders.worth`.
     """
-    total = sum(_value(order.lines[position], count) for position, count in pieces.items())
-    return min(total, order.outstanding_minor)
-
-
-def _value(line: Line, pieces: int) -> int:
-    return line.share(line.given_back + pieces) - line.share(line.given_back)
+    return min(worth.of_goods(order, pieces, promised), order.outstanding_minor)

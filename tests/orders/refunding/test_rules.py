@@ -15,16 +15,17 @@ from orders.refunding.rules import (
     BadWish,
     NoSuchLine,
     NothingToRefund,
-    Promised,
     RefundTooLarge,
+    Settled,
     Wanted,
     check_again,
     left_of,
     pieces_left,
     settle,
-    worth,
 )
+from orders.returns.rules import value_of
 from orders.states import LockKind, State
+from orders.worth import Promised, of_refund
 from sagas.ids import uuid7
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -42,6 +43,12 @@ def an_order(*lines: Line, charges: int = 0) -> Order:
         total_minor=goods + charges, goods_minor=goods, charges_minor=charges,
         lines={line.position: line for line in lines},
     )  # fmt: skip
+
+
+def worth(line: Line, pieces: int, promised: tuple[int, int] = (0, 0)) -> int:
+    """What so many more pieces of a line are worth beside others of the same order."""
+    order = an_order(line, a_line(1_000, 1, position=2))
+    return of_refund(order, {1: pieces}, Promised(promised[1], {1: promised}))[1]
 
 
 def test_a_third_of_a_line_is_rounded_and_the_last_piece_takes_what_is_left() -> None:
@@ -66,31 +73,122 @@ def test_a_promise_that_came_to_nothing_leaves_no_cent_behind() -> None:
     assert (declined, kept, rest) == (33, 34, 66)
 
 
-@given(
-    total=st.integers(0, 10**9),
-    quantity=st.integers(1, 40),
-    cuts=st.lists(st.tuples(st.integers(1, 10), st.sampled_from(["refund", "return", "promise"]))),
-)
-def test_whatever_the_portions_the_pieces_sum_to_the_line(
-    total: int, quantity: int, cuts: list[tuple[int, str]]
+class Counter:
+    """An order at whose counter pieces go back in every way, one after the other, as commands and steps would."""
+
+    def __init__(self, *lines: tuple[int, int], charges: int) -> None:
+        numbered = enumerate(lines, start=1)
+        self.order = an_order(*(a_line(*line, position) for position, line in numbered), charges=charges)
+        self.waiting: list[tuple[int, list[dict[str, int]]]] = []
+
+    def free(self) -> dict[int, int]:
+        promised = Promised.of(self.waiting)
+        left = {p: pieces_left(line, promised) for p, line in self.order.lines.items()}
+        return {position: pieces for position, pieces in left.items() if pieces}
+
+    def refund(self, pieces: dict[int, int]) -> None:
+        settled = self.settle(pieces)
+        self._count(settled.amount_minor, settled.lines)
+
+    def promise(self, pieces: dict[int, int]) -> None:
+        settled = self.settle(pieces)
+        self.waiting.append((settled.amount_minor, settled.lines))
+
+    def settle(self, pieces: dict[int, int]) -> Settled:
+        try:
+            return settle(Wanted(pieces=pieces), self.order, Promised.of(self.waiting))
+        except NothingToRefund:  # they cost nothing
+            return Settled(0, [{"position": p, "quantity": n, "amount_minor": 0} for p, n in pieces.items()])
+
+    def decide(self, which: int, *, approve: bool) -> None:
+        if self.waiting:
+            amount, lines = self.waiting.pop(which % len(self.waiting))
+            check_again(amount if approve else 0, lines if approve else [], self.order)
+            if approve:
+                self._count(amount, lines)
+
+    def back(self, pieces: dict[int, int], *, how: str, off: int = 0) -> None:
+        """Returned, or cancelled by a credit note of a shop that is `off` by so much."""
+        worth = max(0, value_of(self.order, pieces, Promised.of(self.waiting)) + off)
+        paid = min(worth, self.order.outstanding_minor)
+        for position, count in pieces.items():
+            line = self.order.lines[position]
+            setattr(line, how, getattr(line, how) + count)
+        setattr(self.order, f"{how}_minor", getattr(self.order, f"{how}_minor") + paid)
+
+    def _count(self, amount: int, lines: list[dict[str, int]]) -> None:
+        assert amount == sum(item["amount_minor"] for item in lines)
+        for item in lines:
+            line = self.order.lines[item["position"]]
+            line.refunded += item["quantity"]
+            line.refunded_minor += item["amount_minor"]
+            assert line.refunded_minor <= line.total_minor
+        self.order.refunded_minor += amount
+
+
+LINES = st.lists(st.tuples(st.integers(0, 9_999), st.integers(1, 9)), min_size=1, max_size=3)
+
+
+def some_of(data: st.DataObject, free: dict[int, int]) -> dict[int, int]:
+    positions = data.draw(st.lists(st.sampled_from(sorted(free)), min_size=1, unique=True))
+    return {position: data.draw(st.integers(1, free[position])) for position in positions}
+
+
+def act(data: st.DataObject, counter: Counter, *, off: int) -> None:
+    how = data.draw(st.sampled_from(["refund", "promise", "approve", "decline", "returned", "cancelled"]))
+    if how in ("approve", "decline"):
+        counter.decide(data.draw(st.integers(0, 9)), approve=how == "approve")
+    elif not (free := counter.free()):
+        counter.decide(0, approve=True)
+    elif how in ("returned", "cancelled"):
+        counter.back(some_of(data, free), how=how, off=data.draw(st.integers(-off, off)))
+    else:
+        getattr(counter, how)(some_of(data, free))
+
+
+@given(st.data(), LINES, st.integers(0, 500))
+def test_whatever_goes_back_in_whatever_order_the_pieces_sum_to_the_goods_exactly(
+    data: st.DataObject, lines: list[tuple[int, int]], charges: int
 ) -> None:
-    line = a_line(total, quantity)
-    for pieces, how in cuts:
-        taken = min(pieces, line.left)
-        if how == "return":
-            line.returned += taken
-        elif how == "refund" and taken:
-            amount = worth(line, taken)
-            line.refunded += taken
-            line.refunded_minor += amount
-        else:
-            worth(line, taken)  # asked for, and declined
-    elsewhere = (2 * total * line.returned + quantity) // (2 * quantity)
+    counter = Counter(*lines, charges=charges)
 
-    line.refunded_minor += worth(line, line.left)
+    while counter.free() or counter.waiting:
+        act(data, counter, off=0)
 
-    assert line.refunded_minor in (total - elsewhere, total - elsewhere + 1)
-    assert line.returned or line.refunded_minor == total
+    assert counter.order.outstanding_minor == charges
+
+
+@given(st.data(), LINES)
+def test_a_cent_that_a_shop_rounds_otherwise_refuses_no_piece(
+    data: st.DataObject, lines: list[tuple[int, int]]
+) -> None:
+    counter = Counter(*lines, charges=0)
+    for _ in range(data.draw(st.integers(1, 6))):
+        if free := counter.free():
+            how = data.draw(st.sampled_from(["refund", "returned", "cancelled"]))
+            if how == "refund":
+                counter.refund(some_of(data, free))
+            else:
+                counter.back(some_of(data, free), how=how, off=data.draw(st.integers(-1, 1)))
+
+    if free := counter.free():
+        counter.refund(free)
+
+    # What the shop has said for its own pieces stays as it said it.
+    line_count, order = len(lines), counter.order
+    by_note = sum(line.cancelled + line.returned for line in order.lines.values())
+    assert 0 <= order.outstanding_minor <= by_note + line_count
+
+
+def test_the_last_piece_is_not_refused_for_a_cent_after_returns_and_refunds_in_turns() -> None:
+    counter = Counter((101, 4), charges=0)
+    counter.refund({1: 1})
+    counter.back({1: 1}, how="returned")
+    counter.refund({1: 1})
+
+    counter.refund({1: 1})
+
+    assert counter.order.outstanding_minor == 0
 
 
 def test_the_whole_is_everything_outstanding_and_names_no_pieces() -> None:
