@@ -114,7 +114,9 @@ CATALOGUE: dict[str, Entry] = {
         409, "The goods are on their way", "Too late to cancel: once they arrive they can be returned."
     ),
     "orders.not_handed_over": Entry(
-        409, "The goods have not left", "There is nothing to return yet: the order can still be cancelled."
+        409,
+        "The goods have not left",
+        "There is nothing to return yet, or not so much: what has not left can still be cancelled.",
     ),
     "orders.return_too_late": Entry(
         409, "The time for returns is over", "Only the staff may open this return; ask them."
@@ -125,7 +127,8 @@ CATALOGUE: dict[str, Entry] = {
     "orders.return_spoken_for": Entry(
         409,
         "So many pieces are not left",
-        "`detail` names the line. Others were given back, or are in another open return of the order.",
+        "`detail` names the line. Others were given back, are in an open return of the order, or wait for the"
+        " approval of their refund. What is in an open return is paid by it: withdraw it, or refund an amount.",
     ),
     "orders.return_moved": Entry(
         409,

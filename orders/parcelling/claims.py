@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,16 @@ UPDATE orders_fulfilmentorder f
  WHERE f.id = u.id
 """
 
+
+# What is in parcels that a carrier had, whatever became of them later.
+HANDED_OVER = """
+SELECT f.order_id, (line ->> 'position')::int, sum((line ->> 'quantity')::bigint)::bigint
+  FROM orders_fulfilmentorder f CROSS JOIN LATERAL jsonb_array_elements(f.lines) AS line
+ WHERE f.order_id = ANY(%s::uuid[])
+   AND (f.shipment_id = ANY(%s::uuid[])
+        OR EXISTS (SELECT FROM orders_parcel p WHERE p.id = f.shipment_id AND (p.handed_over OR p.delivered)))
+ GROUP BY 1, 2
+"""
 
 STORED = ("id", "state", "version", "code", "cancel_saga_id", "shipment_id")
 
@@ -116,6 +127,16 @@ class Claims:
             execute(SAVE, [now, now, *columns])
         publish(self._facts, now=now)
         self._changed, self._facts = {}, []
+
+
+def handed_over_of(
+    order_ids: Sequence[UUID], *, besides: Collection[UUID] = ()
+) -> dict[UUID, dict[int, int]]:
+    """Pieces of orders in parcels that a carrier had, by order and position; also those of the shipments `besides`."""
+    found: dict[UUID, dict[int, int]] = defaultdict(dict)
+    for order_id, position, pieces in rows(HANDED_OVER, [list(order_ids), list(besides)]):
+        found[order_id][position] = pieces
+    return found
 
 
 def _claim(row: tuple[Any, ...]) -> Claim:

@@ -15,6 +15,7 @@ from orders.refunding import requests, rules
 from orders.refunding.limits import needs_approval
 from orders.refunding.models import RefundRequest
 from orders.refunding.rules import Wanted
+from orders.returns import store
 from sagas.engine import StartSaga, start_sagas
 from sagas.events import Event
 from sagas.ids import uuid7
@@ -61,8 +62,8 @@ def ask_refund(
     Waits at most for the order's row: of two that ask at once the second is decided by what the first has left. A
     large one locks nothing until it is approved, but what it asks for is promised to nobody else. Raises
     OrderNotFound (also for another shop's order), IllegalMove (nothing was taken, or all is being given back),
-    OrderLocked, RefundTooLarge (it says what is left), MoreThanOrdered, NoSuchLine or NothingToRefund. Publishes
-    RefundAsked and RefundOpened.
+    OrderLocked, RefundTooLarge (it says what is left), MoreThanOrdered, SpokenFor (pieces are in an open return),
+    NoSuchLine or NothingToRefund. Publishes RefundAsked and RefundOpened.
     """
     _check_words(actor, reason)
     with transaction.atomic():
@@ -70,7 +71,7 @@ def ask_refund(
         if (before := _asked_before(request_id, order_id)) is not None:
             return before
         order.check_refundable()
-        settled = rules.settle(wanted, order, requests.promised_of(order_id))
+        settled = rules.settle(wanted, order, requests.promised_of(order_id), _in_returns(order_id))
         request = RefundRequest(
             id=request_id or uuid7(), shop_id=order.shop_id, order_id=order_id, currency=order.currency,
             amount_minor=settled.amount_minor, lines=settled.lines, reason=reason.strip()[:500],
@@ -93,15 +94,15 @@ def approve_refund(
 ) -> RefundRequest:
     """Say yes to a refund that waits, as a second person. Everything is checked anew under the order's lock.
 
-    Raises RefundNotFound, RefundDecided, OwnRefund, IllegalMove, OrderLocked, RefundTooLarge or MoreThanOrdered;
-    then it still waits. Publishes RefundApproved and RefundOpened.
+    Raises RefundNotFound, RefundDecided, OwnRefund, IllegalMove, OrderLocked, RefundTooLarge, MoreThanOrdered or
+    SpokenFor; then it still waits. Publishes RefundApproved and RefundOpened.
     """
     _check_words(actor, reason)
     with transaction.atomic():
         order, request = _waiting(request_id)
         if request.asked_by == actor.strip()[:100]:
             raise OwnRefund(detail=f"{request.asked_by} has asked for it")
-        rules.check_again(request.amount_minor, request.lines, order)
+        rules.check_again(request.amount_minor, request.lines, order, _in_returns(order.id))
         _begin(request, order, actor=actor, reason=reason, now=now, correlation_id=correlation_id)
         _decide(request, actor=actor, reason=reason, now=now)
         approved = RefundApproved(**requests.facts_of(request), saga_id=_saga_of(request))
@@ -124,6 +125,11 @@ def decline_refund(
         declined = RefundDeclined(**requests.facts_of(request), reason=request.decision_reason)
         _tell(request, declined, actor=actor, reason=reason, now=now, correlation_id=correlation_id)
     return request
+
+
+def _in_returns(order_id: UUID) -> dict[int, int]:
+    """Pieces in open returns of a locked order, by position."""
+    return store.spoken_for(store.of_orders([order_id]).get(order_id, ()))
 
 
 def _check_words(actor: str, reason: str) -> None:

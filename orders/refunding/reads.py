@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from uuid import UUID
 from orders import queries
 from orders.models import Order, OrderLine
 from orders.refunding.models import RefundRequest
+from orders.returns import store
 from orders.states import REFUNDABLE, State
 from orders.worth import Promised
 from sagas.sql import rows
@@ -99,19 +100,20 @@ def refundable(order_id: UUID) -> Refundable | None:
     if order is None:
         return None
     requests = list(RefundRequest.objects.filter(order_id=order_id).order_by("-id"))
+    in_returns = store.spoken_for(store.of_orders([order_id]).get(order_id, ()))
     promised = Promised.of((r.amount_minor, r.lines) for r in requests if r.state == WAITING)
     given = order.cancelled_minor + order.returned_minor + order.refunded_minor
     return Refundable(
         order=order,
-        lines=[_left(line, promised) for line in queries.lines_of(order_id)],
+        lines=[_left(line, promised, in_returns) for line in queries.lines_of(order_id)],
         left_minor=max(0, order.total_minor - given - promised.amount_minor),
         promised_minor=promised.amount_minor,
         requests=requests,
     )
 
 
-def _left(line: OrderLine, promised: Promised) -> LineLeft:
-    waiting, _ = promised.pieces.get(line.position, (0, 0))
+def _left(line: OrderLine, promised: Promised, in_returns: Mapping[int, int]) -> LineLeft:
+    waiting = promised.count(line.position) + in_returns.get(line.position, 0)
     gone: Any = line.cancelled_quantity + line.returned_quantity + line.refunded_quantity + waiting
     return LineLeft(
         line.position, line.sku, line.name, line.quantity, max(0, line.quantity - gone), line.total_minor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +19,8 @@ from sagas.sql import execute, rows
 State = RefundRequest.State
 
 PROMISED = """
-SELECT amount_minor, lines FROM orders_refundrequest WHERE order_id = %s AND state = 'awaiting_approval'
+SELECT order_id, amount_minor, lines FROM orders_refundrequest
+ WHERE order_id = ANY(%s::uuid[]) AND state = 'awaiting_approval'
 """
 
 # What went back on one person's word alone; what a second person approved or declined is not.
@@ -108,7 +110,15 @@ class Outcome:
 
 def promised_of(order_id: UUID) -> Promised:
     """What waits for approval of one order. Its row must be locked."""
-    return Promised.of((amount, decoded(lines)) for amount, lines in rows(PROMISED, [order_id]))
+    return promised_of_all([order_id]).get(order_id, Promised())
+
+
+def promised_of_all(order_ids: Sequence[UUID]) -> dict[UUID, Promised]:
+    """The same for many orders; one of which nothing waits is left out."""
+    found: dict[UUID, list[tuple[int, list[dict[str, Any]]]]] = defaultdict(list)
+    for order_id, amount, lines in rows(PROMISED, [list(order_ids)]) if order_ids else ():
+        found[order_id].append((amount, decoded(lines)))
+    return {order_id: Promised.of(waiting) for order_id, waiting in found.items()}
 
 
 def alone_minor(order_id: UUID) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from orders import worth
 from orders.aggregate import Order
 from orders.lines import Line, MoreThanOrdered
+from orders.returns.refusals import SpokenFor
 from orders.worth import Pieces, Promised
 from sagas.money import money
 from sagas.verdicts import Refused
@@ -57,6 +58,9 @@ class Wanted:
             raise BadWish(detail="the whole order, an amount above zero, or pieces")
 
 
+NOT_RETURNED: Pieces = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """A wish in numbers: the amount, and the lines it is for."""
@@ -65,11 +69,14 @@ class Settled:
     lines: list[dict[str, Any]]
 
 
-def settle(wanted: Wanted, order: Order, promised: Promised) -> Settled:
-    """Turn a wish into numbers, under the order's lock and with its lines.
+def settle(wanted: Wanted, order: Order, promised: Promised, in_returns: Pieces = NOT_RETURNED) -> Settled:
+    """Turn a wish into numbers, under the order's lock and with its lines. `in_returns` are pieces in open returns.
 
-    Raises NoSuchLine, MoreThanOrdered, NothingToRefund, or RefundTooLarge, which says what is left.
+    Raises NoSuchLine, MoreThanOrdered, SpokenFor, NothingToRefund, or RefundTooLarge, which says what is left.
     """
+    for position, quantity in sorted(wanted.pieces.items()):
+        _check_left(order, position, quantity, promised)
+        _check_returns(order, position, quantity, promised, in_returns)
     left = left_of(order, promised)
     lines = _priced(order, wanted.pieces, promised)
     amount = left if wanted.whole else wanted.amount_minor or sum(item["amount_minor"] for item in lines)
@@ -90,18 +97,19 @@ def pieces_left(line: Line, promised: Promised) -> int:
     return line.left - promised.count(line.position)
 
 
-def check_again(amount_minor: int, lines: Iterable[Mapping[str, Any]], order: Order) -> None:
-    """Whether what was promised can still be kept. Raises RefundTooLarge or MoreThanOrdered."""
+def check_again(
+    amount_minor: int, lines: Iterable[Mapping[str, Any]], order: Order, in_returns: Pieces = NOT_RETURNED
+) -> None:
+    """Whether what was promised can still be kept. Raises RefundTooLarge, MoreThanOrdered or SpokenFor."""
     if amount_minor > order.outstanding_minor:
         raise RefundTooLarge(amount_minor, order.outstanding_minor, order.currency)
     for item in lines:
         if item["quantity"] > order.lines[item["position"]].left:
             raise MoreThanOrdered(detail=f"line {item['position']} has not so many left")
+        _check_returns(order, item["position"], item["quantity"], Promised(), in_returns)
 
 
 def _priced(order: Order, pieces: Pieces, promised: Promised) -> list[dict[str, Any]]:
-    for position, quantity in sorted(pieces.items()):
-        _check_left(order, position, quantity, promised)
     found = worth.of_refund(order, pieces, promised)
     worth.cut(found, left_of(order, promised), order, promised)
     return [
@@ -116,3 +124,12 @@ def _check_left(order: Order, position: int, quantity: int, promised: Promised) 
         raise NoSuchLine(detail=f"{order.external_reference} has no line {position}")
     if quantity > (left := pieces_left(line, promised)):
         raise MoreThanOrdered(detail=f"line {position} has {left} left, not {quantity}")
+
+
+def _check_returns(
+    order: Order, position: int, quantity: int, promised: Promised, in_returns: Pieces
+) -> None:
+    """Pieces on their way back are paid for by their return, or not at all."""
+    left = pieces_left(order.lines[position], promised)
+    if quantity > left - (spoken := in_returns.get(position, 0)):
+        raise SpokenFor(detail=f"line {position} has {left} left, {spoken} of them in an open return")

@@ -6,20 +6,24 @@ Sagas of `orders.return_goods` without a return carry out credit notes: those pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 
 from orders import repository
 from orders.aggregate import Order
 from orders.giving_back import closing
+from orders.refunding import requests
 from orders.returns import rules, store
 from orders.returns.aggregate import Return
 from orders.returns.commands import UNEXPECTED
 from orders.returns.states import FINAL, State
 from orders.states import LockKind
+from orders.worth import Promised
 from sagas.steps import StepCall
 from sagas.verdicts import Answer, Done, IllegalMove, Refused, Unavailable, Waiting
 
@@ -85,7 +89,9 @@ def inspect_returns(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]
     The order is held from here on, and only if nobody else holds it. Without a word a person is called from time to
     time, and nothing is ever paid. Publishes ReturnOpened, and OrderNeedsAttention.
     """
-    return Batch(calls, now=now).answers(closing.inspect, _inspect)
+    batch = Batch(calls, now=now)
+    promised = requests.promised_of_all(list(batch.orders))
+    return batch.answers(closing.inspect, partial(_inspect, promised=promised))
 
 
 def close_returns(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
@@ -114,7 +120,9 @@ def _withdraw(_: Order, call: StepCall, back: Return, now: datetime) -> Answer:
     return Done()
 
 
-def _inspect(order: Order, call: StepCall, back: Return, now: datetime) -> Answer:
+def _inspect(
+    order: Order, call: StepCall, back: Return, now: datetime, *, promised: Mapping[UUID, Promised]
+) -> Answer:
     match back.state:
         case State.WITHDRAWN:
             return Refused(back.end_code)
@@ -124,7 +132,7 @@ def _inspect(order: Order, call: StepCall, back: Return, now: datetime) -> Answe
             return _wait_for_a_person(order, back, now)
     if held := _held_by_another(order, call, now):
         return held
-    return _take_up(order, call, back, now)
+    return _take_up(order, call, back, promised.get(order.id, Promised()), now)
 
 
 def _wait_for_a_person(order: Order, back: Return, now: datetime) -> Answer:
@@ -146,11 +154,11 @@ def _held_by_another(order: Order, call: StepCall, now: datetime) -> Answer | No
     return None
 
 
-def _take_up(order: Order, call: StepCall, back: Return, now: datetime) -> Answer:
+def _take_up(order: Order, call: StepCall, back: Return, promised: Promised, now: datetime) -> Answer:
     back.cut_to({line.position: line.left for line in order.lines.values()})
     if order.lock_kind is LockKind.NONE:
         order.open_return(call.saga_id, now=now)
-    refund = rules.value_of(order, back.accepted)
+    refund = rules.value_of(order, back.accepted, promised)
     return Done({"lines": back.restocked(), "refund_minor": refund, "credit_minor": 0})
 
 

@@ -13,7 +13,7 @@ from django.db import transaction
 from orders import repository
 from orders.aggregate import Order
 from orders.contract import GOODS
-from orders.returns import rules, store
+from orders.returns import bounds, store
 from orders.returns.aggregate import Finding, Return
 from orders.returns.opening import skus_of
 from orders.returns.refusals import ReturnInvalid, ReturnMoved, ReturnNotFound, SpokenFor
@@ -68,13 +68,14 @@ def inspect_return(
     """Decide on every received piece, line by line. Its saga refunds and puts back what was accepted.
 
     Safe to repeat; of two that differ the first wins. Raises ReturnNotFound, ReturnInvalid, ReturnMoved, and
-    SpokenFor when more is accepted than the order has left beside its other returns. Publishes ReturnInspected.
+    SpokenFor when more is accepted than the order has left beside its other returns and what waits for approval.
+    Publishes ReturnInspected.
     """
 
     def act(order: Order, back: Return) -> None:
         if back.inspect(findings, now=now):
-            others = store.spoken_for(store.of_orders([order.id])[order.id], besides=back.id)
-            _check_left(back, rules.free_pieces(order, others))
+            limit = bounds.of({order.id: order})[order.id]
+            _check_left(back, limit.free(order, store.of_orders([order.id])[order.id], besides=back.id))
 
     return _change(return_id, act, actor=actor, reason=reason, now=now, order_id=order_id, shop_id=shop_id)
 

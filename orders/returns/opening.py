@@ -16,9 +16,10 @@ from django.db import transaction
 from orders import repository
 from orders.aggregate import Order, OrderNotFound
 from orders.contract import RETURN_GOODS
-from orders.returns import rules, store
+from orders.returns import bounds, rules, store
 from orders.returns.aggregate import Return
-from orders.returns.refusals import NothingToReturn, ReturnTooLate
+from orders.returns.bounds import Bounds
+from orders.returns.refusals import NotHandedOver, NothingToReturn, ReturnTooLate, SpokenFor
 from orders.returns.rules import Wish
 from orders.returns.states import OPEN, Origin, State
 from orders.returns.waking import wake
@@ -81,10 +82,7 @@ def request_return(
         if again := [one for one in known if one.id == return_id]:
             return again[0]
         late = _time_is_over(order, now=now, even_late=even_late)
-        free = _free(order, known)
-        pieces = rules.everything(free) if wishes is None else rules.granted(order, wishes, free)
-        if not pieces:
-            raise NothingToReturn(detail=order.external_reference)
+        pieces = _pieces(order, known, wishes)
         wanted = Opening(order, pieces, origin, reason, actor, late=late, return_id=return_id)
         (opened,) = _open([wanted], now=now, actor=actor, correlation_id=correlation_id)
         return opened
@@ -103,7 +101,7 @@ def open_instead_of_cancelling(
     earlier = [r for r in known if r.origin == Origin.CANCELLATION and r.state is not State.WITHDRAWN]
     if earlier:
         return earlier[-1]
-    pieces = rules.everything(_free(order, known))
+    pieces = rules.everything(_bounds(order).free(order, known))
     if not pieces:
         return _newest_open(order, known)
     if timely:
@@ -133,14 +131,17 @@ def take_parcels_back(parcels: Sequence[ParcelBack], *, now: datetime) -> None:
     with transaction.atomic():
         orders = repository.load((parcel.order_id for parcel in parcels), with_lines=True)
         known = store.of_orders(list(orders))
+        limits = bounds.of(orders, arrived=[parcel.shipment_id for parcel in parcels])
         for parcel in sorted(parcels, key=lambda parcel: parcel.shipment_id):
             order = orders.get(parcel.order_id)
             mine = known.setdefault(parcel.order_id, [])
             if order is not None and order.state not in (OrderState.REJECTED, OrderState.CANCELLED):
-                mine += _take_back(order, mine, parcel, now=now)
+                mine += _take_back(order, mine, parcel, limits[order.id], now=now)
 
 
-def _take_back(order: Order, known: Sequence[Return], parcel: ParcelBack, *, now: datetime) -> list[Return]:
+def _take_back(
+    order: Order, known: Sequence[Return], parcel: ParcelBack, limit: Bounds, *, now: datetime
+) -> list[Return]:
     if any(parcel.shipment_id == one.shipment_id for one in known):
         return []
     left = Counter(parcel.pieces)
@@ -150,7 +151,7 @@ def _take_back(order: Order, known: Sequence[Return], parcel: ParcelBack, *, now
         first.shipment_id = parcel.shipment_id
     store.save(received, now=now, reason="the carrier brought the parcel back")
     wake(received)
-    pieces = _pieces_of(order, left, rules.everything(_free(order, known)))
+    pieces = _pieces_of(order, left, rules.everything(limit.free(order, known)))
     if not pieces:
         return []
     reason = "The carrier brought the parcel back."
@@ -232,8 +233,25 @@ def _context(order: Order) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _free(order: Order, known: Sequence[Return]) -> dict[int, int]:
-    return rules.free_pieces(order, store.spoken_for(known))
+def _bounds(order: Order) -> Bounds:
+    return bounds.of({order.id: order})[order.id]
+
+
+def _pieces(order: Order, known: Sequence[Return], wishes: Sequence[Wish] | None) -> dict[int, int]:
+    """What a return is opened for. What would be granted if it had only left the house is told apart."""
+    limit = _bounds(order)
+    try:
+        return _granted(order, wishes, limit.free(order, known))
+    except (NothingToReturn, SpokenFor) as no:
+        _granted(order, wishes, limit.once_it_has_left().free(order, known))
+        raise NotHandedOver(detail=f"{order.external_reference}: not all of that has left") from no
+
+
+def _granted(order: Order, wishes: Sequence[Wish] | None, free: Pieces) -> dict[int, int]:
+    pieces = rules.everything(free) if wishes is None else rules.granted(order, wishes, free)
+    if not pieces:
+        raise NothingToReturn(detail=order.external_reference)
+    return pieces
 
 
 def _newest_open(order: Order, known: Sequence[Return]) -> Return:

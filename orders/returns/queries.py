@@ -9,8 +9,9 @@ from uuid import UUID
 
 from django.db.models import Count, Min, QuerySet
 
-from orders.models import OrderLine
-from orders.returns import models, store
+from orders.lines import Line
+from orders.models import Order, OrderLine
+from orders.returns import bounds, models, rules, store
 from orders.returns.aggregate import Return
 from orders.returns.states import OPEN
 
@@ -58,12 +59,13 @@ def open_by_state() -> list[Waiting]:
 
 def free_of(order_id: UUID) -> dict[int, int]:
     """Pieces of each line of goods that could be asked for now, without a lock: to fill a form in, not to decide."""
+    order = Order.objects.filter(pk=order_id).first()
+    if order is None:
+        return {}
     spoken = store.spoken_for(store.of_orders([order_id]).get(order_id, ()))
-    lines = OrderLine.objects.filter(order_id=order_id, kind="goods")
-    return {
-        line.position: max(0, line.quantity - _given_back(line) - spoken.get(line.position, 0))
-        for line in lines
-    }
+    limit = bounds.of({order_id: order})[order_id]
+    lines = [_as_decided(line) for line in lines_of(order_id)]
+    return rules.free_pieces(lines, spoken, limit.promised, limit.handed_over)
 
 
 def lines_of(order_id: UUID) -> Sequence[OrderLine]:
@@ -71,8 +73,11 @@ def lines_of(order_id: UUID) -> Sequence[OrderLine]:
     return list(OrderLine.objects.filter(order_id=order_id, kind="goods").order_by("position"))
 
 
-def _given_back(line: OrderLine) -> int:
-    return line.cancelled_quantity + line.returned_quantity + line.refunded_quantity
+def _as_decided(line: OrderLine) -> Line:
+    return Line(
+        line.position, line.sku, line.kind, line.quantity, line.cancelled_quantity, line.returned_quantity,
+        line.refunded_quantity,
+    )  # fmt: skip
 
 
 def _behind(

@@ -12,7 +12,7 @@ class ReturnNotFound(Refused):
 
 
 class NotHandedOver(Refused):
-    """Nothing of the order has left the house: it can be cancelled, there is nothing to return."""
+    """Nothing, or not so much, of the order has left the house: it can be cancelled, there is nothing to return."""
 
     code = "orders.not_handed_over"
 
@@ -30,7 +30,7 @@ class NothingToReturn(Refused):
 
 
 class SpokenFor(Refused):
-    """So many pieces are not left: the others were given back, or are in another open return."""
+    """So many pieces are not left: the others were given back, are in an open return, or wait for their refund."""
 
     code = "orders.return_spoken_for"
 

@@ -39,13 +39,32 @@ def check_time(order: Order, *, window: timedelta, now: datetime) -> None:
         )
 
 
-def free_pieces(order: Order, spoken_for: Pieces) -> dict[int, int]:
-    """The pieces of each line of goods that are not given back, not refunded and not spoken for. Needs the lines."""
+def free_pieces(
+    lines: Iterable[Line],
+    spoken_for: Pieces,
+    promised: Promised = NOTHING_PROMISED,
+    handed_over: Pieces | None = None,
+) -> dict[int, int]:
+    """The pieces of each line of goods that were handed over and are not given back, refunded, spoken for or promised.
+
+    Without `handed_over` all of them were.
+    """
     return {
-        line.position: max(0, line.left - spoken_for.get(line.position, 0))
-        for line in order.lines.values()
+        line.position: max(
+            0,
+            _with_the_customer(line, handed_over)
+            - spoken_for.get(line.position, 0)
+            - promised.count(line.position),
+        )
+        for line in lines
         if line.kind == GOODS
     }
+
+
+def _with_the_customer(line: Line, handed_over: Pieces | None) -> int:
+    if handed_over is None:
+        return line.left
+    return min(line.left, handed_over.get(line.position, 0) - line.returned - line.refunded)
 
 
 def everything(free: Pieces) -> dict[int, int]:

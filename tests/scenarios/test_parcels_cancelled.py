@@ -12,6 +12,9 @@ from orders.models import CreditNote, FulfilmentOrder
 from orders.parcelling.cancelling import Because, NoSuchParcel, ParcelEnded, ParcelUnderWay, cancel_parcel
 from orders.parcelling.commands import ask_parcel
 from orders.parcelling.rules import NothingFree
+from orders.returns import queries
+from orders.returns.opening import ParcelBack, take_parcels_back
+from orders.returns.refusals import NotHandedOver, SpokenFor
 from sagas import operate
 from sagas.clock import database_now
 from sagas.ids import uuid7
@@ -21,6 +24,7 @@ from shipping.carriers.base import MoveParcels
 from shipping.models import Shipment
 from tests.sandbox_process import SandboxProcess
 from tests.scenarios.fulfilment import Ends, Fulfilment, in_business
+from tests.scenarios.returning import Desk
 
 CANCEL = "orders.cancel_parcel"
 WHY = Because(actor="ada", reason="it will never come")
@@ -296,6 +300,44 @@ def test_a_credit_note_that_is_called_like_a_cancelled_parcel_is_another_refund(
 
     assert CreditNote.objects.get().state == "applied"
     assert shop.effects()["refunds"] == before + 1
+
+
+def test_only_pieces_that_the_carrier_had_can_come_back(shop: Fulfilment) -> None:
+    confirmed(shop, MUG=3, TEA=1)
+    packed(shop, {1: 1})
+    shop.hand_over()
+    packed(shop, {1: 1, 2: 1})
+    desk = Desk(shop)
+
+    assert shop.row().state == "processing"
+    assert queries.free_of(shop.row().pk) == {1: 1, 2: 0}
+    for pieces in ({1: 2}, {2: 1}):
+        with pytest.raises(NotHandedOver):
+            desk.ask(pieces)
+    with pytest.raises(SpokenFor):
+        desk.ask({1: 4})
+    desk.ask()
+    assert desk.lines() == [(1, 1, 0, 0, 0)]
+    with pytest.raises(NotHandedOver):
+        desk.ask()
+
+    shop.hand_over()
+    desk.ask()
+    assert desk.lines(2) == [(1, 1, 0, 0, 0), (2, 1, 0, 0, 0)]
+    desk.receive({1: 2})
+    with pytest.raises(SpokenFor):  # one of them is in the other return
+        desk.accept({1: 2})
+
+
+def test_a_parcel_that_comes_back_before_anybody_heard_that_it_left_is_a_return(shop: Fulfilment) -> None:
+    confirmed(shop, MUG=2)
+    packed(shop, {1: 1})
+    packed(shop, {1: 1})
+    first = Shipment.objects.order_by("pk")[0]
+
+    take_parcels_back([ParcelBack(first.pk, shop.row().pk, {"MUG": 1})], now=database_now())
+
+    assert Desk(shop).lines() == [(1, 1, 1, 0, 0)]
 
 
 def test_a_cancellation_that_a_person_stops_frees_its_pieces_again(shop: Fulfilment) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from orders.contract import RETURN_GOODS
-from orders.models import Return
+from orders.models import RefundRequest, Return, ReturnLine
 from orders.refunding.commands import ask_refund
 from orders.refunding.rules import Wanted
+from orders.returns import queries
 from orders.returns.aggregate import Finding
 from orders.returns.refusals import (
     NothingToReturn,
@@ -20,6 +19,7 @@ from sagas import operate
 from sagas.clock import database_now, travel
 from sagas.models import SagaStep
 from sagas.sql import execute
+from tests.orders.refunding.asking import approve, decline, limits
 from tests.scenarios.fulfilment import Ends, Fulfilment
 from tests.scenarios.returning import Desk, by_hand, later, offset, shipped
 
@@ -158,10 +158,16 @@ def test_an_order_that_another_saga_holds_is_waited_for_and_uses_up_no_try(desk:
     assert (desk.states(), desk.refunded()) == (["closed"], 500)
 
 
-def test_a_piece_that_was_refunded_cannot_be_returned_and_one_in_a_return_is_paid_once(desk: Desk) -> None:
-    desk.ask({1: 2})
-    by_bob: dict[str, Any] = {"actor": "bob", "reason": "crack", "now": database_now()}
-    ask_refund(desk.shop.row().pk, Wanted(pieces={1: 2}), **by_bob)
+def refund(desk: Desk, wanted: Wanted, actor: str = "bob") -> RefundRequest:
+    """Somebody asks for money of the order."""
+    return ask_refund(desk.shop.row().pk, wanted, actor=actor, reason="crack", now=database_now())
+
+
+def test_a_piece_is_refunded_or_returned_and_never_both(desk: Desk) -> None:
+    desk.ask({1: 1})
+    with pytest.raises(SpokenFor):
+        refund(desk, Wanted(pieces={1: 3}))
+    refund(desk, Wanted(pieces={1: 2}))
     desk.shop.settle()
     assert desk.refunded() == 1000
 
@@ -176,6 +182,70 @@ def test_a_piece_that_was_refunded_cannot_be_returned_and_one_in_a_return_is_pai
     line = desk.shop.row().lines.get(position=1)
     assert (line.refunded_quantity, line.returned_quantity) == (2, 1)
     assert (desk.states(), desk.refunded()) == (["closed"], 1500)
+
+
+def test_pieces_whose_refund_waits_for_approval_cannot_be_returned_until_it_is_declined(desk: Desk) -> None:
+    with limits(0):
+        waits = refund(desk, Wanted(pieces={1: 2}))
+
+    with pytest.raises(SpokenFor):
+        desk.ask({1: 2})
+    assert queries.free_of(desk.shop.row().pk) == {1: 1, 2: 2}
+    desk.ask({1: 1})
+    decline(waits)
+    desk.ask({1: 2})
+
+    assert [asked for _, asked, *_ in desk.lines(1) + desk.lines(2)] == [1, 2]
+
+
+def test_everything_that_is_left_leaves_out_what_waits_for_approval(desk: Desk) -> None:
+    with limits(0):
+        waits = refund(desk, Wanted(pieces={1: 2, 2: 1}))
+
+    desk.ask()
+
+    assert [(position, asked) for position, asked, *_ in desk.lines()] == [(1, 1), (2, 1)]
+    approve(waits)
+    desk.shop.settle()
+    desk.receive({1: 1, 2: 1})
+    desk.accept({1: 1, 2: 1})
+    desk.shop.settle()
+    assert (desk.states(), desk.refunded()) == (["closed"], 2500)
+
+
+def test_more_than_was_asked_for_is_not_accepted_if_its_refund_waits(desk: Desk) -> None:
+    with limits(0):
+        refund(desk, Wanted(pieces={1: 2}))
+    desk.ask({1: 1})
+    desk.receive({1: 3})
+
+    with pytest.raises(SpokenFor):
+        desk.accept({1: 3})
+    assert desk.states() == ["received"]
+
+
+@pytest.mark.parametrize("wanted", [Wanted(whole=True), Wanted(amount_minor=700)], ids=["whole", "amount"])
+def test_money_alone_may_go_back_while_pieces_are_on_their_way(desk: Desk, wanted: Wanted) -> None:
+    desk.ask({1: 3})
+
+    refund(desk, wanted)
+    desk.shop.settle()
+
+    assert desk.refunded() == (wanted.amount_minor or 2500)
+
+
+def test_a_return_that_was_asked_for_first_is_not_refunded_by_a_second_person_either(desk: Desk) -> None:
+    with limits(0):
+        waits = refund(desk, Wanted(pieces={1: 2}))
+    desk.ask({1: 1})
+    ReturnLine.objects.update(asked=3)  # from before refunds that wait were spoken for
+
+    with pytest.raises(SpokenFor):
+        approve(waits)
+
+    waits.refresh_from_db()
+    assert waits.state == "awaiting_approval"
+    ReturnLine.objects.update(asked=1)
 
 
 def test_a_credit_note_passes_straight_through(desk: Desk) -> None:
