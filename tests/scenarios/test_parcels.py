@@ -10,7 +10,7 @@ import pytest
 from orders import commands
 from orders.aggregate import InParcels
 from orders.giving_back.commands import apply_credit_notes
-from orders.models import FulfilmentOrder
+from orders.models import CreditNote, FulfilmentOrder
 from orders.parcelling.commands import OnHold, ask_parcel
 from orders.parcelling.rules import NothingFree, NotInParcels
 from orders.refunding.commands import ask_refund
@@ -101,6 +101,43 @@ def test_a_credit_note_of_an_order_in_parcels_waits_and_stops_no_other(shop: Ful
         Saga.objects.filter(definition="orders.cancel_fulfilment").values_list("search_key", flat=True)
     ) == ["A-2"]
     assert shop.ends("A-1") == Ends("confirmed", "authorized", "allocated", None)
+
+
+def test_notes_that_cannot_go_yet_crowd_out_no_other(shop: Fulfilment) -> None:
+    for n in range(3):
+        shop.order_in_parcels(f"A-{n}", MUG=1)
+    shop.order("B-1", MUG=2)
+    shop.settle()
+    for n in range(3):
+        shop.credit(f"A-{n}", kind="cancellation", amount_minor=500, MUG=1)
+    parcel(shop, reference="A-0")
+    shop.settle()
+    shop.hand_over()  # one of them is processing
+    shop.credit("B-1", amount_minor=500, MUG=1)
+
+    moved = [apply_credit_notes(now=database_now(), limit=2) for _ in range(2)]
+
+    assert moved == [1, 0]
+    shop.settle()
+    states = CreditNote.objects.order_by("reference").values_list("state", flat=True)
+    assert list(states) == ["waiting"] * 3 + ["applied"]
+
+
+def test_notes_of_an_order_in_parcels_go_when_it_has_ended(shop: Fulfilment) -> None:
+    shop.order_in_parcels(MUG=1)
+    shop.settle()
+    shop.credit(amount_minor=500, MUG=1)
+    parcel(shop)
+    shop.settle()
+    shop.hand_over()
+    assert CreditNote.objects.get().state == "waiting"
+
+    shop.deliver()
+    apply_credit_notes(now=database_now())
+    shop.settle()
+
+    assert CreditNote.objects.get().state == "applied"
+    assert shop.effects()["refunds"] == 1
 
 
 def test_nothing_of_it_is_refunded_while_shares_may_still_be_taken(shop: Fulfilment) -> None:
