@@ -2,11 +2,14 @@
 
 A person is locked before anybody is asked who needs them. Whoever stores something for a person holds the same
 lock until its commit (`remember_people`), so it is seen here, or finds the row renamed and makes a new one.
+
+Erased is the customer: all rows of one, also those made since somebody looked them up. Whoever gives a customer another
+row for what is open already (a corrected address) holds the customer, as an erasure does (`hold_customers`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -17,7 +20,7 @@ from django.db import transaction
 from sagas import log
 from sagas.contract import ErasureRequested, PersonErased
 from sagas.operate import ReasonMissing
-from sagas.people import Use, uses_of
+from sagas.people import Use, customers_of, hold_customers, uses_of
 from sagas.personal import Erasure
 from sagas.sql import execute, rows
 
@@ -53,6 +56,15 @@ SELECT f.id FROM shops s CROSS JOIN LATERAL (
           OR (reference LIKE %(prefix)s AND position('/' IN substr(reference, length(%(reference)s) + 2)) = 0))
   LIMIT %(limit)s) f
  LIMIT %(limit)s
+"""
+#: All rows of some customers. Ranges of the unique index, which is built for prefixes ("0" comes after "/").
+OF_CUSTOMERS = """
+SELECT f.id FROM unnest(%s::uuid[], %s::text[]) AS c (shop_id, customer) CROSS JOIN LATERAL (
+  SELECT id FROM sagas_person p WHERE p.shop_id = c.shop_id AND p.reference = c.customer
+  UNION ALL
+  SELECT id FROM sagas_person p
+   WHERE p.shop_id = c.shop_id AND p.reference > c.customer || '/' AND p.reference < c.customer || '0'
+     AND position('/' IN substr(p.reference, length(c.customer) + 2)) = 0) f
 """
 SEEN = "SELECT id, shop_id, erased_at IS NOT NULL FROM sagas_person WHERE id = ANY(%s::uuid[]) ORDER BY id"
 
@@ -118,28 +130,33 @@ def search_people(text: str) -> list[UUID]:
 
 
 def foresee(person_ids: Sequence[UUID]) -> list[Erased]:
-    """What erasing these people would do now. Changes nothing. Unknown ids are left out."""
-    return [one for some in _batches(person_ids) for one in _fates(_rows(SEEN, some))]
+    """What erasing these people, and the others of their customers, would do now. Unknown ids are left out."""
+    with_others = [*person_ids, *_of_customers(customers_of(person_ids))]
+    return [one for some in _batches(with_others) for one in _fates(_rows(SEEN, some))]
 
 
 def erase_people(person_ids: Sequence[UUID], *, actor: str, reason: str, now: datetime) -> list[Erased]:
     """Make people unreadable; who is still needed is set apart and erased when the last need has ended.
 
-    A bounded batch per transaction, safe to repeat. Unknown ids are left out. `actor` and `reason` stay in the log
-    for ever, so neither may name the person. Publishes PersonErased, or ErasureRequested for those that wait.
-    Raises ReasonMissing.
+    With them go the other rows of their customers, also one that a correction makes at this moment. A bounded batch per
+    transaction, safe to repeat. Unknown ids are left out. `actor` and `reason` stay in the log for ever, so neither may
+    name the person. Publishes PersonErased, or ErasureRequested for those that wait. Raises ReasonMissing.
     """
     if not actor.strip() or not reason.strip():
         raise ReasonMissing
     who = (actor[:100], reason)
-    return [one for some in _batches(person_ids) for one in _erase(some, who, now)]
+    told: dict[UUID, Erased] = {}
+    for some in _batches(person_ids):
+        for one in _erase(some, who, now):
+            told.setdefault(one.person_id, one)
+    return list(told.values())
 
 
 def erase_waiting(*, now: datetime) -> int:
     """Erase a batch of those whose last need has ended; how many. Who is still needed holds up nobody."""
     after = UUID(int=0)
     while waiting := _waiting(after):
-        ready = [one.person_id for one in foresee(waiting) if one.fate == "erased"]
+        ready = [one.person_id for one in _fates(_rows(SEEN, waiting)) if one.fate == "erased"]
         if count := _erase_asked(ready, now):
             return count
         after = waiting[-1]
@@ -160,6 +177,12 @@ def _waiting(after: UUID) -> list[UUID]:
     return list(found.values_list("person_id", flat=True)[:MOST_AT_ONCE])
 
 
+def _of_customers(customers: Iterable[tuple[UUID, str]]) -> list[UUID]:
+    known = sorted(customers)
+    columns = [[shop for shop, _ in known], [customer for _, customer in known]]
+    return sorted(row[0] for row in rows(OF_CUSTOMERS, columns)) if known else []
+
+
 def _rows(sql: str, ids: Sequence[UUID]) -> dict[UUID, _Row]:
     return {person_id: _Row(*row) for person_id, *row in rows(sql, [list(ids)])}
 
@@ -177,7 +200,8 @@ def _fate(row: _Row, uses: Mapping[str, Use]) -> Fate:
 
 def _erase(ids: Sequence[UUID], who: tuple[str, str], now: datetime) -> list[Erased]:
     with transaction.atomic():
-        people = _rows(LOCK, ids)
+        others = _of_customers(hold_customers(ids))  # looked up while nobody can make another
+        people = _rows(LOCK, list({*ids, *others}))
         fates = _fates(people)  # read after the lock: what was stored before it is committed and seen
         ready = [one.person_id for one in fates if one.fate == "erased"]
         waits = [one.person_id for one in fates if one.fate == "waiting"]

@@ -16,6 +16,9 @@ __all__ = [
     "Person",
     "PersonData",
     "Use",
+    "customer_of",
+    "customers_of",
+    "hold_customers",
     "move_person",
     "needed_by",
     "read_people",
@@ -45,7 +48,9 @@ SELECT p.shop_id, p.reference, p.id
   FROM sagas_person p JOIN unnest(%s::uuid[], %s::text[]) AS w (shop_id, reference) USING (shop_id, reference)
 """
 
-
+HOLD = """
+SELECT pg_advisory_xact_lock(hashtextextended('waybill.customer|' || c.name, 0)) FROM unnest(%s::text[]) AS c (name)
+"""
 MOVE = "UPDATE sagas_person SET address = %s::jsonb WHERE id = %s AND erased_at IS NULL"
 
 
@@ -61,6 +66,30 @@ class PersonData:
     name: str = ""
     email: str = ""
     address: dict[str, str] = field(default_factory=dict)
+
+
+def customer_of(reference: str) -> str:
+    """The customer in a person's reference: without what tells the customer's people apart. "" once erased."""
+    if reference.startswith(ERASED):
+        return ""
+    return reference.rpartition("/")[0] or reference
+
+
+def customers_of(people: Iterable[UUID]) -> set[tuple[UUID, str]]:
+    """The customers of these people, as (shop, customer), without those who were erased or are about to be."""
+    found = Person.objects.filter(pk__in=set(people)).values_list("shop_id", "reference")
+    return {(shop, customer) for shop, reference in found if (customer := customer_of(reference))}
+
+
+def hold_customers(people: Iterable[UUID]) -> set[tuple[UUID, str]]:
+    """Keep others from erasing the customers of these people, or giving them another row, until the commit.
+
+    Take it before any row of a person. Those it holds, as (shop, customer). What was read of them before may be old.
+    """
+    customers = customers_of(people)
+    if customers:  # everybody in one order, so that no two wait for each other
+        rows(HOLD, [sorted(f"{shop}|{customer}" for shop, customer in customers)])
+    return customers
 
 
 def remember_people(people: Sequence[PersonData], *, now: datetime) -> list[UUID]:

@@ -25,7 +25,7 @@ from orders.states import State
 from sagas.definition import SagaNote
 from sagas.engine import Anew
 from sagas.engine.anew import IN_TIME, Standing
-from sagas.people import PersonData, move_person, read_people, remember_people
+from sagas.people import PersonData, hold_customers, move_person, read_people, remember_people
 from sagas.verdicts import Refused
 from shipping.contract import ADDRESS_TO_CORRECT, BOOK_SHIPMENT
 
@@ -137,7 +137,8 @@ def _person_at(order: Order, parts: Mapping[str, str], now: datetime) -> UUID:
     """
     if order.person_id is None:
         raise PersonErased
-    person = read_people([order.person_id])[order.person_id]
+    hold_customers([order.person_id])
+    person = read_people([order.person_id])[order.person_id]  # as an erasure before this one has left it
     address = {name: text for name, text in {**person.address, **parts}.items() if text.strip()}
     check_destination(address)
     if is_set_apart(person.reference):

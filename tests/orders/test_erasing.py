@@ -8,16 +8,17 @@ from dataclasses import replace
 from functools import partial
 from threading import Barrier
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
 
-from orders.commands import place_order, place_orders
+from orders.commands import correct_address, place_order, place_orders
 from orders.intake import PlaceOrder
 from orders.models import Order
 from orders.people import uses
 from orders.states import FINAL, State
-from sagas.erasure import Erased, erase_people, erase_waiting, find_people
+from sagas.erasure import Erased, erase_people, erase_waiting, find_people, foresee
 from sagas.ids import uuid7
 from sagas.people import Use
 from sagas.personal import Erasure, Person
@@ -151,6 +152,111 @@ def test_an_order_placed_while_an_erasure_begins_to_wait_gets_a_new_row(real: Th
 
     assert second.person_id != first.person_id
     assert list(Erasure.objects.values_list("person_id", flat=True)) == [first.person_id]
+
+
+def correct(order: Order, street: str = "Short Road 2") -> Order:
+    correct_address(order.pk, {"street": street}, actor="ada", reason="called", now=NOW)
+    return Order.objects.get(pk=order.pk)
+
+
+def confirm_erasure(found: list[UUID]) -> list[Erased]:
+    """A person has seen who was found, and says yes."""
+    return erase_people(found, actor="olga", reason="asked by letter", now=NOW)
+
+
+def readable() -> int:
+    """People whose name can be read and whom nobody is about to erase."""
+    return Person.objects.exclude(name="").exclude(reference__startswith="erased/").count()
+
+
+@pytest.mark.parametrize("customer", [CUSTOMER, ""], ids=["customer", "guest"])
+def test_an_address_corrected_after_the_people_were_looked_up_is_erased_with_them(
+    db: None, customer: str
+) -> None:
+    shop = a_shop()
+    order = place(replace(order_of(shop, "R-1"), customer_reference=customer))
+    other = place(replace(order_of(shop, "R-10"), customer_reference=f"{customer}0" if customer else ""))
+    found = [order.person_id]
+
+    moved = correct(order)
+    told = {one.person_id: one.fate for one in confirm_erasure(found)}
+
+    assert told == {order.person_id: "erased", moved.person_id: "waiting"}
+    assert (
+        Person.objects.get(name="Ada Example", erased_at=None, reference__startswith="erased/").pk
+        == moved.person_id
+    )
+    assert readable() == 1
+    assert Person.objects.get(pk=other.person_id).name == "Ada Example"
+
+
+def test_an_erasure_waits_for_an_address_being_corrected_and_takes_the_new_row_too(
+    real: ThreadPoolExecutor,
+) -> None:
+    shop = a_shop()
+    order = place(order_of(shop, "R-1"))
+    with transaction.atomic():
+        moved = correct(order)
+        erasing: Future[list[Erased]] = real.submit(alone, lambda: confirm_erasure([order.person_id]))
+        assert eventually(somebody_is_blocked)
+    told = {one.person_id: one.fate for one in erasing.result(timeout=30)}
+
+    assert told == {order.person_id: "erased", moved.person_id: "waiting"}
+    assert readable() == 0
+    end(moved)
+    assert (erase_waiting(now=NOW), Person.objects.exclude(name="").count()) == (1, 0)
+
+
+def test_an_address_corrected_while_its_customer_is_erased_stays_in_the_row_that_waits(
+    real: ThreadPoolExecutor,
+) -> None:
+    shop = a_shop()
+    order = place(order_of(shop, "R-1"))
+    with transaction.atomic():
+        confirm_erasure([order.person_id])
+        correcting: Future[Order] = real.submit(alone, lambda: correct(order))
+        assert eventually(somebody_is_blocked)
+    moved = correcting.result(timeout=30)
+
+    assert moved.person_id == order.person_id
+    assert (readable(), Person.objects.get().address["street"]) == (0, "Short Road 2")
+    end(moved)
+    assert (erase_waiting(now=NOW), Person.objects.get().name) == (1, "")
+
+
+@pytest.mark.parametrize("_", range(3))
+def test_however_corrections_and_erasures_meet_nobody_is_left_readable(
+    real: ThreadPoolExecutor, _: int
+) -> None:
+    shop = a_shop()
+    orders = [place(order_of(shop, f"R-{n}", address={"street": f"Long Road {n}"})) for n in range(4)]
+    people = [order.person_id for order in orders]
+    acts: list[Callable[[], Any]] = [partial(confirm_erasure, people), partial(confirm_erasure, people[::-1])]
+    acts += [partial(correct, order, f"Long Road {n + 1}") for n, order in enumerate(orders)]
+    barrier = Barrier(len(acts))
+
+    def run(act: Callable[[], Any]) -> Any:
+        barrier.wait(timeout=10)
+        return act()
+
+    for future in [real.submit(alone, partial(run, act)) for act in acts]:
+        future.result(timeout=30)
+
+    assert readable() == 0
+    Order.objects.update(state=State.COMPLETED)
+    while erase_waiting(now=NOW):
+        pass
+    assert Person.objects.exclude(name="").count() == 0
+
+
+def test_what_will_be_erased_is_foreseen_for_the_whole_customer(db: None) -> None:
+    shop = a_shop()
+    first = place(order_of(shop, "R-1"))
+    second = place(order_of(shop, "R-2", address={"street": "Short Road 2"}))
+
+    seen = {one.person_id for one in foresee([first.person_id])}
+
+    assert seen == {first.person_id, second.person_id}
 
 
 def test_people_are_locked_in_the_order_in_which_orders_lock_them(real: ThreadPoolExecutor) -> None:
