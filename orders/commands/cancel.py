@@ -15,11 +15,11 @@ from orders.aggregate import Order, OrderNotFound
 from orders.contract import CANCEL_FULFILMENT
 from orders.parcelling import cancelling
 from orders.parcelling.cancelling import Because
+from orders.references import saga_reference
 from orders.returns import opening, rules
 from orders.states import State
 from sagas.definition import SagaNote
 from sagas.engine import StartSaga, cancel_sagas, start_sagas
-from sagas.ids import uuid7
 from sagas.verdicts import Refused
 
 logger = structlog.get_logger(__name__)
@@ -160,13 +160,10 @@ def _start(orders: Sequence[Order], *, now: datetime, correlation_id: str) -> di
 
 
 def _saga(order: Order, correlation_id: str) -> StartSaga:
-    # The version makes the reference readable, the end of the saga's id keeps it apart from a credit note that a shop
-    # calls "cancel-5": one reference is one refund at the provider. A repeat finds the order locked and starts none.
-    saga_id = uuid7()
+    # The version makes the reference new when an earlier cancellation was lost, and the same on a repeat.
     return StartSaga(
-        id=saga_id,
         definition=CANCEL_FULFILMENT,
-        reference=f"{order.external_reference}/cancel-{order.version}-{saga_id.hex[-8:]}",
+        reference=saga_reference("cancellation", order.external_reference, f"cancel-{order.version}"),
         shop_id=order.shop_id,
         subject_id=order.id,
         label=f"Cancel order {order.external_reference}",

@@ -17,14 +17,13 @@ from orders.giving_back import notes, rules
 from orders.giving_back.models import CreditNote
 from orders.giving_back.notes import Finished, NewNote, Note
 from orders.giving_back.rules import Way
+from orders.references import saga_reference
 from orders.states import State
 from sagas.engine import StartSaga, start_sagas
 from sagas.log import Append, publish
 
 #: Notes applied in one commit.
 BATCH = 100
-#: So much of the names of an order and its note stands in the reference of the note's saga, which holds 200.
-MOST_NAMED = 180
 
 
 def take_credit_notes(
@@ -119,14 +118,11 @@ def _hold(order: Order, note: Note, way: Way, saga_id: UUID, now: datetime) -> N
 
 
 def _saga(note: Note, way: Way, order: Order, covered_minor: int) -> StartSaga:
-    # A second try, after a cancellation that lost against the hand-over, is a saga of its own. Shops call notes as they
-    # like, also "C-1-2", or "B/C-1" of order A beside "C-1" of order A/B: the end of the id tells them all apart, and
-    # long names are cut before it.
-    again = f"-{note.tries + 1}" if note.tries else ""
-    named = f"{order.external_reference}/{note.reference}"[:MOST_NAMED]
+    # A second try, after a cancellation that lost against the hand-over, is a saga of its own.
+    kind = f"note, try {note.tries + 1}"
     return StartSaga(
         definition=CANCEL_FULFILMENT if way is Way.CANCEL else RETURN_GOODS,
-        reference=f"{named}{again}-{note.id.hex[-8:]}",
+        reference=saga_reference(kind, order.external_reference, note.reference),
         shop_id=note.shop_id,
         subject_id=order.id,
         label=f"Credit note {note.reference} of order {order.external_reference}",

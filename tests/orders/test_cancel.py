@@ -95,7 +95,7 @@ def test_f49_a_confirmed_order_is_given_back_by_a_saga_of_its_own(confirmed: Mak
     (saga,) = cancel_sagas()
     assert (answer.state, answer.saga_id) == ("cancelling", saga.pk)
     assert (saga.subject_id, saga.amount_minor) == (order.pk, 2300)
-    assert saga.reference == f"536365/cancel-3-{saga.pk.hex[-8:]}"
+    assert saga.reference.startswith("536365/cancel-3-")
     assert saga.context == {
         "order_id": str(order.pk),
         "refund_minor": 2300,
