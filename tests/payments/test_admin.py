@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-
 from typing import Any
 
 import pytest
@@ -67,7 +66,9 @@ def test_f34_a_payments_page_tells_its_disputes_and_the_list_finds_what_is_flagg
 ) -> None:
     till.captured("A-1")
     till.captured("A-2")
-    till.gateway.dispute(till.payment("A-1").provider_id, "dp_7", evidence_due_by=datetime(2026, 1, 20, tzinfo=UTC))
+    till.gateway.dispute(
+        till.payment("A-1").provider_id, "dp_7", evidence_due_by=datetime(2026, 1, 20, tzinfo=UTC)
+    )
     postman.tell_of_dispute("dp_7")
     postman.read()
 
