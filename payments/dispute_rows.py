@@ -1,4 +1,4 @@
-"""The rows of disputes: what a customer's bank wants back of a payment, and what came of it."""
+"""The rows of disputes: what a customer's bank wants back of a payment, what it costs, and what came of it."""
 
 from __future__ import annotations
 
@@ -104,3 +104,20 @@ class DisputeFee(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount_minor} {self.currency} for {self.dispute_id}"
+
+
+class RefundCut(models.Model):
+    """What of a promised refund is not paid, because a bank, or the provider, has taken it: once for each time."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    refund = models.ForeignKey("payments.Refund", on_delete=models.PROTECT, related_name="cuts")
+    amount_minor = models.BigIntegerField()
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payments_refundcut_cuts_something"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount_minor} of {self.refund_id}"

@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
-from payments.dispute_rows import Dispute, DisputeFee
+from payments.dispute_rows import Dispute, DisputeFee, RefundCut
 from payments.moving import Moving
 from payments.reconciliation import rows as reconciliation  # noqa: F401 - rows of this app
 from payments.renewal_rows import Renewal
@@ -16,7 +16,7 @@ from sagas.ids import uuid7
 
 __all__ = [
     "Account", "Capture", "CustomerAction", "Dispute", "DisputeFee", "JournalEntry", "JournalLine", "Moving", "Patrol",
-    "Payment", "Refund", "Renewal", "Watch",
+    "Payment", "Refund", "RefundCut", "Renewal", "Watch",
 ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from payments import contract
 from payments.commands.attempts import MISMATCH, Outcome, bank_code
@@ -23,7 +23,7 @@ from payments.commands.owing import Owed
 from payments.commands.sheet import Cause, PaymentRow, Sheet
 from payments.gateways import base
 from payments.gateways.base import REFUND_FAILED
-from payments.models import Payment, Refund
+from payments.models import Payment, Refund, RefundCut
 from sagas.ids import uuid7
 from sagas.sql import execute, rows
 from sagas.steps import NotDone, StepCall
@@ -106,6 +106,7 @@ class Refunds:
         self.by_saga = {row[1]: RefundRow(*row) for row in rows(LOAD, [list(sagas)])}
         self._fresh: list[RefundRow] = []
         self._changed: dict[UUID, RefundRow] = {}
+        self._cuts: list[RefundCut] = []
 
     def promise(
         self, call: StepCall, payment: PaymentRow | None, *, amount: int, credit_minor: int
@@ -214,8 +215,9 @@ class Refunds:
         refund.code, refund.failures = taken_by(payment), refund.failures + 1
         refund.amount_minor -= 0 if whole else over
         self.sheet.change(payment).refunding_minor -= over
-        entry = uuid5(refund.id, f"refused.{refund.failures}")
-        self.sheet.book(payment, Kind.REFUND_REFUSED, refund_refused(over), source=entry)
+        cut = RefundCut(refund_id=refund.id, amount_minor=over, made_at=self.sheet.now)
+        self._cuts.append(cut)
+        self.sheet.book(payment, Kind.REFUND_REFUSED, refund_refused(over), source=cut.pk)
         self._tell_refused(refund, cause, over, whole=whole)
         return whole
 
@@ -243,6 +245,7 @@ class Refunds:
                 for r in self._changed.values()
             ]
             execute(SAVE, [self.sheet.now, *columns(changed)])
+        RefundCut.objects.bulk_create(self._cuts)
         self.sheet.save()
 
     def _succeed(self, refund: RefundRow, call: Cause, facts: dict[str, Any]) -> Done:

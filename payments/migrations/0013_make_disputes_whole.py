@@ -143,6 +143,29 @@ class Migration(migrations.Migration):
                 ]
             },
         ),
+        migrations.CreateModel(
+            name="RefundCut",
+            fields=[
+                ("id", models.UUIDField(default=sagas.ids.uuid7, primary_key=True, serialize=False)),
+                ("amount_minor", models.BigIntegerField()),
+                ("made_at", models.DateTimeField()),
+                (
+                    "refund",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cuts",
+                        to="payments.refund",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=Q(amount_minor__gt=0), name="payments_refundcut_cuts_something"
+                    )
+                ]
+            },
+        ),
         migrations.AddIndex(
             "dispute",
             models.Index(
