@@ -118,11 +118,11 @@ class Disputes:
         row.asked_at = now
         if not row.open:
             return self._close_or_keep(payment, row, told, news, KNOWN)
-        row.evidence_due_by = told.evidence_due_by or row.evidence_due_by
         row.inquiry = told.inquiry
         self._withdraw(payment, row)
         if State(told.status) in Dispute.OPEN:
             row.state = State(told.status)
+            row.evidence_due_by = told.evidence_due_by or row.evidence_due_by
         if was == (row.state, row.inquiry, row.evidence_due_by):
             return self._close_or_keep(payment, row, told, news, KNOWN)
         row.moved_at = now

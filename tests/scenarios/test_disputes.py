@@ -213,14 +213,14 @@ def test_f34_a_refund_that_the_provider_refuses_before_we_hear_of_the_dispute_wa
     do(shop, "dispute", id="dp_1")
     asked = refund(shop)
     asked.refresh_from_db()
-    early = (asked.state, Refund.objects.get().state, Dispute.objects.count())
+    early = (asked.state, Refund.objects.get().state)
 
     do(shop, "dispute", id="dp_1", status="under_review")
     came(shop, "charge.dispute.updated")
     decided(shop, "lost")
 
     asked.refresh_from_db()
-    assert early == ("running", "submitting", 0)
+    assert early == ("running", "submitting")
     assert (asked.state, Refund.objects.get().state) == ("refused", "refused")
     assert shop.payment().refunding_minor == 0
 
