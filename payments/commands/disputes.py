@@ -21,6 +21,7 @@ from sagas import operate
 from sagas.engine.wake import wake_steps
 from sagas.queries import is_unfinished, unfinished_beside
 from sagas.sql import rows
+from sagas.verdicts import IllegalMove
 
 State = Dispute.State
 
@@ -121,7 +122,7 @@ class Disputes:
         row.inquiry = told.inquiry
         self._withdraw(payment, row)
         if State(told.status) in Dispute.OPEN:
-            row.state = State(told.status)
+            _move(row, State(told.status))
             row.evidence_due_by = told.evidence_due_by or row.evidence_due_by
         if was == (row.state, row.inquiry, row.evidence_due_by):
             return self._close_or_keep(payment, row, told, news, KNOWN)
@@ -155,7 +156,8 @@ class Disputes:
         )
 
     def _close(self, payment: PaymentRow, row: Dispute, state: State, news: Cause) -> None:
-        row.state, row.closed_at, row.moved_at = state, self.sheet.now, self.sheet.now
+        _move(row, state)
+        row.closed_at = row.moved_at = self.sheet.now
         amount = row.withdrawn_minor
         self.sheet.change(payment).disputed_minor -= amount
         if state == State.LOST:
@@ -215,6 +217,12 @@ class Disputes:
     ) -> None:
         who = {"dispute_id": row.id, "provider_dispute": row.provider_id, "inquiry": row.inquiry}
         self.sheet.tell(payment, event, row.amount_minor, news, **who, **more)
+
+
+def _move(row: Dispute, to: State) -> None:
+    if row.state != to and not Dispute.may_move(row.state, to):
+        raise IllegalMove(detail=f"{row}: {row.state} to {to}")
+    row.state = to
 
 
 def _rank(inquiry: bool, state: str) -> tuple[int, int]:
