@@ -1,5 +1,5 @@
--- I3: For each payment the ledger's clearing account equals what the provider captured less what it refunded
--- and what disputes took that are not won.
+-- I3: For each payment the ledger's clearing account equals what the provider captured less what it refunded.
+-- What disputes took, unless they are won, is gone from it too.
 -- What the provider is being asked about, or has not told, is left out until its answer is known.
 SELECT 'payment ' || p.id, coalesce(l.total, 0), coalesce(i.captured, 0) - coalesce(r.total, 0) - coalesce(d.total, 0)
   FROM payments_payment p

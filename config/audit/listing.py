@@ -61,8 +61,8 @@ def load(listing: Listing) -> None:
     names = ("id", "status", "currency", "amount", "amount_received", "amount_capturable")
     execute(INTENTS, [[x[n] for x in i] for n in names])
     execute(REFUNDS, [[x[n] for x in r] for n in ("id", "payment_intent", "status", "amount")])
-    names = ("id", "payment_intent", "status", "currency", "amount")
-    execute(DISPUTES, [[x[n] for x in listing.disputes] for n in names])
+    of_disputes = ("id", "payment_intent", "status", "currency", "amount")
+    execute(DISPUTES, [[x[n] for x in listing.disputes] for n in of_disputes])
     execute(PARCELS, [[x[n] for x in p] for n in ("id", "reference", "status")])
 
 

@@ -41,7 +41,8 @@ SELECT id, shop_id, order_id, saga_id, version, currency, amount_minor, lines
 # the customer's bank had it.
 CLOSE = """
 UPDATE orders_refundrequest r
-   SET version = r.version + 1, refund_id = u.refund_id, credited_minor = u.credited, ended_at = u.at, moved_at = u.at,
+   SET version = r.version + 1, refund_id = coalesce(u.refund_id, r.refund_id),
+       credited_minor = u.credited, ended_at = u.at, moved_at = u.at,
        refunded_minor = CASE WHEN back.owed THEN 0 ELSE u.refunded END,
        owed_minor = CASE WHEN back.owed THEN u.refunded + u.owed ELSE u.owed END,
        state = CASE WHEN back.owed OR u.owed > 0 THEN 'owed'
@@ -57,8 +58,8 @@ RETURNING r.id, r.refunded_minor, r.credited_minor, r.owed_minor
 
 # Owed is what the provider was to pay; what is customer credit besides is not owed a second time.
 FAILED = """
-UPDATE orders_refundrequest r SET state = 'owed', owed_minor = u.amount, moved_at = %s
-  FROM unnest(%s::uuid[], %s::bigint[]) AS u (saga_id, amount)
+UPDATE orders_refundrequest r SET state = 'owed', owed_minor = u.amount, refund_id = u.refund_id, moved_at = %s
+  FROM unnest(%s::uuid[], %s::bigint[], %s::uuid[]) AS u (saga_id, amount, refund_id)
  WHERE r.saga_id = u.saga_id AND r.state = 'running'
 """
 
@@ -173,10 +174,14 @@ def lock(saga_ids: Sequence[UUID]) -> None:
         rows(LOCK, [list(saga_ids)])
 
 
-def note_failed(amounts: Mapping[UUID, int], *, now: datetime) -> None:
-    """So much, by saga, the provider could not pay: it shows as owed. Safe to repeat; too late for what has ended."""
-    if amounts:
-        execute(FAILED, [now, list(amounts), list(amounts.values())])
+def note_failed(failed: Mapping[UUID, tuple[int, UUID]], *, now: datetime) -> None:
+    """By saga, how much the provider could not pay, and its refund: it shows as owed.
+
+    Safe to repeat; too late for what has ended.
+    """
+    if failed:
+        amounts, refunds = zip(*failed.values(), strict=True)
+        execute(FAILED, [now, list(failed), list(amounts), list(refunds)])
 
 
 def note_returned(amounts: Mapping[UUID, int], *, now: datetime) -> None:

@@ -142,7 +142,7 @@ class Disputes:
         self._cost(payment, row, told)
         row.save()
         self._flag(payment)
-        if ends and row.state == State.LOST:
+        if ends:
             self._settle_owed(payment, news)
         return word
 

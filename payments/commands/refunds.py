@@ -376,7 +376,7 @@ def is_taken(payment: PaymentRow, more: int = 0) -> bool:
 
     Of one that was flagged before amounts were kept, nothing is taken to be left.
     """
-    if payment.flag not in TAKEN and not payment.taken_minor:
+    if payment.flag not in TAKEN:
         return False
     return not payment.taken_minor or payment.left_minor < more
 

@@ -44,7 +44,7 @@ def raised(till: Till, postman: Postman, reference: str, due: datetime | None, *
     return Dispute.objects.get(provider_id=ident)
 
 
-def test_open_disputes_are_listed_by_the_date_of_their_evidence(till: Till, postman: Postman) -> None:
+def test_f34_open_disputes_are_listed_by_the_date_of_their_evidence(till: Till, postman: Postman) -> None:
     now = database_now()
     raised(till, postman, "later", now + timedelta(days=9))
     raised(till, postman, "never", None)
