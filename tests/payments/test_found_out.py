@@ -9,7 +9,7 @@ from payments.gateways.base import Intent, IntentStatus, RefundIntent, RefundSta
 from payments.models import Payment, Refund
 from payments.queries import trial_balance
 from sagas.ids import uuid7
-from sagas.verdicts import Refused
+from sagas.verdicts import Done, Refused
 from tests.payments.letters import Postman
 from tests.payments.till import Till
 
