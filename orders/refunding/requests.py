@@ -23,10 +23,10 @@ SELECT order_id, amount_minor, lines FROM orders_refundrequest
  WHERE order_id = ANY(%s::uuid[]) AND state = 'awaiting_approval'
 """
 
-# What went back on one person's word alone; what a second person approved or declined is not.
+# What went back on one person's word alone; what a second person approved or declined, or a bank overtook, is not.
 ALONE = """
 SELECT coalesce(sum(amount_minor), 0)::bigint FROM orders_refundrequest
- WHERE order_id = %s AND decided_by = '' AND state NOT IN ('awaiting_approval', 'declined')
+ WHERE order_id = %s AND decided_by = '' AND state NOT IN ('awaiting_approval', 'declined', 'refused')
 """
 
 LOCK = "SELECT FROM orders_refundrequest WHERE saga_id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
