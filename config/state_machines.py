@@ -77,7 +77,7 @@ MACHINES = (
     Machine("Hold", Saga.Hold, Saga.HOLD_MOVES, ("none",), ends=("none",)),
     Machine("Step", SagaStep.State, SagaStep.MOVES, ("due",), ends=("done", "refused", "skipped", "dropped")),
     Machine("Intent", Intent.State, Intent.MOVES, ("new",)),
-    Machine("Dispute", Dispute.State, Dispute.MOVES, ("open", "won", "lost")),
+    Machine("Dispute", Dispute.State, Dispute.MOVES, ("needs_response", "under_review", "won", "lost")),
     Machine(
         "Incoming webhook",
         IncomingWebhook.State,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from orders import contract
 from orders.lines import Line
-from orders.states import LockKind, State
+from orders.states import LockKind, State, held_for_a_bank
 from sagas.events import Event
 from shipping.contract import ADDRESS_TO_CORRECT
 
@@ -46,7 +46,7 @@ def _confirmed(order: Order, _: Event, at: datetime) -> None:
     _move(order, State.CONFIRMED, at)
     order.cancel_reason = ""
     _unlock(order)
-    _clear(order)
+    _settle(order)
 
 
 def _rejected(order: Order, event: contract.OrderRejected, at: datetime) -> None:
@@ -70,7 +70,7 @@ def _cancellation_lost(order: Order, _: Event, at: datetime) -> None:
         _move(order, State.CONFIRMED, at)
     order.cancel_reason = ""
     _unlock(order)
-    _clear(order)
+    _settle(order)
 
 
 def _cancelled(order: Order, event: contract.OrderCancelled, at: datetime) -> None:
@@ -85,7 +85,7 @@ def _lines_cancelled(order: Order, event: contract.OrderLinesCancelled, _: datet
         order.lines[item["position"]].cancelled += item["quantity"]
     order.cancelled_minor += event.amount_minor
     _unlock(order)
-    _clear(order)
+    _settle(order)
 
 
 def _processing(order: Order, _: Event, at: datetime) -> None:
@@ -121,7 +121,7 @@ def _refunded(order: Order, event: contract.OrderRefunded, _: datetime) -> None:
         line.refunded_minor += item["amount_minor"]
     order.refunded_minor += event.amount_minor
     _unlock(order)
-    _clear(order)
+    _settle(order)
 
 
 def _needs_attention(order: Order, event: contract.OrderNeedsAttention, _: datetime) -> None:
@@ -150,6 +150,12 @@ def _lock(order: Order, saga_id: UUID, kind: LockKind, at: datetime) -> None:
 
 def _unlock(order: Order) -> None:
     order.lock_saga, order.lock_kind, order.lock_since = None, LockKind.NONE, None
+
+
+def _settle(order: Order) -> None:
+    """What was in the way is done with, unless it is the customer's bank."""
+    if not held_for_a_bank(order.hold_reason):
+        _clear(order)
 
 
 def _clear(order: Order) -> None:

@@ -13,6 +13,7 @@ class OrdersConfig(AppConfig):
         from sagas.registry import load_app_modules
 
         load_app_modules(self.name)
+        load_app_modules(f"{self.name}.disputing")
         load_app_modules(f"{self.name}.giving_back")
         load_app_modules(f"{self.name}.refunding")
         load_app_modules(f"{self.name}.parcelling")

@@ -27,6 +27,7 @@ from payments.contract import (
     PaymentExpired,
     PaymentRefunded,
     PaymentVoided,
+    RefundRefused,
     RefundRepaid,
 )
 from sagas import choreography
@@ -41,7 +42,7 @@ FOLLOWED = (
     OrderAccepted, PaymentAuthorized, StockReserved, ShipmentBooked,
     PaymentCaptured,
     PaymentDeclined, StockRefused, ShipmentRefused, CaptureFailed, PaymentExpired, CancellationRequested,
-    PaymentVoided, PaymentRefunded, RefundRepaid, StockReleased, ShipmentCancelled, UndoSettled,
+    PaymentVoided, PaymentRefunded, RefundRefused, RefundRepaid, StockReleased, ShipmentCancelled, UndoSettled,
     OrderRejected, OrderCancelled,
 )  # fmt: skip
 

@@ -33,7 +33,8 @@ OTHERS = frozenset({"payments", "inventory", "shipping"})
         payments.PaymentCaptured,
         payments.PaymentDeclined, inventory.StockRefused, shipping.ShipmentRefused, payments.CaptureFailed,
         payments.PaymentExpired, contract.CancellationRequested,
-        payments.PaymentVoided, payments.PaymentRefunded, payments.RefundRepaid, inventory.StockReleased,
+        payments.PaymentVoided, payments.PaymentRefunded, payments.RefundRepaid, payments.RefundRefused,
+        inventory.StockReleased,
         shipping.ShipmentCancelled, UndoSettled,
     ),
     part=True,
@@ -62,7 +63,7 @@ def part_of(event: Event) -> Iterable[Act]:
         yield Answered(*answer)
 
 
-def answer_in(event: Event) -> tuple[UUID, str] | None:
+def answer_in(event: Event) -> tuple[UUID, str] | None:  # noqa: PLR0911 - one per kind of answer
     """Which app says with this event that it holds nothing of an order. Who refuses holds nothing either."""
     match event:
         case payments.PaymentCaptured(order_id=order, amount_minor=0):
@@ -75,6 +76,8 @@ def answer_in(event: Event) -> tuple[UUID, str] | None:
             | payments.RefundRepaid()
         ):
             return event.order_id, "payments"
+        case payments.RefundRefused(order_id=order, whole=True):
+            return order, "payments"
         case inventory.StockRefused(order_id=order) | inventory.StockReleased(order_id=order, whole=True):
             return order, "inventory"
         case shipping.ShipmentRefused() | shipping.ShipmentCancelled():

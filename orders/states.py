@@ -34,6 +34,11 @@ MOVES: dict[State, frozenset[State]] = {
 #: Where money may be paid back without anything else happening: it was taken, and nothing is being given back.
 REFUNDABLE = frozenset({State.CONFIRMED, State.PROCESSING, State.COMPLETED})
 
+#: How the reasons begin for which an order calls a person about the customer's bank: it only asks, it disputes the
+#: payment, or has taken it. What an order is held for so is not let go by its way through the house.
+ASKED, DISPUTED = "bank asks about the payment", "bank disputes the payment"
+LOST = "bank has taken the payment back"
+
 FINAL = frozenset({State.COMPLETED, State.CANCELLED, State.REJECTED})
 
 
@@ -48,3 +53,8 @@ class LockKind(models.TextChoices):
 class Fulfilment(models.TextChoices):
     ORCHESTRATION = contract.ORCHESTRATION  #: The engine leads.
     CHOREOGRAPHY = contract.CHOREOGRAPHY  #: Nobody leads: each app goes by the events of the others.
+
+
+def held_for_a_bank(hold_reason: str) -> bool:
+    """Whether this is a hold that only the bank's decision lifts, or a person."""
+    return hold_reason.startswith((ASKED, DISPUTED, LOST))

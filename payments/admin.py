@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from payments.gateways.declines import decline_class
-from payments.models import JournalEntry, Payment, Refund
+from payments.models import Dispute, JournalEntry, Payment, Refund
 from sagas.read_only import ReadOnlyAdmin
 
 
@@ -27,6 +27,29 @@ def entries_table(entries: models.QuerySet[JournalEntry]) -> SafeString:
 def lines_of(entry: JournalEntry) -> str:
     """One entry in words."""
     return ", ".join(f"{line.account} {line.amount_minor} {line.currency}" for line in entry.lines.all())
+
+
+def in_words(dispute: Dispute) -> str:
+    """One dispute in words."""
+    due = dispute.evidence_due_by
+    date = f", evidence due {due:%Y-%m-%d %H:%M} UTC" if due and dispute.open else ""
+    asked = ", only asked" if dispute.inquiry else ""
+    return f"{dispute.provider_id} {dispute.state} {dispute.amount_minor} {dispute.currency}{asked}{date}"
+
+
+@admin.register(Dispute)
+class DisputeAdmin(ReadOnlyAdmin):
+    """What customers' banks want back, by the date of their evidence."""
+
+    list_display = (
+        "provider_id", "state", "evidence_due_by", "amount_minor", "currency", "reason", "inquiry", "fee_minor",
+        "opened_at", "closed_at",
+    )  # fmt: skip
+    list_filter = ("state", "reason", "inquiry", "currency")
+    search_fields = ("provider_id__exact", "payment__order_id__exact")
+    search_help_text = "the provider's id of the dispute, or the order's id, exactly"
+    raw_id_fields = ("payment",)
+    ordering = ("evidence_due_by", "id")
 
 
 @admin.register(Payment)
@@ -64,7 +87,7 @@ class PaymentAdmin(ReadOnlyAdmin):
     @admin.display(description="disputes")
     def disputes_table(self, payment: Payment) -> SafeString:
         return format_html_join(
-            "", "<div>{} {}</div>", payment.disputes.order_by("id").values_list("provider_id", "state")
+            "", "<div>{}</div>", ((in_words(dispute),) for dispute in payment.disputes.order_by("id"))
         )
 
     @admin.display(description="ledger")

@@ -20,6 +20,9 @@ CAPTURE_SHARE = "payments.capture_share"
 RELEASE_REST = "payments.release_rest"
 REFUND_PAYMENT = "payments.refund_payment"
 
+#: What a refund waits for while the customer's bank decides about its payment.
+PAYMENT_DISPUTED = "payments.disputed"
+
 #: Why a share cannot be taken: the hold has ended with an earlier one.
 AUTHORIZATION_USED_UP = "payments.authorization_used_up"
 #: Subject is the payment: its authorization is renewed before it runs out.
@@ -202,6 +205,67 @@ class RefundRepaid(PaymentEvent):
     reference: str
 
 
+@register_event("payments.RefundRefused", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class RefundRefused(PaymentEvent):
+    """`amount_minor` of a refund is not paid: the customer's bank, or the provider, had taken it back already.
+
+    Nothing of it is owed. `whole`: nothing is paid of that refund at all. `saga_id` is the saga that asked for it;
+    `code` is payments.dispute_lost or payments.reversed.
+    """
+
+    refund_id: UUID
+    saga_id: UUID
+    code: str
+    whole: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DisputeEvent(PaymentEvent):
+    """What every fact about one dispute says. `amount_minor` is disputed.
+
+    `provider_dispute` is its name at the provider. `inquiry`: the customer's bank only asks, and no money has moved.
+    """
+
+    dispute_id: UUID
+    provider_dispute: str
+    inquiry: bool
+
+
+@register_event("payments.DisputeOpened", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class DisputeOpened(DisputeEvent):
+    """The customer's bank wants captured money back. Evidence is taken until `evidence_due_by`, if any is.
+
+    `reason`: fraud, not_received, not_as_described, refund_missing, duplicate, cancelled or other. Nothing is
+    refunded of the payment, and nothing more leaves for the order, until it is closed.
+    """
+
+    reason: str
+    evidence_due_by: datetime | None
+    opened_at: datetime
+
+
+@register_event("payments.DisputeProgressed", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class DisputeProgressed(DisputeEvent):
+    """An open dispute stands elsewhere: `state` is needs_response or under_review, or it has another date.
+
+    What was an inquiry and is none any more has become a real dispute.
+    """
+
+    state: str
+    evidence_due_by: datetime | None
+
+
+@register_event("payments.DisputeClosed", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class DisputeClosed(DisputeEvent):
+    """The bank has decided: `outcome` is won (the money stays or came back) or lost (it is gone). Final."""
+
+    outcome: str
+
+
 @register_event("payments.CaptureReversed", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class CaptureReversed(PaymentEvent):
@@ -215,8 +279,8 @@ class CaptureReversed(PaymentEvent):
 class PaymentFlagged(PaymentEvent):
     """A person has to look at this payment. Nothing was applied; `amount_minor` is what stands in question.
 
-    `flag`: mismatch (the provider has what cannot be; `said` tells what), disputed, dispute_lost, or dispute_won,
-    which lifts it; renewal_parked (the saga that renews its authorization needs a person; `said` tells why).
+    `flag`: mismatch (the provider has what cannot be; `said` tells what); renewal_parked (the saga that renews its
+    authorization needs a person; `said` tells why); in old events also disputed, dispute_lost, or dispute_won.
     """
 
     flag: str

@@ -1,13 +1,15 @@
-"""What Prometheus may know of reconciliation, read from the rows. Every kind of case is there, also at zero."""
+"""What Prometheus may know of reconciliation and disputes, read from the rows. Every kind is there, also at zero."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import get_args
 
 from django.db.models import Count
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
+from payments import queries
 from payments.models import Payment, Renewal
 from payments.reconciliation.rows import Case, ReconciliationRun
 from sagas.clock import database_now
@@ -16,7 +18,7 @@ from sagas.row_gauges import RowCollector
 
 def read() -> list[Metric]:
     """Every gauge, from the rows as they are now."""
-    return [_cases(), *_last_run(), _renewals()]
+    return [_cases(), *_last_run(), _renewals(), _disputes()]
 
 
 def _renewals() -> Metric:
@@ -28,6 +30,17 @@ def _renewals() -> Metric:
     found = dict(held.values_list("state").annotate(Count("id")))
     for state in Renewal.State.values:
         gauge.add_metric([state], found.get(state, 0))
+    return gauge
+
+
+def _disputes() -> Metric:
+    """By how soon evidence is due. `none`: nobody has to send any, the bank decides."""
+    gauge = GaugeMetricFamily(
+        "waybill_disputes_open", "Open disputes by how soon their evidence is due.", labels=["due"]
+    )
+    found = queries.disputes_by_urgency(now=database_now())
+    for due in get_args(queries.Urgency):
+        gauge.add_metric([due], found.get(due, 0))
     return gauge
 
 

@@ -11,18 +11,21 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from payments import gateways
-from payments.commands import expiring, watching
+from payments import gateways, queries
+from payments.commands import asking, expiring, watching
 from payments.commands.watching import Watched
+from payments.gateways.base import Page
 from payments.reconciliation.nightly import read_time, some_pages
-from payments.tasks import PAYMENT_STEPS, REFUND_STEPS, apply_answers, ask_about, was_not_told
-from sagas.circuits import room_for
+from payments.tasks import PAYMENT_STEPS, REFUND_STEPS, apply_answers, ask_about, question_about, was_not_told
+from sagas.circuits import ask_through, room_for
 from sagas.engine.wake import at_work
 from sagas.inbox.reader import Question
 from sagas.inbox.work import side_by_side
 from sagas.loops import keeper, one_of_many
 
 LOOK_THROUGH, ASK = 5_000, 50
+#: So many of the gateway's disputes are looked through, the newest.
+NEWEST = 100
 #: Not sooner is the provider asked again about what it could not tell of.
 SOON = timedelta(seconds=10)
 
@@ -70,6 +73,28 @@ def _question(one: Watched) -> Question:
     if one.reference:
         return Question(str(one.id), about | {"reference": one.reference})
     return Question(str(one.id), about | {"place": (one.state, one.version)})
+
+
+@keeper("payments.ask_disputes", every=600.0)
+def ask_disputes(*, now: datetime) -> int:
+    """Look through the gateway's newest disputes, and ask how the open ones of ours stand: webhooks may get lost."""
+    if not room_for(gateways.RETRIEVE, 1):
+        return 0
+    fresh = ask_through(gateways.RETRIEVE, lambda: gateways.get_gateway().list_disputes(limit=NEWEST))
+    listed = asking.news_among(fresh.items) if isinstance(fresh, Page) else []
+    known = queries.find_told({one.intent_id for one in listed if one.intent_id}).payments
+    told = [
+        (question_about(known[one.intent_id].saga_id, one.intent_id, one.id), one)
+        for one in listed
+        if one.intent_id in known
+    ]
+    with transaction.atomic():
+        due = asking.take_due(limit=room_for(gateways.RETRIEVE, ASK), now=now)
+    told += side_by_side(ask_about, [question_about(*one) for one in due])
+    for question, answer in told:
+        if not was_not_told(answer):
+            one_of_many(question.about, partial(_write_down, question, answer, now))
+    return len(told)
 
 
 @keeper("payments.renew_holds", every=60.0)

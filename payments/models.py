@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
+from payments.dispute_rows import Dispute, DisputeFee, RefundCut
 from payments.moving import Moving
 from payments.reconciliation import rows as reconciliation  # noqa: F401 - rows of this app
 from payments.renewal_rows import Renewal
@@ -14,8 +15,8 @@ from payments.share_rows import Capture
 from sagas.ids import uuid7
 
 __all__ = [
-    "Account", "Capture", "CustomerAction", "Dispute", "JournalEntry", "JournalLine", "Moving", "Patrol", "Payment",
-    "Refund", "Renewal", "Watch",
+    "Account", "Capture", "CustomerAction", "Dispute", "DisputeFee", "JournalEntry", "JournalLine", "Moving", "Patrol",
+    "Payment", "Refund", "RefundCut", "Renewal", "Watch",
 ]  # fmt: skip
 
 
@@ -114,6 +115,8 @@ class Payment(Moving):
     reversed_minor = models.BigIntegerField(default=0, db_default=0)  #: Of what was captured, taken back.
     flag = models.CharField(max_length=12, choices=Flag, default=Flag.NONE, db_default=Flag.NONE)
     expires_at = models.DateTimeField(null=True)  #: Until when the bank holds it, once the provider has said.
+    disputed_minor = models.BigIntegerField(default=0, db_default=0)  #: Taken while banks decide about it.
+    charged_back_minor = models.BigIntegerField(default=0, db_default=0)  #: Taken by banks for good.
 
     class Meta:
         constraints: ClassVar = [
@@ -164,6 +167,14 @@ class Payment(Moving):
                 ),
                 name="payments_payment_repaid_at_most_captured",
             ),
+            models.CheckConstraint(
+                condition=Q(
+                    disputed_minor__gte=0,
+                    charged_back_minor__gte=0,
+                    captured_minor__gte=F("disputed_minor") + F("charged_back_minor") + F("reversed_minor"),
+                ),
+                name="payments_payment_banks_take_at_most_captured",
+            ),
         ]
         indexes: ClassVar = [models.Index("order_id", name="payments_payment_order")]
 
@@ -197,16 +208,18 @@ class Refund(Moving):
         SUCCEEDED = "succeeded"  #: Gone back, if anything had to. Final, unless it comes back to us later.
         FAILED = "failed"  #: The provider could not. Still owed: tried again only because a person said so.
         REPAID = "repaid"  #: Paid back another way, by a person, after the provider could not. Final.
+        REFUSED = "refused"  #: Not paid: a bank, or the provider, had taken that money already. Final.
 
     MOVES: ClassVar = {
-        State.SUBMITTING: {State.SUCCEEDED, State.FAILED, State.UNKNOWN},
+        State.SUBMITTING: {State.SUCCEEDED, State.FAILED, State.UNKNOWN, State.REFUSED},
         State.UNKNOWN: {State.SUBMITTING, State.SUCCEEDED, State.FAILED},
-        State.FAILED: {State.SUBMITTING, State.SUCCEEDED, State.REPAID},
+        State.FAILED: {State.SUBMITTING, State.SUCCEEDED, State.REPAID, State.REFUSED},
         State.SUCCEEDED: {State.FAILED},
         State.REPAID: set(),
+        State.REFUSED: set(),
     }
     #: Nothing is asked of the provider any more, unless a person says so.
-    ENDED: ClassVar = (State.SUCCEEDED, State.FAILED, State.REPAID)
+    ENDED: ClassVar = (State.SUCCEEDED, State.FAILED, State.REPAID, State.REFUSED)
     #: The customer has the money.
     PAID: ClassVar = (State.SUCCEEDED, State.REPAID)
 
@@ -265,31 +278,6 @@ class Refund(Moving):
         return f"refund of {self.reference}"
 
 
-class Dispute(Moving):
-    """A customer's bank wants captured money back. Told by the provider; no amount of ours comes from it."""
-
-    class State(models.TextChoices):
-        OPEN = "open"  #: The bank has not decided; evidence may be sent to the provider.
-        WON = "won"  #: The money stays. Final.
-        LOST = "lost"  #: The bank has taken it. Final.
-
-    MOVES: ClassVar = {State.OPEN: {State.WON, State.LOST}, State.WON: set(), State.LOST: set()}
-
-    id = models.UUIDField(primary_key=True, default=uuid7)
-    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="disputes")
-    provider_id = models.CharField(max_length=100)
-    state = models.CharField(max_length=4, choices=State, default=State.OPEN)
-    made_at = models.DateTimeField()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["provider_id"], name="payments_dispute_once"),
-        ]
-
-    def __str__(self) -> str:
-        return f"dispute {self.provider_id}"
-
-
 class Watch(models.Model):
     """A payment or refund that stayed unfinished for long: the provider is asked about it in growing intervals.
 
@@ -340,6 +328,9 @@ class Account(models.TextChoices):
     RECEIVABLE = "receivable"  #: Asset: sold, but taken back by the provider; customers owe it.
     PROVIDER_SETTLED = "provider_settled"  #: Against provider_clearing: what of it was settled with us.
     PROVIDER_FEES = "provider_fees"  #: Expense: what the provider keeps.
+    PROVIDER_FEES_DUE = "provider_fees_due"  #: Liability: fees it has told of, and not settled yet.
+    DISPUTED = "disputed"  #: Asset: taken back by the provider while a customer's bank decides.
+    DISPUTE_LOSSES = "dispute_losses"  #: Expense: what banks have decided against us.
     BANK = (
         "bank"  #: Asset: paid out to us, by the provider's settlement report; less what was repaid from it.
     )
@@ -359,10 +350,15 @@ class JournalEntry(models.Model):
         REFUND_REPAID = "refund_repaid"
         CAPTURE_REVERSED = "capture_reversed"
         SETTLEMENT = "settlement"
+        DISPUTE_OPENED = "dispute_opened"
+        DISPUTE_WON = "dispute_won"
+        DISPUTE_LOST = "dispute_lost"
+        DISPUTE_FEE = "dispute_fee"
+        REFUND_REFUSED = "refund_refused"
 
     id = models.UUIDField(primary_key=True, default=uuid7)
     kind = models.CharField(max_length=20, choices=Kind)
-    source_id = models.UUIDField()  #: The payment, refund, credit note or settlement line it is about.
+    source_id = models.UUIDField()  #: The payment, refund, dispute, .. it is about.
     shop_id = models.UUIDField(null=True)  #: None for what the provider settles with no shop: its own fees.
     order_id = models.UUIDField(null=True)
     payment_id = models.UUIDField(null=True)

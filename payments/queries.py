@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 from django.db.models import BigIntegerField, Count, F, Sum, Value
 from django.db.models.functions import Coalesce
 
 from payments.gateways.declines import decline_class
-from payments.models import JournalLine, Payment, Refund, Renewal
+from payments.models import Dispute, JournalLine, Payment, Refund, Renewal
 from payments.news import Found, PaymentAsItStands, RefundAsItStands
 from sagas.sql import rows
 
@@ -200,6 +201,44 @@ def balances_of_payment(payment_id: UUID) -> dict[str, int]:
     return dict(found)
 
 
+def open_disputes(*, limit: int = 500) -> list[Dispute]:
+    """Those that no bank has decided, with their payments: by the date of their evidence, those without one last."""
+    found = Dispute.objects.filter(state__in=Dispute.OPEN).select_related("payment")
+    return list(found.order_by(F("evidence_due_by").asc(nulls_last=True), "id")[:limit])
+
+
+def closed_disputes(*, limit: int = 50) -> list[Dispute]:
+    """What was decided lately, with their payments."""
+    found = Dispute.objects.exclude(state__in=Dispute.OPEN).select_related("payment")
+    return list(found.order_by("-closed_at", "-id")[:limit])
+
+
+#: Evidence that is due within this is due soon.
+SOON = timedelta(days=3)
+Urgency = Literal["overdue", "soon", "later", "none"]
+
+
+def urgency(dispute: Dispute, *, now: datetime) -> Urgency:
+    """How soon evidence is due. None where nobody has to send any: it is under review, decided, or has no date."""
+    if dispute.state != Dispute.State.NEEDS_RESPONSE or dispute.evidence_due_by is None:
+        return "none"
+    if dispute.evidence_due_by <= now:
+        return "overdue"
+    return "soon" if dispute.evidence_due_by <= now + SOON else "later"
+
+
+BY_URGENCY = """
+SELECT CASE WHEN state <> 'needs_response' OR evidence_due_by IS NULL THEN 'none'
+            WHEN evidence_due_by <= %s THEN 'overdue' WHEN evidence_due_by <= %s THEN 'soon' ELSE 'later' END, count(*)
+  FROM payments_dispute WHERE state IN ('needs_response', 'under_review') GROUP BY 1
+"""
+
+
+def disputes_by_urgency(*, now: datetime) -> dict[str, int]:
+    """How many open disputes there are, by how soon their evidence is due."""
+    return dict(rows(BY_URGENCY, [now, now + SOON]))
+
+
 DETAIL = """
 SELECT p.id, p.state, p.currency, p.amount_minor, p.authorized_minor, p.captured_minor,
        p.refunded_minor + p.repaid_minor, p.code, a.url, a.until
@@ -219,7 +258,7 @@ class Action:
 
 @dataclass(frozen=True)
 class PaymentDetail:
-    """One payment, as its shop sees it. `action` only while the customer has to act."""
+    """One payment, as its shop sees it. `action` only while the customer has to act; disputes by evidence date."""
 
     id: UUID
     state: str
@@ -230,6 +269,7 @@ class PaymentDetail:
     refunded_minor: int
     code: str
     action: Action | None
+    disputes: Sequence[Dispute]
 
     @property
     def decline_class(self) -> str:
@@ -244,5 +284,8 @@ def payment_detail(order_id: UUID, shop_id: UUID) -> PaymentDetail | None:
         return None
     *known, url, until = found[0]
     waits = known[1] == Payment.State.REQUIRES_ACTION and until is not None
-    values = (*known, Action(url, until) if waits else None)
+    disputes = Dispute.objects.filter(payment_id=known[0], amount_minor__gt=0).order_by(
+        "evidence_due_by", "id"
+    )
+    values = (*known, Action(url, until) if waits else None, list(disputes))
     return PaymentDetail(*values)

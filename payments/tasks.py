@@ -16,7 +16,7 @@ from uuid import UUID
 from django.conf import settings
 
 from payments import contract, gateways, queries
-from payments.commands import findings
+from payments.commands import disputes, findings
 from payments.commands.attempts import MISMATCH
 from payments.commands.findings import Finding
 from payments.gateways.base import IntentStatus
@@ -138,10 +138,15 @@ def _question(payment: PaymentAsItStands, claim: Claim) -> Question:
         case "refund":
             return Question(f"refund {claim.object_id}", payload | {"refund_id": claim.object_id})
         case "dispute":
-            word = (claim.object_id, str(claim.status))
-            return Question(f"dispute {' '.join(word)}", payload | {"dispute": word})
+            return question_about(payment.saga_id, claim.intent_id, claim.object_id)
         case _:
             return Question(f"payment {claim.intent_id}", payload | {"place": payment.place})
+
+
+def question_about(payment_saga: UUID, intent_id: str, dispute_id: str) -> Question:
+    """How a dispute of a payment stands."""
+    payload = {"saga_id": payment_saga, "intent_id": intent_id, "dispute_id": dispute_id}
+    return Question(f"dispute {dispute_id}", payload)
 
 
 def ask_about(question: Question) -> Any:
@@ -153,6 +158,8 @@ def _retrieve(question: Question) -> Any:
     payload, gateway = question.payload, gateways.get_gateway()
     if "refund_id" in payload:
         return gateway.retrieve_refund(payload["refund_id"])
+    if "dispute_id" in payload:
+        return gateway.retrieve_dispute(payload["dispute_id"])
     if "reference" in payload:
         listed = gateway.refunds_of(payload["intent_id"])
         if isinstance(listed, Unavailable):
@@ -175,7 +182,7 @@ def was_not_told(answer: Any) -> bool:
 
 
 def _fate(word: str) -> Fate:
-    if word == findings.MOVED_MEANWHILE:
+    if word in (findings.MOVED_MEANWHILE, disputes.NOT_YET):
         return Later(word)
     return Ignored(word) if word in NOTHING_NEW else Applied(word)
 
@@ -187,7 +194,9 @@ def _finding(question: Question, answer: Any) -> Finding:
         return Finding(saga_id=saga_id, nonsense=f"{answer.code} {answer.detail}".strip())
     if "refund_id" in payload or "reference" in payload:
         return Finding(saga_id=saga_id, refund=answer)
-    return Finding(saga_id=saga_id, intent=answer, dispute=payload.get("dispute"), place=payload.get("place"))
+    if "dispute_id" in payload:
+        return Finding(saga_id=saga_id, dispute=answer)
+    return Finding(saga_id=saga_id, intent=answer, place=payload.get("place"))
 
 
 def _verifier() -> Verifier:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from payments import repaying_views, views
+from payments import dispute_views, repaying_views, views
 
 app_name = "money"
 urlpatterns = [
     path("", views.page, name="page"),
+    path("disputes/", dispute_views.page, name="disputes"),
+    path("disputes/<uuid:dispute_id>/", dispute_views.dispute, name="dispute"),
     path("refunds/", repaying_views.failed, name="failed_refunds"),
     path("refunds/<uuid:refund_id>/", repaying_views.refund, name="refund"),
     path("refunds/<uuid:refund_id>/repay/", repaying_views.repay, name="repay"),

@@ -69,6 +69,20 @@ def is_unfinished(saga_id: UUID) -> bool:
     return unfinished(Saga.objects.filter(pk=saga_id)).exists()
 
 
+def waiting_for(saga_id: UUID) -> str:
+    """The code of what a saga waits for. Empty when it does not wait."""
+    held = Saga.objects.filter(pk=saga_id, hold="waiting", finished_at=None).values_list(
+        "hold_reason", flat=True
+    )
+    return held.first() or ""
+
+
+def unfinished_beside(saga_id: UUID) -> set[UUID]:
+    """The unfinished sagas that are found by the same word as this one, in its shop; itself too, if it is one."""
+    one = Saga.objects.filter(pk=saga_id).values("shop_id", "search_key").first()
+    return set(unfinished(Saga.objects.filter(**one)).values_list("pk", flat=True)) if one else set()
+
+
 def standing_at(found: QuerySet[Saga], step: str) -> QuerySet[Saga]:
     """Those with an unfinished step of that name."""
     open_steps = SagaStep.objects.filter(saga_id=OuterRef("pk"), name=step, finished_at__isnull=True)

@@ -122,6 +122,27 @@ class Shipment(models.Model):
         return f"{self.reference}: {self.state}"
 
 
+class Hold(models.Model):
+    """No parcel of an order is offered to the carrier while one of these is `held`: one row for each dispute.
+
+    Beside the parcels, since one may be made later than the dispute. `version` is that of the news it goes by.
+    """
+
+    dispute_id = models.UUIDField(primary_key=True)
+    order_id = models.UUIDField()
+    version = models.IntegerField()
+    held = models.BooleanField()
+    moved_at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index("order_id", name="shipping_hold_order", condition=Q(held=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.order_id}: {'held' if self.held else 'let go'}"
+
+
 class ShipmentLine(models.Model):
     """One SKU of a parcel."""
 

@@ -16,6 +16,7 @@ TO_HAND_OVER = """
 SELECT id, carrier_id FROM shipping_shipment
  WHERE state = 'label_bought' AND ready_at IS NOT NULL AND stop_reason = ''
    AND id > %s AND NOT order_id = ANY(%s::uuid[])
+   AND NOT EXISTS (SELECT FROM shipping_hold h WHERE h.order_id = shipping_shipment.order_id AND h.held)
  ORDER BY id LIMIT %s
 """
 TO_DELIVER = """
@@ -48,7 +49,7 @@ class Waiting:
 def to_hand_over(
     *, limit: int, after: UUID | None = None, except_orders: Collection[UUID] = ()
 ) -> list[Waiting]:
-    """Parcels that may leave, oldest first: label bought, order confirmed, nothing against it."""
+    """Parcels that may leave, oldest first: label bought, order confirmed, nothing against it, and no bank after it."""
     return [Waiting(*row) for row in rows(TO_HAND_OVER, [after or FIRST, list(except_orders), limit])]
 
 

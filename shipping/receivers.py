@@ -6,8 +6,16 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from inventory.contract import StockAllocated, StockRefused, StockReserved, StockShort
-from orders.contract import CancellationRequested, OrderConfirmed
-from payments.contract import CaptureFailed, PaymentDeclined, PaymentExpired
+from orders.contract import CancellationRequested, OrderAttentionCleared, OrderConfirmed
+from payments.contract import (
+    CaptureFailed,
+    DisputeClosed,
+    DisputeEvent,
+    DisputeOpened,
+    DisputeProgressed,
+    PaymentDeclined,
+    PaymentExpired,
+)
 from sagas import choreography
 from sagas.bus import subscription
 from sagas.choreography import GiveBack, TakeOn
@@ -25,6 +33,33 @@ def on_clearance(*, events: Sequence[Recorded], now: datetime) -> None:
         [news for r in events if (news := stock_news(r))],
         now=now,
     )
+
+
+@subscription("shipping.holds", of=(DisputeOpened, DisputeProgressed, DisputeClosed, OrderAttentionCleared))
+def on_holds(*, events: Sequence[Recorded], now: datetime) -> None:
+    """No parcel of an order leaves while the customer's bank disputes its payment, unless a person has looked.
+
+    In the order in which they were told: what comes after a person has looked holds it again.
+    """
+    for recorded in events:
+        match recorded.event:
+            case DisputeEvent() as dispute:
+                held = holds_in(dispute)
+                commands.hold_order(
+                    dispute.order_id, dispute.dispute_id, held=held, version=recorded.version, now=now
+                )
+            case OrderAttentionCleared(order_id=order_id):
+                commands.let_go(order_id, now=now)
+
+
+def holds_in(event: DisputeEvent) -> bool | None:
+    """Whether an event about a dispute holds the order, lets it go, or says nothing about it (None)."""
+    match event:
+        case DisputeClosed(outcome=outcome):
+            return outcome == "lost"
+        case DisputeProgressed(state="under_review"):
+            return None
+    return True
 
 
 @subscription(

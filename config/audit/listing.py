@@ -17,10 +17,12 @@ TABLES = """
 CREATE TEMP TABLE provider_intent (id text, status text, currency text, amount bigint, captured bigint, held bigint)
   ON COMMIT DROP;
 CREATE TEMP TABLE provider_refund (id text, intent_id text, status text, amount bigint) ON COMMIT DROP;
+CREATE TEMP TABLE provider_dispute (id text, intent_id text, status text, currency text, amount bigint) ON COMMIT DROP;
 CREATE TEMP TABLE provider_parcel (id text, reference text, status text) ON COMMIT DROP;
 """
 INTENTS = "INSERT INTO provider_intent SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])"  # noqa: E501
 REFUNDS = "INSERT INTO provider_refund SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[])"
+DISPUTES = "INSERT INTO provider_dispute SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])"  # noqa: E501
 PARCELS = "INSERT INTO provider_parcel SELECT * FROM unnest(%s::text[], %s::text[], %s::text[])"
 
 
@@ -35,6 +37,7 @@ class Listing:
     intents: list[dict[str, Any]] = field(default_factory=list)
     refunds: list[dict[str, Any]] = field(default_factory=list)
     parcels: list[dict[str, Any]] = field(default_factory=list)
+    disputes: list[dict[str, Any]] = field(default_factory=list)
 
 
 def fetch(url: str) -> Listing:
@@ -45,6 +48,7 @@ def fetch(url: str) -> Listing:
             list(_stripe_pages(pool, f"{url}/v1/payment_intents")),
             list(_stripe_pages(pool, f"{url}/v1/refunds")),
             list(_carrier_pages(pool, f"{url}/carrier/v1/shipments")),
+            list(_stripe_pages(pool, f"{url}/v1/disputes")),
         )
     except (urllib3.exceptions.HTTPError, ValueError, KeyError) as error:
         raise ProviderSilent(f"{url}: {type(error).__name__}") from error
@@ -57,6 +61,8 @@ def load(listing: Listing) -> None:
     names = ("id", "status", "currency", "amount", "amount_received", "amount_capturable")
     execute(INTENTS, [[x[n] for x in i] for n in names])
     execute(REFUNDS, [[x[n] for x in r] for n in ("id", "payment_intent", "status", "amount")])
+    of_disputes = ("id", "payment_intent", "status", "currency", "amount")
+    execute(DISPUTES, [[x[n] for x in listing.disputes] for n in of_disputes])
     execute(PARCELS, [[x[n] for x in p] for n in ("id", "reference", "status")])
 
 

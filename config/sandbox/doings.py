@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from secrets import token_hex
 from typing import Any
 
 from aiohttp import web
 
 from config.sandbox.desk import Desk
+from config.sandbox.disputes import Disputes
 from config.sandbox.gateway import Gateway, card_fault, note_effect, reference_of
 from config.sandbox.webhooks import event_of
 from config.sandbox.wire import Turned, carrier_error, read_json, reply
@@ -18,10 +18,10 @@ from config.sandbox.wire import Turned, carrier_error, read_json, reply
 class Doings:
     """{"what": authorize, expire, reverse or dispute, "intent": id}, or {"what": "return", "refund": id}."""
 
-    def __init__(self, desk: Desk, gateway: Gateway) -> None:
+    def __init__(self, desk: Desk, gateway: Gateway, disputes: Disputes) -> None:
         self.desk, self.gateway = desk, gateway
         self._acts: dict[str, Callable[[dict[str, Any], dict[str, Any]], None]] = {
-            "authorize": self._authorize, "expire": self._expire, "reverse": self._reverse, "dispute": self._dispute,
+            "authorize": self._authorize, "expire": self._expire, "reverse": self._reverse, "dispute": disputes.happen,
         }  # fmt: skip
 
     def routes(self) -> list[web.RouteDef]:
@@ -64,17 +64,6 @@ class Doings:
             (intent["status"], intent["amount_received"], json.dumps(intent), intent["id"]),
         )
         self.desk.webhooks.tell(event_of(intent), intent, reference_of(intent))
-
-    def _dispute(self, intent: dict[str, Any], data: dict[str, Any]) -> None:
-        """The customer's bank wants it back. The sandbox keeps no disputes: it only tells of them."""
-        status = str(data.get("status", "needs_response"))
-        dispute = {
-            "id": data.get("id") or f"dp_{token_hex(12)}", "object": "dispute", "status": status,
-            "amount": intent["amount_received"], "currency": intent["currency"], "payment_intent": intent["id"],
-            "reason": "fraudulent", "metadata": {},
-        }  # fmt: skip
-        kind = "charge.dispute.created" if status == "needs_response" else "charge.dispute.closed"
-        self.desk.webhooks.tell(kind, dispute, reference_of(intent))
 
     def _return(self, ident: str, code: str) -> None:
         """A refund that had gone out comes back, as from a closed account."""

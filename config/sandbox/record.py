@@ -27,6 +27,10 @@ CREATE TABLE IF NOT EXISTS refund (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, intent TEXT NOT NULL,
     status TEXT NOT NULL, amount INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS refund_by_intent ON refund (intent);
+CREATE TABLE IF NOT EXISTS dispute (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, intent TEXT NOT NULL,
+    status TEXT NOT NULL, amount INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS dispute_by_intent ON dispute (intent);
 CREATE TABLE IF NOT EXISTS shipment (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, reference TEXT NOT NULL,
     status TEXT NOT NULL, body TEXT NOT NULL);
@@ -51,7 +55,9 @@ CREATE TABLE IF NOT EXISTS script (
     action TEXT NOT NULL, params TEXT NOT NULL, times INTEGER, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID;
 """
-TABLES = ("intent", "charge", "refund", "shipment", "answer", "effect", "attempt", "strike", "script", "meta")
+TABLES = (
+    "intent", "charge", "refund", "dispute", "shipment", "answer", "effect", "attempt", "strike", "script", "meta",
+)  # fmt: skip
 
 
 class Record:

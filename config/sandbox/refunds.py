@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from config.sandbox.desk import Call, Desk
+from config.sandbox.disputes import WITHDRAWN, taken
 from config.sandbox.gateway import Gateway, decline_code, note_effect, page_of, reference_of, unexpected
 from config.sandbox.profiles import Rule
 from config.sandbox.wire import Reply, Turned, gateway_error, read_form, whole_number
@@ -70,9 +71,12 @@ class Refunds:
         self, intent: dict[str, Any], params: dict[str, Any], metadata: dict[str, Any], rule: Rule | None
     ) -> Reply:
         """Give captured money back. A scripted decline makes a failed refund, as a closed account does."""
-        left = intent["amount_received"] - self.refunded(intent["id"])
+        lost = taken(self.record, intent["id"], "lost")
+        left = intent["amount_received"] - self.refunded(intent["id"]) - lost
         if intent["status"] not in ("succeeded", "requires_capture") or not intent["amount_received"]:
             raise unexpected(intent, "refund")
+        if taken(self.record, intent["id"], *WITHDRAWN) or (lost and left <= 0):
+            raise Turned(gateway_error(400, "charge_disputed", "The customer's bank is after this money."))
         if left == 0:
             raise Turned(gateway_error(400, "charge_already_refunded", "All of it has been refunded."))
         amount = whole_number(params.get("amount", left), least=1)

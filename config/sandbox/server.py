@@ -17,6 +17,7 @@ from config.sandbox.carrier import Carrier
 from config.sandbox.control import Control
 from config.sandbox.desk import DAY_SECONDS, Desk
 from config.sandbox.director import Director
+from config.sandbox.disputes import Disputes
 from config.sandbox.doings import Doings
 from config.sandbox.gateway import Gateway
 from config.sandbox.profiles import DEMO, Profile
@@ -71,8 +72,10 @@ def make_app(record: Record, options: Options) -> web.Application:
     desk = Desk(record, director, options.key_seconds, webhooks, tracking)
     gateway = Gateway(desk)
     app = web.Application(middlewares=[signed, turn_away], client_max_size=MOST_BODY_BYTES)
+    disputes = Disputes(desk, gateway)
     parts = (
-        gateway, Refunds(desk, gateway), Bank(desk, gateway), Doings(desk, gateway), Carrier(desk), Control(desk),
+        gateway, Refunds(desk, gateway), disputes, Bank(desk, gateway), Doings(desk, gateway, disputes), Carrier(desk),
+        Control(desk),
     )  # fmt: skip
     for part in parts:
         app.add_routes(part.routes())

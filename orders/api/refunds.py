@@ -79,7 +79,8 @@ class RefundOut(serializers.ModelSerializer[RefundRequest]):
 
     awaiting_approval: it is large, so a second person decides. running: it is being paid. paid: the customer has it,
     or `credited_minor` as credit. owed: the provider could not pay `owed_minor`, and a person finds another way.
-    declined: a person said no, and `decision_reason` why.
+    declined: a person said no, and `decision_reason` why. refused: it is not paid, since the customer's bank had taken
+    the money back already. closed: it was owed, and a person has ended it; `dropped_minor` is owed no more.
     """
 
     order_id = serializers.UUIDField()
@@ -89,7 +90,7 @@ class RefundOut(serializers.ModelSerializer[RefundRequest]):
         model = RefundRequest
         fields = (
             "id", "order_id", "state", "currency", "amount_minor", "lines", "reason", "asked_at", "decided_at",
-            "decision_reason", "refunded_minor", "credited_minor", "owed_minor", "ended_at",
+            "decision_reason", "refunded_minor", "credited_minor", "owed_minor", "dropped_minor", "ended_at",
         )  # fmt: skip
         read_only_fields = fields
         extra_kwargs: dict[str, dict[str, Any]] = {

@@ -73,6 +73,7 @@ from orders.contract.parcels import (
 from orders.contract.refunds import (
     RefundApproved,
     RefundAsked,
+    RefundClosed,
     RefundDeclined,
     RefundEnded,
     RefundRequestEvent,
@@ -163,6 +164,7 @@ __all__ = [
     "PlacedLine",
     "RefundApproved",
     "RefundAsked",
+    "RefundClosed",
     "RefundDeclined",
     "RefundEnded",
     "RefundOpened",

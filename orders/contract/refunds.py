@@ -53,8 +53,20 @@ class RefundDeclined(RefundRequestEvent):
 @register_event("orders.RefundEnded", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class RefundEnded(RefundRequestEvent):
-    """Its saga is through: `refunded_minor` was paid back, `credited_minor` is credit, `owed_minor` is still owed."""
+    """Its saga is through: `refunded_minor` was paid back, `credited_minor` is credit, `owed_minor` is still owed.
+
+    All three are zero if it was refused: the customer's bank had given them the money already.
+    """
 
     refunded_minor: int
     credited_minor: int
     owed_minor: int
+
+
+@register_event("orders.RefundClosed", for_shops=True)
+@dataclass(frozen=True, kw_only=True)
+class RefundClosed(RefundRequestEvent):
+    """A person has ended a request that was owed and that nobody was paying: `dropped_minor` is owed no more. Final."""
+
+    dropped_minor: int
+    reason: str

@@ -13,6 +13,7 @@ from typing import Any
 from inventory import contract as inventory
 from orders import contract as orders
 from orders.read_side.row import OrderRow
+from orders.states import held_for_a_bank
 from payments import contract as payments
 from shipping import contract as shipping
 
@@ -51,7 +52,7 @@ def _accepted(row: OrderRow, event: orders.OrderAccepted, at: datetime) -> None:
 def _confirmed(row: OrderRow, _: orders.OrderConfirmed, at: datetime) -> None:
     row.confirmed_at, row.saga_state = at, "completed"
     _move(row, "confirmed", at)
-    _clear(row)
+    _settle(row)
 
 
 def _rejected(row: OrderRow, event: orders.OrderRejected, at: datetime) -> None:
@@ -71,7 +72,7 @@ def _cancellation_requested(row: OrderRow, event: orders.CancellationRequested, 
 def _cancellation_lost(row: OrderRow, _: orders.CancellationLost, at: datetime) -> None:
     if row.state == "cancelling":
         _move(row, "confirmed", at)
-    _clear(row)
+    _settle(row)
 
 
 def _cancelled(row: OrderRow, _: orders.OrderCancelled, at: datetime) -> None:
@@ -80,7 +81,7 @@ def _cancelled(row: OrderRow, _: orders.OrderCancelled, at: datetime) -> None:
 
 def _lines_cancelled(row: OrderRow, event: orders.OrderLinesCancelled, _: datetime) -> None:
     row.cancelled_minor += event.amount_minor
-    _clear(row)
+    _settle(row)
 
 
 def _processing(row: OrderRow, _: orders.OrderProcessing, at: datetime) -> None:
@@ -100,7 +101,7 @@ def _goods_returned(row: OrderRow, event: orders.GoodsReturned, _: datetime) -> 
 
 
 def _order_refunded(row: OrderRow, *_: Any) -> None:
-    _clear(row)  # the amounts are told by the payment's events
+    _settle(row)  # the amounts are told by the payment's events
 
 
 def _needs_attention(row: OrderRow, event: orders.OrderNeedsAttention, _: datetime) -> None:
@@ -128,6 +129,11 @@ def _end(row: OrderRow, state: str, at: datetime) -> None:
 
 def _move(row: OrderRow, state: str, at: datetime) -> None:
     row.state, row.moved_at = state, at
+
+
+def _settle(row: OrderRow) -> None:
+    if not held_for_a_bank(row.hold_reason):
+        _clear(row)
 
 
 def _clear(row: OrderRow) -> None:
@@ -257,6 +263,10 @@ APPLIERS: dict[type, Applier] = {
     payments.RefundFailed: _nothing,
     payments.RefundReturned: _returned,
     payments.RefundRepaid: _refunded,
+    payments.RefundRefused: _nothing,
+    payments.DisputeOpened: _nothing,
+    payments.DisputeProgressed: _nothing,
+    payments.DisputeClosed: _nothing,
     payments.CaptureReversed: _nothing,
     payments.PaymentFlagged: _nothing,
     payments.AuthorizationExpiring: _nothing,

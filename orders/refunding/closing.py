@@ -24,7 +24,9 @@ def close_refunds(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
     outcomes = [(one, _outcome(call, one)) for call, one in due]
     for one, outcome in outcomes:
         order = orders[one.order_id]
-        order.refund(one.saga_id, one.id, one.lines, amount_minor=outcome.given_minor, now=now)
+        # Of what a bank has taken no piece was paid back: whatever is left may be asked for again.
+        lines = one.lines if outcome.given_minor == one.amount_minor else []
+        order.refund(one.saga_id, one.id, lines, amount_minor=outcome.given_minor, now=now)
     correlations = {call.subject_id: call.correlation_id for call, _ in due}
     repository.save(orders.values(), now=now, correlations=correlations)
     requests.close(outcomes, now=now)

@@ -26,13 +26,19 @@ class RefundRequest(models.Model):
         OWED = "owed"  #: The provider could not pay it, or it came back. A person finds another way.
         PAID = "paid"  #: Paid back, or owed as customer credit. Final, unless it comes back to us.
         DECLINED = "declined"  #: A person said no. Nothing moved. Final.
+        REFUSED = (
+            "refused"  #: Not paid: the customer's bank, or the provider, had taken the money back. Final.
+        )
+        CLOSED = "closed"  #: It was owed with nobody paying it, and a person has ended it. Final.
 
     MOVES: ClassVar = {
         State.AWAITING_APPROVAL: frozenset({State.RUNNING, State.DECLINED}),
-        State.RUNNING: frozenset({State.PAID, State.OWED}),
-        State.OWED: frozenset({State.PAID}),
-        State.PAID: frozenset({State.OWED}),
+        State.RUNNING: frozenset({State.PAID, State.OWED, State.REFUSED}),
+        State.OWED: frozenset({State.PAID, State.REFUSED, State.CLOSED}),
+        State.PAID: frozenset({State.OWED, State.REFUSED}),
         State.DECLINED: frozenset(),
+        State.REFUSED: frozenset(),
+        State.CLOSED: frozenset(),
     }
 
     id = models.UUIDField(primary_key=True, default=uuid7)
@@ -56,6 +62,11 @@ class RefundRequest(models.Model):
     refunded_minor = models.BigIntegerField(default=0)
     credited_minor = models.BigIntegerField(default=0)
     owed_minor = models.BigIntegerField(default=0)
+    dropped_minor = models.BigIntegerField(
+        default=0, db_default=0
+    )  #: Was owed, and is no more: a bank or a person has ended it. Its order goes on counting it.
+    closed_by = models.CharField(max_length=100, default="", db_default="")
+    closed_reason = models.CharField(max_length=500, default="", db_default="")
     returned_at = models.DateTimeField(null=True)
     repaid_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
@@ -74,7 +85,17 @@ class RefundRequest(models.Model):
                 name="orders_refundrequest_one_at_work_per_order",
             ),
             models.CheckConstraint(
-                condition=Q(state__in=["awaiting_approval", "running", "owed", "paid", "declined"]),
+                condition=Q(
+                    state__in=[
+                        "awaiting_approval",
+                        "running",
+                        "owed",
+                        "paid",
+                        "declined",
+                        "refused",
+                        "closed",
+                    ]
+                ),
                 name="orders_refundrequest_state_is_known",
             ),
             models.CheckConstraint(
@@ -85,7 +106,11 @@ class RefundRequest(models.Model):
                     refunded_minor__gte=0,
                     credited_minor__gte=0,
                     owed_minor__gte=0,
-                    amount_minor__gte=F("refunded_minor") + F("credited_minor") + F("owed_minor"),
+                    dropped_minor__gte=0,
+                    amount_minor__gte=F("refunded_minor")
+                    + F("credited_minor")
+                    + F("owed_minor")
+                    + F("dropped_minor"),
                 ),
                 name="orders_refundrequest_gives_at_most_its_amount",
             ),
@@ -103,6 +128,11 @@ class RefundRequest(models.Model):
                 & ~Q(decision_reason="")
                 & ~Q(state="awaiting_approval"),
                 name="orders_refundrequest_decision_has_a_name_and_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="closed") & ~Q(closed_by="") & ~Q(closed_reason="")
+                | ~Q(state="closed") & Q(closed_by="", closed_reason=""),
+                name="orders_refundrequest_closed_by_a_person_with_a_reason",
             ),
             models.CheckConstraint(
                 condition=Q(state="declined") | ~Q(decided_by=F("asked_by")),

@@ -14,6 +14,7 @@ from orders.refunding.models import RefundRequest
 from orders.returns import store
 from orders.states import REFUNDABLE, State
 from orders.worth import Promised
+from sagas.queries import waiting_for
 from sagas.sql import rows
 
 WAITING = RefundRequest.State.AWAITING_APPROVAL
@@ -21,7 +22,7 @@ WAITING = RefundRequest.State.AWAITING_APPROVAL
 #: Refunds that wait for a second person, or are owed: oldest first, since they wait longest.
 TO_DECIDE = """
 SELECT r.id, r.order_id, o.external_reference, r.state, r.currency, r.amount_minor, r.owed_minor, r.reason,
-       r.asked_by, r.asked_at, r.refund_id, r.saga_id
+       r.asked_by, r.asked_at, r.refund_id, r.saga_id, r.ended_at IS NOT NULL
   FROM orders_refundrequest r JOIN orders_order o ON o.id = r.order_id
  WHERE r.state IN ('awaiting_approval', 'owed') AND r.state = %s ORDER BY r.id LIMIT %s
 """
@@ -43,6 +44,7 @@ class Listed:
     asked_at: datetime
     refund_id: UUID | None
     saga_id: UUID | None
+    ended: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,13 @@ def of_order(
 def get(request_id: UUID, *, order_id: UUID, shop_id: UUID) -> RefundRequest | None:
     """One request of a shop's order."""
     return RefundRequest.objects.filter(pk=request_id, order_id=order_id, shop_id=shop_id).first()
+
+
+def waits_for(request: RefundRequest) -> str:
+    """What a request at work waits for, as a code; empty when it does not."""
+    if request.state != RefundRequest.State.RUNNING or request.saga_id is None:
+        return ""
+    return waiting_for(request.saga_id)
 
 
 def listed(state: str, *, limit: int = 200) -> list[Listed]:

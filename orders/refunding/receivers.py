@@ -13,13 +13,16 @@ from sagas.log import Recorded
 
 
 @subscription(
-    "orders.refund_requests", of=(payments.RefundFailed, payments.RefundReturned, payments.RefundRepaid)
+    "orders.refund_requests",
+    of=(payments.RefundFailed, payments.RefundReturned, payments.RefundRefused, payments.RefundRepaid),
 )
 def on_refunds(*, events: Sequence[Recorded], now: datetime) -> None:
-    """What could not be paid, or came back, shows as owed; what was paid another way does not."""
+    """What could not be paid, or came back, shows as owed; what was paid another way, or a bank has taken, does not."""
     requests.lock(list(_amounts(events, payments.PaymentEvent)))
-    requests.note_failed(_amounts(events, payments.RefundFailed), now=now)
+    failed = [r.event for r in events if isinstance(r.event, payments.RefundFailed)]
+    requests.note_failed({e.saga_id: (e.amount_minor, e.refund_id) for e in failed if e.saga_id}, now=now)
     requests.note_returned(_amounts(events, payments.RefundReturned), now=now)
+    requests.note_refused(_amounts(events, payments.RefundRefused), now=now)
     requests.note_repaid(list(_amounts(events, payments.RefundRepaid)), now=now)
 
 

@@ -23,10 +23,10 @@ SELECT order_id, amount_minor, lines FROM orders_refundrequest
  WHERE order_id = ANY(%s::uuid[]) AND state = 'awaiting_approval'
 """
 
-# What went back on one person's word alone; what a second person approved or declined is not.
+# What went back on one person's word alone; what a second person approved or declined, or a bank overtook, is not.
 ALONE = """
 SELECT coalesce(sum(amount_minor), 0)::bigint FROM orders_refundrequest
- WHERE order_id = %s AND decided_by = '' AND state NOT IN ('awaiting_approval', 'declined')
+ WHERE order_id = %s AND decided_by = '' AND state NOT IN ('awaiting_approval', 'declined', 'refused')
 """
 
 LOCK = "SELECT FROM orders_refundrequest WHERE saga_id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
@@ -37,13 +37,16 @@ SELECT id, shop_id, order_id, saga_id, version, currency, amount_minor, lines
  ORDER BY id FOR NO KEY UPDATE
 """
 
-# What came back to us before its saga was through is owed; what was then paid another way is paid.
+# What came back to us before its saga was through is owed; what was then paid another way is paid. Nothing at all:
+# the customer's bank had it.
 CLOSE = """
 UPDATE orders_refundrequest r
-   SET version = r.version + 1, refund_id = u.refund_id, credited_minor = u.credited, ended_at = u.at, moved_at = u.at,
+   SET version = r.version + 1, refund_id = coalesce(u.refund_id, r.refund_id),
+       credited_minor = u.credited, ended_at = u.at, moved_at = u.at,
        refunded_minor = CASE WHEN back.owed THEN 0 ELSE u.refunded END,
        owed_minor = CASE WHEN back.owed THEN u.refunded + u.owed ELSE u.owed END,
-       state = CASE WHEN back.owed OR u.owed > 0 THEN 'owed' ELSE 'paid' END
+       state = CASE WHEN back.owed OR u.owed > 0 THEN 'owed'
+                    WHEN u.refunded + u.credited = 0 THEN 'refused' ELSE 'paid' END
   FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[])
     AS u (id, refund_id, refunded, credited, owed, at)
  CROSS JOIN LATERAL (
@@ -55,8 +58,8 @@ RETURNING r.id, r.refunded_minor, r.credited_minor, r.owed_minor
 
 # Owed is what the provider was to pay; what is customer credit besides is not owed a second time.
 FAILED = """
-UPDATE orders_refundrequest r SET state = 'owed', owed_minor = u.amount, moved_at = %s
-  FROM unnest(%s::uuid[], %s::bigint[]) AS u (saga_id, amount)
+UPDATE orders_refundrequest r SET state = 'owed', owed_minor = u.amount, refund_id = u.refund_id, moved_at = %s
+  FROM unnest(%s::uuid[], %s::bigint[], %s::uuid[]) AS u (saga_id, amount, refund_id)
  WHERE r.saga_id = u.saga_id AND r.state = 'running'
 """
 
@@ -66,6 +69,20 @@ UPDATE orders_refundrequest r
   FROM unnest(%s::uuid[], %s::bigint[]) AS u (saga_id, amount)
  WHERE r.saga_id = u.saga_id AND r.returned_at IS NULL AND r.repaid_at IS NULL
    AND (r.ended_at IS NULL OR r.refunded_minor > 0)
+"""
+
+# What was owed, or came back to us unheard, has the customer from their bank. One whose saga is still on its way is
+# closed by it.
+REFUSED = """
+UPDATE orders_refundrequest r
+   SET moved_at = %s, returned_at = CASE WHEN r.state = 'paid' THEN coalesce(r.returned_at, %s) ELSE r.returned_at END,
+       dropped_minor = r.dropped_minor + u.amount, refunded_minor = 0, owed_minor = left_.minor,
+       state = CASE WHEN left_.minor = 0 THEN 'refused' ELSE 'owed' END
+  FROM unnest(%s::uuid[], %s::bigint[]) AS u (saga_id, amount)
+ CROSS JOIN LATERAL (
+   SELECT s.owed_minor + s.refunded_minor - u.amount AS minor FROM orders_refundrequest s
+    WHERE s.saga_id = u.saga_id) AS left_
+ WHERE r.saga_id = u.saga_id AND r.ended_at IS NOT NULL AND r.state IN ('owed', 'paid') AND left_.minor >= 0
 """
 
 # One whose saga is still on its way is closed by it.
@@ -157,10 +174,14 @@ def lock(saga_ids: Sequence[UUID]) -> None:
         rows(LOCK, [list(saga_ids)])
 
 
-def note_failed(amounts: Mapping[UUID, int], *, now: datetime) -> None:
-    """So much, by saga, the provider could not pay: it shows as owed. Safe to repeat; too late for what has ended."""
-    if amounts:
-        execute(FAILED, [now, list(amounts), list(amounts.values())])
+def note_failed(failed: Mapping[UUID, tuple[int, UUID]], *, now: datetime) -> None:
+    """By saga, how much the provider could not pay, and its refund: it shows as owed.
+
+    Safe to repeat; too late for what has ended.
+    """
+    if failed:
+        amounts, refunds = zip(*failed.values(), strict=True)
+        execute(FAILED, [now, list(failed), list(amounts), list(refunds)])
 
 
 def note_returned(amounts: Mapping[UUID, int], *, now: datetime) -> None:
@@ -170,6 +191,12 @@ def note_returned(amounts: Mapping[UUID, int], *, now: datetime) -> None:
     """
     if amounts:
         execute(RETURNED, [now, now, list(amounts), list(amounts.values())])
+
+
+def note_refused(amounts: Mapping[UUID, int], *, now: datetime) -> None:
+    """So much of refunds that were owed, by saga, the customer has from their bank: owed no more."""
+    if amounts:
+        execute(REFUSED, [now, now, list(amounts), list(amounts.values())])
 
 
 def note_repaid(saga_ids: Sequence[UUID], *, now: datetime) -> None:

@@ -12,5 +12,6 @@ urlpatterns = [
     path("orders/<uuid:order_id>/", views.order, name="order"),
     path("<uuid:request_id>/", views.refund, name="refund"),
     path("<uuid:request_id>/approve/", views.approve, name="approve"),
+    path("<uuid:request_id>/close/", views.close, name="close"),
     path("<uuid:request_id>/decline/", views.decline, name="decline"),
 ]

@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from orders.refunding import commands, reads
+from orders.refunding.ending import close_owed, is_closable
 from orders.refunding.forms import AskForm
 from orders.refunding.limits import limit_of
 from orders.refunding.models import RefundRequest
@@ -93,6 +94,20 @@ def decline(request: HttpRequest, request_id: UUID) -> HttpResponse:
     )  # fmt: skip
 
 
+@require_http_methods(["POST"])
+@staff_only
+def close(request: HttpRequest, request_id: UUID) -> HttpResponse:
+    """End what is owed although no refund stands behind it."""
+    form = ReasonForm(request.POST, auto_id="close_%s")
+
+    def act(actor: str, now: datetime) -> None:
+        close_owed(request_id, actor=actor, reason=form.cleaned_data["reason"], now=now)
+
+    return _decide(
+        request, request_id, form, may=_may_approve, shown_as="close_form", act=act, done="Closed: it is owed no more."
+    )  # fmt: skip
+
+
 def _ask(request: HttpRequest, found: Refundable) -> HttpResponse:
     need(request, ASK)
     form, status, trouble = AskForm(found, request.POST), 400, ""
@@ -158,7 +173,10 @@ def _show(
         "lines": [(line, money(line["amount_minor"], one.currency)) for line in one.lines],
         "may_decline": waits and _may_decline(request, one),
         "may_approve": waits and _may_approve(request, one) and not _is_own(request, one),
+        "may_close": is_closable(one) and _may_approve(request, one), "waits_for": reads.waits_for(one),
+        "dropped": money(one.dropped_minor, one.currency),
         "approve_form": ReasonForm(auto_id="approve_%s"), "decline_form": ReasonForm(auto_id="decline_%s"),
+        "close_form": ReasonForm(auto_id="close_%s"),
         "trouble": trouble, **shown,
     }  # fmt: skip
     return show_page(request, "staff/refunds/refund.html", context, status=status)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from payments.models import Payment
+from payments.gateways.base import DisputeReason
+from payments.models import Dispute, Payment
 
 
 class ActionOut(serializers.Serializer):  # type: ignore[type-arg]
@@ -12,6 +13,20 @@ class ActionOut(serializers.Serializer):  # type: ignore[type-arg]
 
     url = serializers.CharField(help_text="Empty when the customer acts in the shop's own page.")
     until = serializers.DateTimeField()
+
+
+class DisputeOut(serializers.ModelSerializer[Dispute]):
+    """The customer's bank wants some of it back. Evidence is taken until `evidence_due_by`, at the provider."""
+
+    reason = serializers.ChoiceField(choices=[str(reason) for reason in DisputeReason])
+    inquiry = serializers.BooleanField(help_text="The bank only asks: no money has moved.")
+
+    class Meta:
+        model = Dispute
+        fields = (
+            "id", "provider_id", "state", "inquiry", "amount_minor", "currency", "reason", "evidence_due_by",
+            "opened_at", "closed_at",
+        )  # fmt: skip
 
 
 class PaymentDetailOut(serializers.Serializer):  # type: ignore[type-arg]
@@ -29,3 +44,4 @@ class PaymentDetailOut(serializers.Serializer):  # type: ignore[type-arg]
         help_text="What may help: retry_later, ask_customer or final. Empty unless it was turned down."
     )
     action = ActionOut(allow_null=True)
+    disputes = DisputeOut(many=True)

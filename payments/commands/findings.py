@@ -14,13 +14,14 @@ from uuid import UUID
 from payments import contract
 from payments.commands import attempts, ledger
 from payments.commands.captures import captured, expired
+from payments.commands.disputes import CannotBe, Disputes, owed_refunds
 from payments.commands.refunds import RefundRow, Refunds
 from payments.commands.shares import end_hold, open_shares
 from payments.commands.sheet import PaymentRow, Sheet
 from payments.commands.voids import released
 from payments.gateways import base
 from payments.gateways.base import IntentStatus, RefundStatus
-from payments.models import Dispute, Payment, Refund
+from payments.models import Payment, Refund
 from sagas.engine.wake import Latecomers
 from sagas.sql import rows
 from sagas.verdicts import Refused
@@ -35,15 +36,14 @@ SELECT r.saga_id FROM payments_refund r JOIN payments_payment p ON p.id = r.paym
  WHERE p.saga_id = ANY(%s::uuid[])
    AND (r.provider_id = ANY(%s::text[]) OR (r.provider_id = '' AND r.reference = ANY(%s::text[])))
 """
-DISPUTE_ENDS = {"won": Dispute.State.WON, "warning_closed": Dispute.State.WON, "lost": Dispute.State.LOST}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What was found out about one payment: its intent, one of its refunds, or a word that makes no sense.
+    """What was found out about one payment: its intent, one of its refunds or disputes, or a word that makes no sense.
 
     `place` is where our payment stood before the provider was asked: what it said is worth nothing once the row has
-    moved. `dispute` is the provider's id and word.
+    moved.
     """
 
     saga_id: UUID
@@ -51,7 +51,7 @@ class Finding:
     refund: base.Refund | None = None
     place: tuple[str, int] | None = None
     nonsense: str = ""
-    dispute: tuple[str, str] | None = None
+    dispute: base.Dispute | None = None
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,15 @@ def record_findings(findings: Sequence[Finding], *, now: datetime) -> list[str]:
     A hold that we gave up is kept, and its undo made due again. Publishes what changed, or PaymentFlagged.
     """
     sagas = {f.saga_id for f in findings}
-    late = Latecomers(sagas)
+    owed = owed_refunds({f.saga_id for f in findings if f.dispute})
+    late = Latecomers(sagas.union(owed))
     sheet = Sheet.of_sagas(sagas, now=now)
-    refunds = Refunds(sheet, _refunds_meant(sagas, [f.refund for f in findings if f.refund]))
+    refunds = Refunds(sheet, [*_refunds_meant(sagas, [f.refund for f in findings if f.refund]), *owed])
     recorder = _Recorder(sheet, refunds, late)
     words = [recorder.record(finding) for finding in findings]
     refunds.save()
     late.save()
+    recorder.disputes.save(now=now)
     return words
 
 
@@ -88,6 +90,7 @@ def _refunds_meant(sagas: Collection[UUID], told: Sequence[base.Refund]) -> list
 class _Recorder:
     def __init__(self, sheet: Sheet, refunds: Refunds, late: Latecomers) -> None:
         self.sheet, self.refunds, self.late = sheet, refunds, late
+        self.disputes = Disputes(sheet, refunds)
         self.open_shares = open_shares(sheet)
 
     def record(self, finding: Finding) -> str:
@@ -98,7 +101,7 @@ class _Recorder:
         if finding.nonsense:
             return self._cannot_be(payment, finding.nonsense, news)
         if finding.dispute is not None:
-            return self._disputed(payment, *finding.dispute, news)
+            return self._disputed(payment, finding.dispute, news)
         if finding.refund is not None:
             return self._refund(payment, finding.refund, news)
         return self._intent(payment, finding.intent, news) if finding.intent else "nothing_found"
@@ -238,24 +241,12 @@ class _Recorder:
             return self._cannot_be(payment, f"{told.id} has gone back, though it had come back", news)
         return "known"
 
-    def _disputed(self, payment: PaymentRow, ident: str, word: str, news: News) -> str:
-        """F34. Whatever comes first: an end that was told stays the end."""
-        state = DISPUTE_ENDS.get(word, Dispute.State.OPEN)
-        fresh = {
-            "payment_id": payment.id,
-            "state": state,
-            "made_at": self.sheet.now,
-            "moved_at": self.sheet.now,
-        }
-        dispute, new = Dispute.objects.get_or_create(provider_id=ident, defaults=fresh)
-        if not new:
-            if dispute.state == state or not Dispute.may_move(dispute.state, state):
-                return "known"
-            dispute.move(state, at=self.sheet.now)
-        flag = {Dispute.State.OPEN: "disputed", Dispute.State.LOST: "dispute_lost"}.get(state, "dispute_won")
-        self.sheet.change(payment).flag = "" if flag == "dispute_won" else flag
-        self._flagged(payment, flag, ident, news)
-        return flag
+    def _disputed(self, payment: PaymentRow, told: base.Dispute, news: News) -> str:
+        """F34."""
+        try:
+            return self.disputes.told(payment, told, news)
+        except CannotBe as wrong:
+            return self._cannot_be(payment, str(wrong), news)
 
     def _cannot_be(self, payment: PaymentRow, words: str, news: News) -> str:
         """F22: nothing is applied. Told once for the same words."""

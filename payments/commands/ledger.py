@@ -104,11 +104,44 @@ def capture_reversed(amount: int) -> tuple[Line, ...]:
     return ((Account.RECEIVABLE, amount), (Account.PROVIDER_CLEARING, -amount))
 
 
+def refund_refused(amount: int) -> tuple[Line, ...]:
+    """It was promised, and will not go back: the customer has that money from their bank."""
+    return ((Account.REFUNDS_PAYABLE, amount), (Account.REFUNDS, -amount))
+
+
+def dispute_opened(amount: int) -> tuple[Line, ...]:
+    """The provider has taken it back while the customer's bank decides."""
+    return ((Account.DISPUTED, amount), (Account.PROVIDER_CLEARING, -amount))
+
+
+def dispute_won(amount: int) -> tuple[Line, ...]:
+    """The bank has decided for us: it is at the provider again."""
+    return ((Account.PROVIDER_CLEARING, amount), (Account.DISPUTED, -amount))
+
+
+def dispute_lost(amount: int) -> tuple[Line, ...]:
+    """The bank has decided against us."""
+    return ((Account.DISPUTE_LOSSES, amount), (Account.DISPUTED, -amount))
+
+
+def dispute_fee(amount: int) -> tuple[Line, ...]:
+    """The provider has told what a dispute costs; below zero, what of it is given back. Its settlement comes later."""
+    return ((Account.PROVIDER_FEES, amount), (Account.PROVIDER_FEES_DUE, -amount))
+
+
 def credit(amount: int) -> tuple[Line, ...]:
     """It is owed to the customer in another way."""
     return ((Account.REFUNDS, amount), (Account.CUSTOMER_CREDIT, -amount))
 
 
-def settlement(gross: int, fee: int) -> tuple[Line, ...]:
-    """The provider has settled an amount with us: it kept its fee, the rest was paid out."""
-    return ((Account.BANK, gross - fee), (Account.PROVIDER_FEES, fee), (Account.PROVIDER_SETTLED, -gross))
+def settlement(gross: int, fee: int, *, told: int = 0) -> tuple[Line, ...]:
+    """The provider has settled an amount with us: it kept its fee, the rest was paid out.
+
+    What of the fee was `told` before is an expense already, and only due no more.
+    """
+    return (
+        (Account.BANK, gross - fee),
+        (Account.PROVIDER_FEES, fee - told),
+        (Account.PROVIDER_FEES_DUE, told),
+        (Account.PROVIDER_SETTLED, -gross),
+    )

@@ -15,21 +15,25 @@ from payments.commands.ledger import (
     columns,
     refund_paid,
     refund_promised,
+    refund_refused,
     refund_repaid,
     refund_returned,
 )
 from payments.commands.owing import Owed
 from payments.commands.sheet import Cause, PaymentRow, Sheet
+from payments.gateways import base
 from payments.gateways.base import REFUND_FAILED
-from payments.models import Payment, Refund
+from payments.models import Payment, Refund, RefundCut
 from sagas.ids import uuid7
 from sagas.sql import execute, rows
 from sagas.steps import NotDone, StepCall
 from sagas.verdicts import Answer, Done, IllegalMove, Refused, Unavailable, Unknown, Waiting
 
 State = Refund.State
-#: A payment that a person has to look at is looked at again once a day.
-LOOK_AGAIN = timedelta(days=1)
+#: A dispute that closes wakes who waits for it; whom that missed looks again after so long.
+LOOK_AGAIN = timedelta(hours=1)
+#: Flags of payments of which money was taken back.
+TAKEN = (Payment.Flag.REVERSED, Payment.Flag.DISPUTE_LOST)
 
 
 @dataclass(slots=True)
@@ -55,14 +59,20 @@ class RefundRow:
     repaid_by: str = ""
     repaid_reference: str = ""
     intent_id: str = ""
+    may_pay: bool = True  #: Or only be asked after: a bank decides about the payment, or has taken it.
 
     @property
     def paid(self) -> bool:
         """Whether the customer has the money, by whatever way."""
         return self.state in Refund.PAID
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing more happens to it by itself: it is paid, or never will be."""
+        return self.paid or self.state == Refund.State.REFUSED
 
-STORED = tuple(f.name for f in fields(RefundRow) if f.name != "intent_id")
+
+STORED = tuple(f.name for f in fields(RefundRow) if f.name not in ("intent_id", "may_pay"))
 LOAD = f"""
 SELECT {", ".join(f"r.{name}" for name in STORED)}, coalesce(p.provider_id, '')
   FROM payments_refund r LEFT JOIN payments_payment p ON p.id = r.payment_id
@@ -79,10 +89,11 @@ SAVE = """
 UPDATE payments_refund AS r
    SET state = u.state, failures = u.failures, code = u.code, mismatch = u.mismatch,
        provider_id = u.provider_id, returned_at = u.returned_at, repaid_at = u.repaid_at,
-       repaid_by = u.repaid_by, repaid_reference = u.repaid_reference, moved_at = %s
+       repaid_by = u.repaid_by, repaid_reference = u.repaid_reference, amount_minor = u.amount_minor, moved_at = %s
   FROM unnest(%s::uuid[], %s::text[], %s::smallint[], %s::text[], %s::text[], %s::text[],
-              %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[])
-    AS u (id, state, failures, code, mismatch, provider_id, returned_at, repaid_at, repaid_by, repaid_reference)
+              %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[], %s::bigint[])
+    AS u (id, state, failures, code, mismatch, provider_id, returned_at, repaid_at, repaid_by, repaid_reference,
+          amount_minor)
  WHERE r.id = u.id
 """
 
@@ -95,24 +106,31 @@ class Refunds:
         self.by_saga = {row[1]: RefundRow(*row) for row in rows(LOAD, [list(sagas)])}
         self._fresh: list[RefundRow] = []
         self._changed: dict[UUID, RefundRow] = {}
+        self._cuts: list[RefundCut] = []
 
     def promise(
         self, call: StepCall, payment: PaymentRow | None, *, amount: int, credit_minor: int
     ) -> RefundRow:
         """Promise `amount` of a payment and owe `credit_minor` besides; in the ledger at once."""
-        refund = RefundRow(
-            id=uuid7(), saga_id=call.saga_id, payment_id=payment.id if payment else None,
-            order_id=payment.order_id if payment else order_of(call), shop_id=call.shop_id,
-            reference=call.reference, currency=call.currency, amount_minor=amount, credit_minor=credit_minor,
-            state=State.SUBMITTING if amount else State.SUCCEEDED,
-            intent_id=payment.provider_id if payment else "",
-        )  # fmt: skip
-        self._fresh.append(refund)
-        self.by_saga[call.saga_id] = refund
+        state = State.SUBMITTING if amount else State.SUCCEEDED
+        refund = self._new(call, payment, amount=amount, credit_minor=credit_minor, state=state)
         if payment is not None and amount:
             self.sheet.change(payment).refunding_minor += amount
             self.sheet.book(payment, Kind.REFUND_PROMISED, refund_promised(amount), source=refund.id)
         self._credit(refund, call)
+        return refund
+
+    def _new(
+        self, call: StepCall, payment: PaymentRow | None, *, amount: int, credit_minor: int, state: State
+    ) -> RefundRow:
+        refund = RefundRow(
+            id=uuid7(), saga_id=call.saga_id, payment_id=payment.id if payment else None,
+            order_id=payment.order_id if payment else order_of(call), shop_id=call.shop_id,
+            reference=call.reference, currency=call.currency, amount_minor=amount, credit_minor=credit_minor,
+            state=state, intent_id=payment.provider_id if payment else "",
+        )  # fmt: skip
+        self._fresh.append(refund)
+        self.by_saga[call.saga_id] = refund
         return refund
 
     def _credit(self, refund: RefundRow, call: StepCall) -> None:
@@ -126,11 +144,14 @@ class Refunds:
     def record(self, call: StepCall, outcome: Outcome) -> Outcome:
         """Store what the provider said about the refund of a saga. Safe to repeat."""
         refund = self.by_saga[call.saga_id]
-        if refund.paid:
+        if refund.over:
             return result_of(refund)
         match outcome:
             case Done():
                 return self._succeed(refund, call, outcome.result)
+            case Refused(code=base.CHARGE_DISPUTED) if not self._payment(refund).charged_back_minor:
+                self._move(refund, State.SUBMITTING).failures += 1
+                return disputed(call)
             case NotDone():
                 self._move(refund, State.SUBMITTING).failures += 1
             case Refused():
@@ -165,6 +186,46 @@ class Refunds:
         fact = {"refund_id": refund.id, "saga_id": refund.saga_id, "reference": reference}
         self.sheet.tell(payment, contract.RefundRepaid, refund.amount_minor, cause, **fact)
 
+    def promise_rest(
+        self, call: StepCall, payment: PaymentRow, *, wanted: int, credit_minor: int
+    ) -> RefundRow:
+        """Promise what is left of a payment of which a bank, or the provider, has taken the rest; nothing may be left.
+
+        What they have taken is neither paid nor credited: the customer has it.
+        """
+        amount = payment.refundable_minor
+        if amount:
+            refund = self.promise(call, payment, amount=amount, credit_minor=credit_minor)
+        else:
+            refund = self._new(call, payment, amount=wanted, credit_minor=credit_minor, state=State.REFUSED)
+            refund.code = taken_by(payment)
+            self._credit(refund, call)
+        self._tell_refused(refund, call, wanted - amount, whole=not amount)
+        return refund
+
+    def refuse(self, refund: RefundRow, cause: Cause) -> bool:
+        """Not pay, of what was promised, what the payment does not cover any more: the customer has it from their bank.
+
+        It is owed no more. What the payment still covers is paid, under a new key. Whether nothing is.
+        """
+        payment = self._payment(refund)
+        over = min(-payment.left_minor, refund.amount_minor) if payment.taken_minor else refund.amount_minor
+        whole = over == refund.amount_minor
+        self._move(refund, State.REFUSED if whole else State(refund.state))
+        refund.code, refund.failures = taken_by(payment), refund.failures + 1
+        refund.amount_minor -= 0 if whole else over
+        self.sheet.change(payment).refunding_minor -= over
+        cut = RefundCut(refund_id=refund.id, amount_minor=over, made_at=self.sheet.now)
+        self._cuts.append(cut)
+        self.sheet.book(payment, Kind.REFUND_REFUSED, refund_refused(over), source=cut.pk)
+        self._tell_refused(refund, cause, over, whole=whole)
+        return whole
+
+    def _tell_refused(self, refund: RefundRow, cause: Cause, amount: int, *, whole: bool) -> None:
+        payment = self._payment(refund)
+        fact = {"refund_id": refund.id, "saga_id": refund.saga_id, "code": taken_by(payment), "whole": whole}
+        self.sheet.tell(payment, contract.RefundRefused, amount, cause, **fact)
+
     def try_again(self, refund: RefundRow) -> None:
         """A person has said that a failed refund is to be tried once more."""
         if refund.state == State.FAILED:
@@ -179,11 +240,12 @@ class Refunds:
             changed = [
                 (
                     *(r.id, r.state, r.failures, r.code, r.mismatch, r.provider_id),
-                    *(r.returned_at, r.repaid_at, r.repaid_by, r.repaid_reference),
+                    *(r.returned_at, r.repaid_at, r.repaid_by, r.repaid_reference, r.amount_minor),
                 )
                 for r in self._changed.values()
             ]
             execute(SAVE, [self.sheet.now, *columns(changed)])
+        RefundCut.objects.bulk_create(self._cuts)
         self.sheet.save()
 
     def _succeed(self, refund: RefundRow, call: Cause, facts: dict[str, Any]) -> Done:
@@ -234,10 +296,10 @@ class Refunds:
 
 
 def result_of(refund: RefundRow) -> Done:
-    """The answer of a refund that is through."""
+    """The answer of a refund that is through. Of one that was refused nothing went back."""
     return Done({
         "refund_id": str(refund.id),
-        "refunded_minor": refund.amount_minor,
+        "refunded_minor": refund.amount_minor if refund.paid else 0,
         "credited_minor": refund.credit_minor,
     })  # fmt: skip
 
@@ -269,17 +331,59 @@ def _begin(refunds: Refunds, call: StepCall) -> RefundRow | Answer:
             p.state == Payment.State.CAPTURING or p.unknown_of == Payment.Operation.CAPTURE for p in payments
         ):
             return Unavailable("payments.unsettled", detail="the capture is not settled yet")
-        if flag := next((p.flag for p in payments if p.flag), ""):
-            return Waiting(f"payments.{flag}", call.now + LOOK_AGAIN)
+        if any(p.flag == Payment.Flag.DISPUTED for p in payments):
+            return disputed(call)
         if any(p.captured_minor and p.currency != call.currency for p in payments):
             return Refused("payments.currency_differs", detail=f"asked for {call.currency}")
         refund = _promise(refunds, call, payments)
-    if refund.paid:
+    return go_on(refunds, refund, call)
+
+
+def go_on(  # noqa: PLR0911 - one per way on
+    refunds: Refunds, refund: RefundRow, call: StepCall
+) -> RefundRow | Answer:
+    """What comes next of a refund that was begun: its end, a wait, or the refund if the provider has to be asked.
+
+    While a bank decides about its payment nothing is sent, and afterwards only what the payment still covers. What
+    may have been sent before is asked after all the same.
+    """
+    if refund.over:
         return result_of(refund)
     if refund.returned_at is not None:
         return Refused(REFUND_FAILED, refund.code)
+    if refund.payment_id is None:
+        return refund
+    payment = refunds.sheet.payments[refund.payment_id]
+    waits, gone = payment.flag == Payment.Flag.DISPUTED, is_taken(payment)
+    if call.settling or refund.state == State.UNKNOWN:
+        refund.may_pay = not (waits or gone)
+        return refund
+    if waits:
+        return disputed(call)
+    if gone and refunds.refuse(refund, call):
+        return result_of(refund)
     refunds.try_again(refund)
     return refund
+
+
+def disputed(call: StepCall) -> Waiting:
+    """A bank decides about the payment. The step is woken when it has; the time is for what nobody told us."""
+    return Waiting(contract.PAYMENT_DISPUTED, call.now + LOOK_AGAIN)
+
+
+def is_taken(payment: PaymentRow, more: int = 0) -> bool:
+    """Whether so much of a payment that was taken back is left no more, beside all that is promised of it.
+
+    Of one that was flagged before amounts were kept, nothing is taken to be left.
+    """
+    if payment.flag not in TAKEN:
+        return False
+    return not payment.taken_minor or payment.left_minor < more
+
+
+def taken_by(payment: PaymentRow) -> str:
+    """Why a refund is refused, as a code."""
+    return f"payments.{payment.flag or Payment.Flag.DISPUTE_LOST}"
 
 
 def _promise(refunds: Refunds, call: StepCall, payments: Sequence[PaymentRow]) -> RefundRow:
@@ -288,6 +392,8 @@ def _promise(refunds: Refunds, call: StepCall, payments: Sequence[PaymentRow]) -
     if not captured:
         return refunds.promise(call, None, amount=0, credit_minor=credit_minor)
     payment = max(captured, key=lambda p: p.refundable_minor)
+    if wanted and is_taken(payment, wanted):
+        return refunds.promise_rest(call, payment, wanted=wanted, credit_minor=credit_minor)
     amount = min(wanted, payment.refundable_minor)
     return refunds.promise(call, payment, amount=amount, credit_minor=credit_minor + wanted - amount)
 

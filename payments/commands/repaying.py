@@ -8,9 +8,9 @@ from uuid import UUID
 from django.db import transaction
 
 from payments.commands.findings import News
-from payments.commands.refunds import RefundRow, Refunds
+from payments.commands.refunds import RefundRow, Refunds, is_taken
 from payments.commands.sheet import Sheet
-from payments.models import Refund
+from payments.models import Payment, Refund
 from sagas import operate
 from sagas.engine.wake import Latecomers
 from sagas.queries import is_unfinished
@@ -78,8 +78,9 @@ def _saga_of(refund_id: UUID) -> UUID:
 def _check(sheet: Sheet, refund: RefundRow) -> None:
     if refund.state != Refund.State.FAILED or refund.payment_id is None:
         raise RefundNotFailed(detail=f"{refund.reference} is {refund.state}")
-    if flag := sheet.payments[refund.payment_id].flag:
-        raise PaymentInQuestion(detail=f"{refund.reference}: the payment is {flag}")
+    payment = sheet.payments[refund.payment_id]
+    if payment.flag == Payment.Flag.DISPUTED or is_taken(payment):
+        raise PaymentInQuestion(detail=f"{refund.reference}: the payment is {payment.flag}")
 
 
 def _go_on(saga_id: UUID, *, actor: str, reason: str, now: datetime) -> None:

@@ -57,12 +57,27 @@ class PaymentRow:
     repaid_minor: int = 0
     flag: str = ""
     expires_at: datetime | None = None
+    disputed_minor: int = 0
+    charged_back_minor: int = 0
+
+    @property
+    def left_minor(self) -> int:
+        """Captured and still there, not given back in any way and not promised to anybody. Below zero: too much is.
+
+        What banks have not decided about counts as ours.
+        """
+        back = self.refunded_minor + self.refunding_minor + self.repaid_minor
+        return self.captured_minor - self.taken_minor - back
 
     @property
     def refundable_minor(self) -> int:
-        """Captured and still there, not given back in any way and not promised to anybody."""
-        back = self.refunded_minor + self.refunding_minor + self.repaid_minor
-        return max(self.captured_minor - self.reversed_minor - back, 0)
+        """What may be promised of it."""
+        return max(self.left_minor, 0)
+
+    @property
+    def taken_minor(self) -> int:
+        """What the provider, or a bank, has taken back for good."""
+        return self.reversed_minor + self.charged_back_minor
 
 
 NAMES = tuple(f.name for f in fields(PaymentRow))
@@ -72,7 +87,7 @@ MUTABLE = {
     "refunded_minor": "bigint", "code": "text",
     "released_at": "timestamptz", "version": "int", "reversed_minor": "bigint",
     "repaid_minor": "bigint", "flag": "text",
-    "expires_at": "timestamptz",
+    "expires_at": "timestamptz", "disputed_minor": "bigint", "charged_back_minor": "bigint",
 }  # fmt: skip
 
 LOCK = f"SELECT {', '.join(NAMES)} FROM payments_payment WHERE {{}} ORDER BY id FOR NO KEY UPDATE"  # noqa: S608
@@ -171,12 +186,18 @@ class Sheet:
         self._appends.append(Append(payment.id, payment.version, fact, correlation_id=call.correlation_id))
 
     def book(
-        self, payment: PaymentRow, kind: Kind, lines: tuple[Line, ...], *, source: UUID | None = None
+        self,
+        payment: PaymentRow,
+        kind: Kind,
+        lines: tuple[Line, ...],
+        *,
+        source: UUID | None = None,
+        currency: str = "",
     ) -> None:
-        """Book an entry about a payment; its source is the payment itself unless told."""
+        """Book an entry about a payment; source and currency are the payment's own unless told."""
         self._entries.append(Entry(
             kind=kind, source_id=source or payment.id, shop_id=payment.shop_id, order_id=payment.order_id,
-            payment_id=payment.id, currency=payment.currency, lines=lines,
+            payment_id=payment.id, currency=currency or payment.currency, lines=lines,
         ))  # fmt: skip
 
     def owe(self, owed: Owed) -> None:

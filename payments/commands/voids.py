@@ -9,7 +9,7 @@ from payments import contract
 from payments.commands import ledger
 from payments.commands.attempts import Outcome, open_payments, unknown
 from payments.commands.captures import captured
-from payments.commands.refunds import RefundRow, Refunds
+from payments.commands.refunds import RefundRow, Refunds, disputed, go_on, is_taken
 from payments.commands.sheet import Cause, PaymentRow, Sheet
 from payments.models import Payment
 from sagas.steps import Continue, NotDone, StepCall
@@ -50,7 +50,7 @@ def _begin(refunds: Refunds, call: StepCall) -> PaymentRow | RefundRow | Answer:
     if payment.state in GONE:
         return Done()
     if payment.state == State.CAPTURED:
-        return _give_back(refunds, call, payment) or Done()
+        return _give_back(refunds, call, payment)
     if payment.state in (State.PARTLY_CAPTURED, State.RELEASING):
         return Refused(PARTLY_CAPTURED)  # shares of it were shipped for
     if payment.state == State.CAPTURING:
@@ -63,14 +63,23 @@ def _begin(refunds: Refunds, call: StepCall) -> PaymentRow | RefundRow | Answer:
     return payment
 
 
-def _give_back(refunds: Refunds, call: StepCall, payment: PaymentRow) -> RefundRow | None:
+def _give_back(refunds: Refunds, call: StepCall, payment: PaymentRow) -> RefundRow | Answer:
+    """Pay back all that is still there. Done: nothing is to be paid, or it is through."""
     refund = refunds.by_saga.get(call.saga_id)
-    if refund is None and payment.refundable_minor:
-        refund = refunds.promise(call, payment, amount=payment.refundable_minor, credit_minor=0)
-    if refund is None or refund.paid or refund.returned_at is not None:
-        return None
-    refunds.try_again(refund)
-    return refund
+    if refund is None:
+        wanted = payment.left_minor + payment.taken_minor
+        if wanted <= 0:
+            return Done()
+        if payment.flag == Payment.Flag.DISPUTED:
+            return disputed(call)
+        if is_taken(payment, wanted):
+            refund = refunds.promise_rest(call, payment, wanted=wanted, credit_minor=0)
+        else:
+            refund = refunds.promise(call, payment, amount=wanted, credit_minor=0)
+    if refund.over or refund.returned_at is not None:
+        return Done()
+    answer = go_on(refunds, refund, call)
+    return Done() if isinstance(answer, Done) else answer
 
 
 def record_voids(answers: Sequence[tuple[StepCall, Outcome]], *, now: datetime) -> list[Outcome]:
@@ -109,8 +118,8 @@ def _record_void(sheet: Sheet, payment: PaymentRow, call: StepCall, outcome: Out
 def _captured_after_all(refunds: Refunds, call: StepCall, payment: PaymentRow, answer: Continue) -> Outcome:
     captured(refunds.sheet, payment, call, {"amount_minor": answer.memo["captured_minor"]})
     refund = _give_back(refunds, call, payment)
-    if refund is None:
-        return Done()
+    if not isinstance(refund, RefundRow):
+        return refund
     return Continue({**answer.memo, "refund_minor": refund.amount_minor, "failures": refund.failures})
 
 

@@ -25,6 +25,7 @@ DECLINED = "payments.declined"
 CAPTURE_FAILED = "payments.capture_failed"
 REFUND_FAILED = "payments.refund_failed"
 REFUND_TOO_LARGE = "payments.refund_too_large"
+CHARGE_DISPUTED = "payments.charge_disputed"  # nothing goes back of what the customer's bank is after
 AMOUNT_TOO_LARGE = "payments.amount_too_large"
 ALREADY_CAPTURED = "payments.already_captured"
 ALREADY_VOIDED = "payments.already_voided"
@@ -58,6 +59,27 @@ class RefundStatus(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class DisputeStatus(StrEnum):
+    """Where a dispute stands."""
+
+    NEEDS_RESPONSE = "needs_response"  #: The bank waits for evidence.
+    UNDER_REVIEW = "under_review"  #: The bank has it, and decides.
+    WON = "won"  #: The money stays, or came back.
+    LOST = "lost"  #: The bank has taken it.
+
+
+class DisputeReason(StrEnum):
+    """What a customer's bank complains of, in classes."""
+
+    FRAUD = "fraud"  #: The holder of the card says that it was not them, or does not know the payment.
+    NOT_RECEIVED = "not_received"  #: The goods did not come.
+    NOT_AS_DESCRIBED = "not_as_described"  #: They are broken, or something else.
+    REFUND_MISSING = "refund_missing"  #: A refund was promised, and did not come.
+    DUPLICATE = "duplicate"  #: It was paid twice.
+    CANCELLED = "cancelled"  #: It had been cancelled.
+    OTHER = "other"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +186,26 @@ class Refund:
     failure_code: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Dispute:
+    """A dispute as the gateway has it. `inquiry`: the bank only asks, and no money has moved.
+
+    `fee_minor` is what the vendor charges for it so far, in `fee_currency`; 0 while it has told of none.
+    """
+
+    id: str
+    status: DisputeStatus
+    inquiry: bool
+    intent_id: str
+    amount_minor: int
+    currency: str
+    reason: DisputeReason
+    opened_at: datetime
+    evidence_due_by: datetime | None = None
+    fee_minor: int = 0
+    fee_currency: str = ""
+
+
 @dataclass(frozen=True)
 class Page(Generic[T]):
     """One page of a listing, newest first. `next` goes on; None: that was all."""
@@ -205,7 +247,8 @@ class PaymentGateway(Protocol):
     def refund(self, request: RefundIntent) -> RefundResult:
         """Give money back, never more than was captured over all refunds of the intent.
 
-        A late repeat must look at `refunds_of` first: a vendor that forgot the key would pay twice.
+        A late repeat must look at `refunds_of` first: a vendor that forgot the key would pay twice. Refused with
+        `payments.charge_disputed` while the customer's bank is after the money, or has taken it.
         """
         ...
 
@@ -233,4 +276,14 @@ class PaymentGateway(Protocol):
 
     def list_refunds(self, *, after: str | None = None, limit: int = 100) -> Page[Refund] | Unavailable:
         """A page of everything, for reconciliation."""
+        ...
+
+    def retrieve_dispute(
+        self, dispute_id: str, *, correlation_id: str = ""
+    ) -> Dispute | Refused | Unavailable:
+        """The dispute as it stands now. Refused with `payments.not_found`."""
+        ...
+
+    def list_disputes(self, *, after: str | None = None, limit: int = 100) -> Page[Dispute] | Unavailable:
+        """A page of everything, newest first: what nobody told us of is found there."""
         ...

@@ -12,6 +12,9 @@ from typing import Any, TypeVar
 
 from payments.gateways import base
 from payments.gateways.base import (
+    Dispute,
+    DisputeReason,
+    DisputeStatus,
     Intent,
     IntentResult,
     IntentStatus,
@@ -25,7 +28,7 @@ from sagas.verdicts import Refused, Unavailable
 
 Status = IntentStatus
 Move = Callable[[Intent, Trouble | None], Intent | Refused]
-T = TypeVar("T", Intent, Refund)
+T = TypeVar("T", Intent, Refund, Dispute)
 
 
 class FakeGateway(FakeProvider):
@@ -38,6 +41,7 @@ class FakeGateway(FakeProvider):
         self.life = timedelta(days=7)
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self._refunds: dict[str, Refund] = {}
+        self._disputes: dict[str, Dispute] = {}
         self._several: set[str] = set()  #: Intents that may be captured several times.
         self._numbers = count(1)
 
@@ -171,6 +175,8 @@ class FakeGateway(FakeProvider):
                 return Refused(base.NOT_FOUND, "resource_missing")
             if not intent.captured_minor or intent.status not in (Status.CAPTURED, Status.AUTHORIZED):
                 return Refused(base.NOT_CAPTURED, str(intent.status))
+            if self._bank_is_after(intent):
+                return Refused(base.CHARGE_DISPUTED, "charge_disputed")
             if request.amount_minor > self._left(intent):
                 return Refused(base.REFUND_TOO_LARGE, "amount_too_large")
             return self._refund(intent, request, trouble)
@@ -198,10 +204,40 @@ class FakeGateway(FakeProvider):
     def list_refunds(self, *, after: str | None = None, limit: int = 100) -> Page[Refund] | Unavailable:
         return page(list(reversed(self._refunds.values())), after, limit)
 
+    def retrieve_dispute(
+        self, dispute_id: str, *, correlation_id: str = ""
+    ) -> Dispute | Refused | Unavailable:
+        return self._disputes.get(dispute_id) or Refused(base.NOT_FOUND, "resource_missing")
+
+    def list_disputes(self, *, after: str | None = None, limit: int = 100) -> Page[Dispute] | Unavailable:
+        return page(list(reversed(self._disputes.values())), after, limit)
+
+    def dispute(self, intent_id: str, ident: str = "", **changes: Any) -> Dispute:
+        """The customer's bank wants the money back, all of it and within a week unless told otherwise."""
+        intent = self._intents[intent_id]
+        dispute = Dispute(
+            id=ident or f"dp_{next(self._numbers)}", status=DisputeStatus.NEEDS_RESPONSE, inquiry=False,
+            intent_id=intent_id, amount_minor=intent.captured_minor, currency=intent.currency,
+            reason=DisputeReason.FRAUD, opened_at=self.clock(), evidence_due_by=self.clock() + timedelta(days=7),
+        )  # fmt: skip
+        self._disputes[dispute.id] = replace(dispute, **changes)
+        return self._disputes[dispute.id]
+
+    def _taken(self, intent: Intent, *statuses: DisputeStatus) -> list[Dispute]:
+        """Disputes of an intent with one of these statuses for which money has moved."""
+        found = (one for one in self._disputes.values() if one.intent_id == intent.id and not one.inquiry)
+        return [one for one in found if one.status in statuses]
+
+    def _bank_is_after(self, intent: Intent) -> bool:
+        open_ = self._taken(intent, DisputeStatus.NEEDS_RESPONSE, DisputeStatus.UNDER_REVIEW)
+        return bool(open_) or (bool(self._taken(intent, DisputeStatus.LOST)) and not self._left(intent))
+
     def happen(self, ident: str, **changes: Any) -> None:
-        """Let something befall an intent or a refund that nobody here asked for, as banks do."""
+        """Let something befall an intent, a refund or a dispute that nobody here asked for, as banks do."""
         if ident in self._intents:
             self._intents[ident] = replace(self._intents[ident], **changes)
+        elif ident in self._disputes:
+            self._disputes[ident] = replace(self._disputes[ident], **changes)
         else:
             self._refunds[ident] = replace(self._refunds[ident], **changes)
 
@@ -220,7 +256,8 @@ class FakeGateway(FakeProvider):
     def _left(self, intent: Intent) -> int:
         gone = (one.amount_minor for one in self._refunds.values()
                 if one.intent_id == intent.id and one.status == RefundStatus.SUCCEEDED)  # fmt: skip
-        return intent.captured_minor - sum(gone)
+        lost = (one.amount_minor for one in self._taken(intent, DisputeStatus.LOST))
+        return intent.captured_minor - sum(gone) - sum(lost)
 
     def _refund(
         self, intent: Intent, request: base.RefundIntent, trouble: Trouble | None

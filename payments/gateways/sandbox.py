@@ -9,7 +9,7 @@ from payments.gateways.wire import Act, Fields, Look, WireGateway
 from sagas.resilience.asking import Asking
 from sagas.resilience.http import Answer, HttpClient, flat
 
-INTENTS, REFUNDS = "/v1/payment_intents", "/v1/refunds"
+INTENTS, REFUNDS, DISPUTES = "/v1/payment_intents", "/v1/refunds", "/v1/disputes"
 ACTS: Mapping[Act, str] = {
     "create": INTENTS,
     "confirm": f"{INTENTS}/{{}}/confirm",
@@ -21,9 +21,11 @@ ACTS: Mapping[Act, str] = {
 LOOKS: Mapping[Look, str] = {
     "intent": f"{INTENTS}/{{}}",
     "refund": f"{REFUNDS}/{{}}",
+    "dispute": f"{DISPUTES}/{{}}",
     "search": f"{INTENTS}/search",
     "intents": INTENTS,
     "refunds": REFUNDS,
+    "disputes": DISPUTES,
 }
 
 

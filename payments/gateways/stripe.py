@@ -74,6 +74,7 @@ class StripeGateway(WireGateway):
     def __init__(self, client: stripe.StripeClient, asking: Asking | None = None) -> None:
         super().__init__(asking)
         self._intents, self._refunds = client.v1.payment_intents, client.v1.refunds
+        self._disputes = client.v1.disputes
 
     def post(self, act: Act, ident: str, fields: Fields, *, key: str, correlation_id: str) -> Answer:
         options = options_of(act, correlation_id)
@@ -92,7 +93,9 @@ class StripeGateway(WireGateway):
             case "refund":
                 return answered(lambda: self._refunds.create(params, options))
 
-    def get(self, look: Look, ident: str, query: Fields, *, correlation_id: str) -> Answer:
+    def get(  # noqa: PLR0911 - one per look
+        self, look: Look, ident: str, query: Fields, *, correlation_id: str
+    ) -> Answer:
         options = options_of("retrieve" if ident else "list", correlation_id)
         params: Any = dict(query)
         match look:
@@ -100,6 +103,10 @@ class StripeGateway(WireGateway):
                 return answered(lambda: self._intents.retrieve(ident, params, options))
             case "refund":
                 return answered(lambda: self._refunds.retrieve(ident, params, options))
+            case "dispute":
+                return answered(lambda: self._disputes.retrieve(ident, params, options))
+            case "disputes":
+                return answered(lambda: self._disputes.list(params, options))
             case "search":
                 return answered(lambda: self._intents.search(params, options))
             case "intents":

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from payments.gateways import base
 from payments.gateways.base import (
+    Dispute,
     Intent,
     IntentResult,
     IntentStatus,
@@ -22,12 +23,13 @@ from payments.gateways.base import (
     RefundResult,
     RefundStatus,
 )
+from payments.gateways.dispute_wire import read_dispute
 from sagas.resilience.asking import Asking, KeyReused, error_of, unreadable
 from sagas.resilience.http import Answer
 from sagas.verdicts import Refused, Unavailable, Unknown
 
 Act = Literal["create", "confirm", "capture", "release", "cancel", "refund"]
-Look = Literal["intent", "refund", "search", "intents", "refunds"]
+Look = Literal["intent", "refund", "dispute", "search", "intents", "refunds", "disputes"]
 Fields = Mapping[str, Any]
 Status = IntentStatus
 #: The most that one page of a listing holds.
@@ -74,6 +76,7 @@ NOES: Mapping[str, str] = {
     "amount_too_large": base.AMOUNT_TOO_LARGE,
     "payment_intent_unexpected_state": base.NOT_CAPTURED,  # of a refund
     "charge_already_refunded": base.REFUND_TOO_LARGE,
+    "charge_disputed": base.CHARGE_DISPUTED,
     "charge_already_captured": base.ALREADY_CAPTURED,
     "charge_expired_for_capture": base.CAPTURE_FAILED,
     "capture_charge_authorization_expired": base.CAPTURE_FAILED,
@@ -173,6 +176,16 @@ class WireGateway(ABC):
         self, *, after: str | None = None, limit: int = MOST_LISTED
     ) -> Page[Refund] | Unavailable:
         return self._page("refunds", {"limit": limit, "starting_after": after}, read_refund, "")
+
+    def retrieve_dispute(
+        self, dispute_id: str, *, correlation_id: str = ""
+    ) -> Dispute | Refused | Unavailable:
+        return self._read_one("dispute", dispute_id, read_dispute, correlation_id)
+
+    def list_disputes(
+        self, *, after: str | None = None, limit: int = MOST_LISTED
+    ) -> Page[Dispute] | Unavailable:
+        return self._page("disputes", {"limit": limit, "starting_after": after}, read_dispute, "")
 
     def _act(self, act: Act, ident: str, fields: Fields, key: UUID, correlation_id: str) -> IntentResult:
         answer = self._asked(act, ident, fields, key, correlation_id)

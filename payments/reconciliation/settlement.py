@@ -21,6 +21,7 @@ from payments.reconciliation import cases, ours
 from payments.reconciliation.compare import Finding, OurPayment, OurRefund
 from payments.reconciliation.fees import Fee, read_fees
 from payments.reconciliation.rows import Case, SettlementFile, SettlementLine
+from payments.reconciliation.settled_disputes import SettledDispute, settled_disputes
 from payments.reconciliation.settlement_format import Line, Looked, look_through, read_lines
 from sagas.ids import uuid7
 from sagas.sql import execute, rows
@@ -115,7 +116,7 @@ def _take_in(file: SettlementFile, batch: Sequence[Line], fees: dict[str, Fee], 
     stored = [_row(file, line, _match(line, known)) for line in new]
     stored += [_row(file, line, Match.DOUBLED) for line in doubled]
     SettlementLine.objects.bulk_create(stored)
-    booked = book([_entry(row, known.get(row.identity)) for row in stored[: len(new)]], at=now)
+    booked = book(_entries(stored[: len(new)], known), at=now)
     _write_cases(new, known, fees, now=now)
     cases.record([_doubled(file, line) for line in doubled], run=None, now=now)
     file.stored += len(batch)
@@ -160,6 +161,22 @@ def _line_of(row: SettlementLine) -> Line:
     return Line(
         row.line, row.payout_id, row.object_id, row.type, row.gross_minor, row.fee_minor, row.net_minor,
         row.currency, row.day,
+    )  # fmt: skip
+
+
+def _entries(new: Sequence[SettlementLine], known: dict[str, Known]) -> list[Entry]:
+    """Each new line as an entry. Of a dispute's fee what the provider had told of before is no expense once more."""
+    disputes = settled_disputes(new)
+    return [
+        _dispute_entry(row, disputes[row.pk]) if row.pk in disputes else _entry(row, known.get(row.identity))
+        for row in new
+    ]
+
+
+def _dispute_entry(row: SettlementLine, of: SettledDispute) -> Entry:
+    return Entry(
+        kind=Kind.SETTLEMENT, source_id=row.pk, shop_id=of.shop_id, order_id=of.order_id, payment_id=of.payment_id,
+        currency=row.currency, lines=settlement(row.gross_minor, row.fee_minor, told=of.told_minor),
     )  # fmt: skip
 
 

@@ -45,6 +45,7 @@ def _ask(
             return Ask(call, {
                 "intent_id": begun.intent_id, "refund_minor": begun.amount_minor, "currency": begun.currency,
                 "failures": begun.failures, "unknown": begun.state == Refund.State.UNKNOWN,
+                "may_pay": begun.may_pay,
             })  # fmt: skip
         case _:
             return begun

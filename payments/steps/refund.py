@@ -28,7 +28,9 @@ Outcome = Answer | Continue
     gives=("refund_id", "refunded_minor", "credited_minor"),
 )
 class RefundPayment(ExternalStep):
-    """Done: what could go back has gone back, the rest is owed. Refused: it is owed, a person finds a way."""
+    """Done: what could go back has gone back, the rest is owed; or a bank had taken it. Refused: it is owed, a person
+    finds a way. Waiting, while a bank decides about the payment.
+    """
 
     def begin(self, calls: Sequence[StepCall]) -> Sequence[Ask | Answer]:
         return asks(calls, refunds.begin_refunds(calls))
@@ -48,9 +50,10 @@ class PayBack:
     """One refund as it is put to the gateway. Its key changes only after a proven failure."""
 
     def __init__(
-        self, call: StepCall, *, intent_id: str, amount_minor: int, currency: str, failures: int
-    ) -> None:
-        self.call = call
+        self, call: StepCall, *, intent_id: str, amount_minor: int, currency: str, failures: int,
+        may_pay: bool = True,
+    ) -> None:  # fmt: skip
+        self.call, self.may_pay = call, may_pay
         self.intent_id, self.amount_minor, self.currency = intent_id, amount_minor, currency
         self.key: UUID = uuid5(call.key, f"refund.{failures}")
 
@@ -60,6 +63,7 @@ class PayBack:
         return cls(
             ask.call, intent_id=ask.payload["intent_id"], amount_minor=ask.payload["refund_minor"],
             currency=ask.payload["currency"], failures=ask.payload["failures"],
+            may_pay=ask.payload["may_pay"],
         )  # fmt: skip
 
     def pay(self) -> Answer:
@@ -72,12 +76,12 @@ class PayBack:
         return self._judge(result) if isinstance(result, base.Refund) else result
 
     def settle(self) -> Answer:
-        """Look for it among the payment's refunds. If it is not there, ask again with the same key.
+        """Look for it among the payment's refunds. If it is not there, ask again with the same key, if it may be paid.
 
         A provider that fails again has dealt with that key: if it is still not there, it never will be.
         """
         seen = self._look()
-        if not isinstance(seen, NotDone):
+        if not isinstance(seen, NotDone) or not self.may_pay:
             return seen
         again = self.pay()
         if isinstance(again, Unknown) and again.code == PROVIDER_FAILED:

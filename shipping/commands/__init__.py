@@ -12,6 +12,7 @@ from shipping.commands.book import (
     record_bookings,
 )
 from shipping.commands.clear import StockNews, clear_parcels, clear_shipments
+from shipping.commands.holds import hold_order, let_go
 from shipping.commands.leaving import Moved, deliver, deliver_parcels, hand_over, pick_up
 from shipping.commands.surplus import void_surplus_labels
 from shipping.commands.tracking import Scanned, ask_after_parcels, record_scans
@@ -47,6 +48,8 @@ __all__ = [
     "deliver",
     "deliver_parcels",
     "hand_over",
+    "hold_order",
+    "let_go",
     "pick_up",
     "record_bookings",
     "record_scans",

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.test import TransactionTestCase, override_settings
 from pytest_django import DjangoDbBlocker
 
-from config.audit import Finding, audit, checks, compare
+from config.audit import Finding, audit, compare
 from config.audit.listing import Listing, fetch
 from orders.models import FulfilmentOrder
 from orders.parcelling.cancelling import Because, cancel_parcel
@@ -574,10 +574,6 @@ def damaged(books: Listing, damage: Damage) -> dict[str, Finding]:
         found = compare(told)
         transaction.set_rollback(True)
     return {f.name: f for f in found if f.breaches}
-
-
-def test_there_is_a_damage_for_each_check() -> None:
-    assert sorted(DAMAGES) == [check.name for check in checks()]
 
 
 def test_the_books_of_an_honest_shop_balance(books: Listing) -> None:

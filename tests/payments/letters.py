@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from payments.gateways.base import Intent, IntentStatus, Refund, RefundStatus
+from payments.gateways.base import Dispute, Intent, IntentStatus, Refund, RefundStatus
 from payments.gateways.fake import FakeGateway
 from payments.tasks import READ_INBOX, SIGNATURE
 from sagas.inbox import work
@@ -54,10 +54,15 @@ def about_refund(refund: Refund, **changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def about_dispute(intent_id: str, status: str, ident: str = "dp_1") -> dict[str, Any]:
+def about_dispute(dispute: Dispute, **changes: Any) -> dict[str, Any]:
     """A dispute as an event holds it."""
-    return {"id": ident, "object": "dispute", "status": status, "amount": 999_999, "currency": "gbp",
-            "payment_intent": intent_id}  # fmt: skip
+    word = f"warning_{dispute.status}" if dispute.inquiry else str(dispute.status)
+    due = dispute.evidence_due_by
+    return {
+        "id": dispute.id, "object": "dispute", "status": word, "amount": dispute.amount_minor,
+        "currency": dispute.currency.lower(), "payment_intent": dispute.intent_id, "reason": "fraudulent",
+        "evidence_details": {"due_by": int(due.timestamp()) if due else None}, **changes,
+    }  # fmt: skip
 
 
 class Postman:
@@ -103,6 +108,12 @@ class Postman:
         found = self.gateway.retrieve_refund(refund_id)
         assert isinstance(found, Refund)
         return self.tell(about_refund(found, **changes), kind="refund.updated")
+
+    def tell_of_dispute(self, dispute_id: str, *, kind: str = "updated", **changes: Any) -> str:
+        """The same of a dispute, as it stands at the gateway unless a lie is told."""
+        found = self.gateway.retrieve_dispute(dispute_id)
+        assert isinstance(found, Dispute)
+        return self.tell(about_dispute(found, **changes), kind=f"charge.dispute.{kind}")
 
     def read(self) -> None:
         """Have what came read, as far as it is due."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from django.test import Client
 
 from payments.models import Payment
 from tests.payments.factories import a_payment
-from tests.payments.letters import Postman, about_dispute
+from tests.payments.letters import Postman
 from tests.payments.till import Till
 
 
@@ -65,13 +66,16 @@ def test_f34_a_payments_page_tells_its_disputes_and_the_list_finds_what_is_flagg
 ) -> None:
     till.captured("A-1")
     till.captured("A-2")
-    postman.tell(about_dispute(till.payment("A-1").provider_id, "needs_response", "dp_7"))
+    till.gateway.dispute(
+        till.payment("A-1").provider_id, "dp_7", evidence_due_by=datetime(2026, 1, 20, tzinfo=UTC)
+    )
+    postman.tell_of_dispute("dp_7")
     postman.read()
 
     page = staff.get(f"/admin/payments/payment/{till.payment('A-1').pk}/change/").content.decode()
     flagged = staff.get("/admin/payments/payment/", {"flag__exact": "disputed"}).content.decode()
 
-    assert "dp_7 open" in page
+    assert "dp_7 needs_response 1000 GBP, evidence due 2026-01-20 00:00 UTC" in page
     assert ("A-1" in flagged, "A-2" in flagged) == (True, False)
 
 

@@ -37,11 +37,15 @@ WITH said AS (
   SELECT e.payment_id AS id,
          coalesce(sum(l.amount_minor) FILTER (WHERE l.account = 'holds'), 0) AS held,
          coalesce(sum(l.amount_minor) FILTER (WHERE l.account = 'provider_clearing'), 0) AS clearing,
+         coalesce(sum(l.amount_minor) FILTER (WHERE l.account = 'disputed'), 0) AS disputed,
+         coalesce(sum(l.amount_minor) FILTER (WHERE l.account = 'dispute_losses'), 0) AS lost,
          coalesce(-sum(l.amount_minor) FILTER (WHERE l.account = 'refunds_payable'), 0) AS payable
     FROM payments_journalentry e JOIN payments_journalline l ON l.entry_id = e.id GROUP BY 1)
 SELECT p.id, p.state, s.held, s.clearing, s.payable
   FROM payments_payment p LEFT JOIN said s USING (id)
- WHERE coalesce(s.clearing, 0) <> p.captured_minor - p.refunded_minor - p.reversed_minor
+ WHERE coalesce(s.clearing, 0)
+       <> p.captured_minor - p.refunded_minor - p.reversed_minor - p.disputed_minor - p.charged_back_minor
+    OR coalesce(s.disputed, 0) <> p.disputed_minor OR coalesce(s.lost, 0) <> p.charged_back_minor
     OR coalesce(s.payable, 0) <> p.refunding_minor
     OR coalesce(s.held, 0) <> CASE WHEN p.state IN ('captured', 'voided', 'expired') THEN 0
                                    ELSE p.authorized_minor - p.captured_minor END

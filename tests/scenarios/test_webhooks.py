@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
-from orders.states import State
 from payments.models import Refund
 from sagas.clock import database_now, travel
 from sagas.inbox.rows import IncomingWebhook
@@ -163,21 +162,6 @@ def test_f31_a_refund_that_comes_back_leaves_the_order_cancelled_and_calls_a_per
     assert (payment.refunded_minor, payment.refunding_minor) == (0, 500)
     assert Refund.objects.get().returned_at is not None
     assert database_now() > Refund.objects.get().made_at
-
-
-@pytest.mark.parametrize("status", ["needs_response", "won"])
-def test_f34_a_dispute_holds_an_order_that_has_not_left(fulfilment: Fulfilment, status: str) -> None:
-    fulfilment.run()
-    do(fulfilment, "dispute", id="dp_1")
-    came(fulfilment, "charge.dispute.created")
-    if status == "won":
-        do(fulfilment, "dispute", id="dp_1", status="won")
-        came(fulfilment, "charge.dispute.closed")
-
-    order = fulfilment.row()
-    assert (order.state, order.on_hold) == (State.CONFIRMED, True)
-    assert order.attention_reason == "payment disputed: dp_1"
-    assert fulfilment.payment().flag == ("disputed" if status == "needs_response" else "")
 
 
 def test_f22_what_cannot_be_holds_the_order_until_a_person_has_looked(

@@ -1,0 +1,1 @@
+"""Orders whose payment the customer's bank disputes."""
