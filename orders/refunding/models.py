@@ -25,11 +25,11 @@ class RefundRequest(models.Model):
         RUNNING = "running"  #: Its saga pays it back and holds the order.
         OWED = "owed"  #: The provider could not pay it, or it came back. A person finds another way.
         PAID = "paid"  #: Paid back, or owed as customer credit. Final, unless it comes back to us.
-        DECLINED = "declined"  #: A person said no. Nothing moved. Final.
+        DECLINED = "declined"  #: A person said no, or that nothing went back. Nothing moved. Final.
 
     MOVES: ClassVar = {
         State.AWAITING_APPROVAL: frozenset({State.RUNNING, State.DECLINED}),
-        State.RUNNING: frozenset({State.PAID, State.OWED}),
+        State.RUNNING: frozenset({State.PAID, State.OWED, State.DECLINED}),
         State.OWED: frozenset({State.PAID}),
         State.PAID: frozenset({State.OWED}),
         State.DECLINED: frozenset(),
