@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from inventory import contract as inventory
 from orders import commands
-from orders.contract import CONFIRM_ORDER, FULFIL_IN_PARCELS, PLACE_ORDER
+from orders.contract import CANCEL_ORDER, CONFIRM_ORDER, FULFIL_IN_PARCELS, PLACE_ORDER
 from orders.contract import FULFIL_ORDER as NAME
 from payments import contract as payments
-from sagas.definition import SagaDefinition, SagaNote, compensatable, pivot, retriable
+from sagas.definition import ByHand, SagaDefinition, SagaNote, compensatable, pivot, retriable
 from shipping import contract as shipping
 
 
@@ -42,6 +42,7 @@ FULFIL_ORDER = SagaDefinition(
     ],
     context=("person_id", "country", "payment_method", "total_minor", "currency"),
     deadline=timedelta(days=1),
+    by_hand=ByHand(completed=(CONFIRM_ORDER,), compensated=(CANCEL_ORDER,)),
     choreographable=True,
     late_cancel=begin_cancellation,
     attention=call_attention,
@@ -68,6 +69,7 @@ ONE_BY_ONE = SagaDefinition(
     ],
     context=("person_id", "country", "payment_method", "total_minor", "currency", "in_shares"),
     deadline=timedelta(days=1),
+    by_hand=ByHand(completed=(CONFIRM_ORDER,), compensated=(CANCEL_ORDER,)),
     late_cancel=begin_cancellation,
     attention=call_attention,
     countermeasures={

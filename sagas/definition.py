@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from sagas.steps import get_step
+from sagas.steps import all_steps, get_step
 
 
 class Kind(Enum):
@@ -71,6 +71,18 @@ class SagaNote:
 Hook = Callable[[Sequence[SagaNote], datetime], None]
 
 
+@dataclass(frozen=True, kw_only=True)
+class ByHand:
+    """The local steps by which a saga lets go of what it holds when a person ends it as completed, or as compensated.
+
+    They run in the transaction that ends it, in this order, whether they ran before or not. One that a person skips
+    lets go as well.
+    """
+
+    completed: tuple[str, ...] = ()
+    compensated: tuple[str, ...] = ()
+
+
 class BadDefinition(Exception):
     """A definition that could not be finished. Raised at start-up, not at 3 a.m."""
 
@@ -83,7 +95,8 @@ class SagaDefinition:
     the sagas whose cancel intent came after the pivot; `attention` with those that were parked, `waits` with those
     that began to wait for somebody outside. `deadline` bounds the way to the pivot. `choreographable` says that apps
     may also go through it without a coordinator; no other saga of the same subject then publishes what those apps go
-    by before it has ended. `countermeasures` documents the isolation of interleaved sagas.
+    by before it has ended. `by_hand` lets go of what a person ended. `countermeasures` documents the isolation of
+    interleaved sagas.
     """
 
     name: str
@@ -95,6 +108,7 @@ class SagaDefinition:
     late_cancel: Hook | None = None
     attention: Hook | None = None
     waits: Hook | None = None
+    by_hand: ByHand = ByHand()
     countermeasures: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -201,7 +215,7 @@ def _pivot_stage(definition: SagaDefinition) -> int:
 
 def check(definition: SagaDefinition) -> list[str]:
     """Everything wrong with a definition, in words. An empty list means that it can be finished."""
-    problems = [*_check_kinds(definition), *_check_handlers(definition)]
+    problems = [*_check_kinds(definition), *_check_handlers(definition), *_check_by_hand(definition)]
     return problems or _check_needs(definition)
 
 
@@ -241,6 +255,14 @@ def _check_handlers(definition: SagaDefinition) -> list[str]:
     # A batch at an undo must not hold two rows of one saga.
     shared = sorted({undo for undo in undos if undo is not None and undos.count(undo) > 1})
     return problems + [f"{undo} undoes two steps" for undo in shared]
+
+
+def _check_by_hand(definition: SagaDefinition) -> list[str]:
+    known = all_steps()
+    names = definition.by_hand.completed + definition.by_hand.compensated
+    return [
+        f"{n} lets go by hand and is no local step" for n in names if n not in known or known[n].local is None
+    ]
 
 
 def _check_undo(name: str, undo: str | None) -> list[str]:

@@ -126,7 +126,10 @@ def skip_step(
 
 
 def resolve(saga_ids: Sequence[UUID], *, as_state: str, actor: str, reason: str, now: datetime) -> list[UUID]:
-    """End sagas that stand still, `completed` or `compensated`: the rest was settled by hand, the reason tells how."""
+    """End sagas that stand still, `completed` or `compensated`: the rest was settled by hand, the reason tells how.
+
+    They let go of what they hold. One that has ended stays as it ended and lets go once more: safe to repeat.
+    """
     return act("resolve", saga_ids, actor=actor, reason=reason, now=now, payload={"as": as_state})
 
 

@@ -38,7 +38,7 @@ ANSWERS = {
     "each_app_for_itself": "refused: in a choreography the event of the step is what the others go by",
     "redriven": "hears again what was told of it; what it has begun already is not begun twice",
     "led": "refused: the engine leads it, nobody waits for an event",
-    "resolved": "ends here, and the system does nothing more; left to you",
+    "resolved": "ends here and lets go of what it held; the rest is left to you",
     "unknown_definition": "refused: this code does not know its definition",
 }
 

@@ -14,11 +14,21 @@ from sagas.verdicts import Answer, Refused
 
 
 @dataclass(frozen=True, slots=True)
+class ByPerson:
+    """Who has ended a saga by hand, or skipped a step of it, and why."""
+
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepCall:
     """One saga's request to one step. A handler gets a batch of them and answers one verdict each, in order.
 
     `key` is the idempotency key of the step; its undo is called with the same key. `input` holds only what
     the step declared it needs or wants. `cause` tells an undo why the saga turned back: refused, deadline or intent.
+    `by_hand`: a person has ended the saga, and this step only lets go. It is handed all
+    the saga knows; of what it needs that may be nothing.
     """
 
     saga_id: UUID
@@ -43,6 +53,7 @@ class StepCall:
     cause_code: str = ""
     settling: bool = False
     late: bool = False
+    by_hand: ByPerson | None = None
 
 
 @dataclass(frozen=True)

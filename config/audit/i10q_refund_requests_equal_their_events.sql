@@ -4,7 +4,7 @@ WITH told AS (
          max((data ->> 'amount_minor')::bigint) FILTER (WHERE type = 'orders.RefundAsked') AS amount,
          bool_or(type = 'orders.RefundDeclined') AS declined, bool_or(type = 'orders.RefundClosed') AS closed, bool_or(type = 'orders.RefundEnded') AS ended,
          bool_or(type = 'orders.RefundApproved' OR (type = 'orders.RefundAsked' AND data ->> 'needs_approval' = 'false'))
-           AS begun
+           AND NOT bool_or(type = 'orders.RefundDeclined') AS begun
     FROM sagas_event
    WHERE type IN ('orders.RefundAsked', 'orders.RefundApproved', 'orders.RefundDeclined', 'orders.RefundEnded',
                 'orders.RefundClosed')

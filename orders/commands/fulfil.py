@@ -68,12 +68,23 @@ def _accept(order: Order, call: StepCall, now: datetime) -> None:
         order.accept(call.saga_id, now=now)
 
 
-def _confirm(order: Order, _: StepCall, now: datetime) -> None:
+def _confirm(order: Order, call: StepCall, now: datetime) -> None:
+    if call.by_hand:
+        _confirm_by_hand(order, call, now)
+        return
     if order.choreographed and order.state is State.CANCELLING and order.lock_kind is LockKind.FULFIL:
         # The wish was published: everybody gives back, also the money that was captured meanwhile.
         raise Unavailable("orders.cancelling")
     under_way = order.lock_kind is LockKind.FULFIL
     if under_way or order.state not in (State.CONFIRMED, State.PROCESSING, State.COMPLETED, State.CANCELLING):
+        order.confirm(now=now)
+
+
+def _confirm_by_hand(order: Order, call: StepCall, now: datetime) -> None:
+    """A person says that it was fulfilled. One that has ended, or that another saga holds, stays as it is."""
+    if order.state is State.DRAFT:
+        order.accept(call.saga_id, now=now)
+    if order.lock_kind is LockKind.FULFIL:
         order.confirm(now=now)
 
 

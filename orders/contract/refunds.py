@@ -45,7 +45,7 @@ class RefundApproved(RefundRequestEvent):
 @register_event("orders.RefundDeclined", for_shops=True)
 @dataclass(frozen=True, kw_only=True)
 class RefundDeclined(RefundRequestEvent):
-    """A second person said no. Nothing moves. Final."""
+    """A second person said no, or that nothing of it went back. Nothing moves. Final."""
 
     reason: str
 

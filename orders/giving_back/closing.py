@@ -18,6 +18,9 @@ from sagas.steps import StepCall
 from sagas.verdicts import Answer, Done, IllegalMove, Refused
 from shipping.contract import ALREADY_HANDED_OVER
 
+#: Code of what a person has ended with nothing given back.
+ENDED_BY_HAND = "orders.ended_by_hand"
+
 Act = Callable[[Order, StepCall, datetime], dict[str, Any]]
 
 
@@ -32,7 +35,9 @@ def abandon_cancellations(calls: Sequence[StepCall], *, now: datetime) -> list[A
     If somebody wanted to cancel the whole order, a return of all of it is opened. Publishes ReturnRequested.
     """
     answers = _decide(calls, _abandon, now)
-    notes.become_returns(_note_ids(calls), now=now)
+    notes.become_returns(_note_ids([call for call in calls if not paid_back(call)]), now=now)
+    gone = [(call, answer) for call, answer in zip(calls, answers, strict=True) if paid_back(call)]
+    finish_notes([call for call, _ in gone], [answer for _, answer in gone], now)
     return answers
 
 
@@ -70,7 +75,9 @@ def _begin(order: Order, call: StepCall, now: datetime) -> dict[str, Any]:
 def _abandon(order: Order, call: StepCall, now: datetime) -> dict[str, Any]:
     if not holds(order, call, LockKind.CANCEL):
         return {}
-    reason, code = order.cancel_reason, call.cause_code or call.cause
+    if paid_back(call):  # whatever a person says of it, its money is gone
+        return _close_cancellation(order, call, now)
+    reason, code = order.cancel_reason, call.cause_code or call.cause or ENDED_BY_HAND
     order.abandon_cancellation(call.saga_id, code=code, now=now)
     if code == ALREADY_HANDED_OVER and call.input["whole"] and not call.input["note_id"]:
         opening.open_for_late_cancels([order], {order.id: reason}, now=now)
@@ -98,6 +105,8 @@ def receive(order: Order, call: StepCall, now: datetime) -> dict[str, Any]:
 
 def let_go(order: Order, call: StepCall, now: datetime) -> dict[str, Any]:
     """A credit note's saga turned back before anything was given: a return of nothing."""
+    if paid_back(call):
+        return close_return(order, call, now)
     if holds(order, call, LockKind.RETURN):
         order.return_goods(call.saga_id, [], amount_minor=0, now=now)
     return {}
@@ -115,10 +124,27 @@ def close_return(order: Order, call: StepCall, now: datetime) -> dict[str, Any]:
     """Count a credit note's pieces as returned and let go of the order. A cancelled order has nothing to count."""
     if holds(order, call, LockKind.RETURN):
         lines, amount = call.input["lines"], call.input["refund_minor"]
+        if call.by_hand:  # nobody may have inspected them
+            lines = rules.within(order.lines.values(), lines)
         order.return_goods(call.saga_id, lines, amount_minor=amount, now=now)
-    elif order.state is not State.CANCELLED:
+    elif order.state is not State.CANCELLED and not call.by_hand:
         raise IllegalMove(detail=f"{order.external_reference} is not held by {call.saga_id} for a return")
     return {}
+
+
+def given(call: StepCall) -> tuple[int, int]:
+    """What was paid back and what is credit. Who has ended the saga by hand says that it was what it was to be."""
+    refunded, credited = call.input["refunded_minor"], call.input["credited_minor"]
+    if call.by_hand and refunded is None:
+        return call.input["refund_minor"], call.input["credit_minor"]
+    return refunded, credited
+
+
+def paid_back(call: StepCall) -> bool:
+    """Whether a person has ended a saga as given back whose money is known to have gone back."""
+    return call.by_hand is not None and bool(
+        call.input.get("refunded_minor") or call.input.get("credited_minor")
+    )
 
 
 def holds(order: Order, call: StepCall, kind: LockKind) -> bool:
@@ -133,8 +159,7 @@ def finish_notes(calls: Sequence[StepCall], answers: Sequence[Answer], now: date
         Finished(
             UUID(call.input["note_id"]),
             CreditNote.State.APPLIED,
-            call.input["refunded_minor"],
-            call.input["credited_minor"],
+            *given(call),
         )
         for call in closed
         if call.input["note_id"]

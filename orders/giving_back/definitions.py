@@ -8,16 +8,18 @@ from datetime import datetime
 from inventory import contract as inventory
 from orders import commands
 from orders.contract import (
+    ABANDON_CANCELLATION,
     BEGIN_CANCELLATION,
     CLOSE_CANCELLATION,
     CLOSE_RETURN,
     INSPECT_RETURN,
     RECEIVE_RETURN,
+    WITHDRAW_RETURN,
 )
 from orders.contract import CANCEL_FULFILMENT as CANCEL_FULFILMENT_NAME
 from orders.contract import RETURN_GOODS as RETURN_GOODS_NAME
 from payments import contract as payments
-from sagas.definition import SagaDefinition, SagaNote, compensatable, pivot, retriable
+from sagas.definition import ByHand, SagaDefinition, SagaNote, compensatable, pivot, retriable
 from shipping import contract as shipping
 
 CONTEXT = ("order_id", "refund_minor", "credit_minor", "lines", "whole", "note_id")
@@ -42,6 +44,7 @@ CANCEL_FULFILMENT = SagaDefinition(
     ],
     context=CONTEXT,
     attention=call_attention,
+    by_hand=ByHand(completed=(CLOSE_CANCELLATION,), compensated=(ABANDON_CANCELLATION,)),
     countermeasures={
         "semantic lock": "The order is locked for the cancellation; another command gets 409"
         " orders.order_locked. A cancellation of the whole order makes it cancelling.",
@@ -63,6 +66,7 @@ RETURN_GOODS_ONCE = SagaDefinition(
     ],
     context=CONTEXT,
     attention=call_attention,
+    by_hand=ByHand(completed=(CLOSE_RETURN,), compensated=(WITHDRAW_RETURN,)),
     countermeasures={
         "semantic lock": "The order is locked for the return: two returns cannot count the same piece.",
         "reread value": "The inspection counts again what the order has left.",
@@ -85,6 +89,7 @@ RETURN_GOODS = SagaDefinition(
     ],
     context=CONTEXT,
     attention=call_attention,
+    by_hand=ByHand(completed=(CLOSE_RETURN,), compensated=(WITHDRAW_RETURN,)),
     countermeasures={
         "semantic lock": "The order is locked from the inspection on, not while the goods travel: for weeks nothing"
         " else could be done with it. Until then pieces in open returns are spoken for, and cannot be asked for twice.",

@@ -13,7 +13,7 @@ from orders.contract import ParcelCancelled, ParcelGivenUp, ParcelKept
 from orders.giving_back import notes
 from orders.giving_back.closing import finish_notes
 from orders.parcelling.claims import Claim, Claims
-from orders.parcelling.packing import as_id, load, nothing_left
+from orders.parcelling.packing import ENDED_BY_HAND, as_id, load, nothing_left
 from orders.parcelling.states import State
 from sagas.steps import StepCall
 from sagas.verdicts import Answer, Done, Unavailable
@@ -41,7 +41,7 @@ def keep(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
 
 
 def _keep(claims: Claims, claim: Claim, call: StepCall) -> None:
-    code = (call.cause_code or call.cause or ALREADY_HANDED_OVER)[:100]
+    code = (call.cause_code or call.cause or (ENDED_BY_HAND if call.by_hand else ALREADY_HANDED_OVER))[:100]
     if claim.ready_at is None:
         claim.code = code
         claims.move(claim, State.GIVEN_UP, ParcelGivenUp, call.correlation_id, code=code)

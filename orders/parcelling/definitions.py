@@ -9,10 +9,18 @@ from uuid import UUID
 from inventory import contract as inventory
 from orders import commands
 from orders.contract import CANCEL_PARCEL as CANCEL_NAME
-from orders.contract import CANCEL_PIECES, FINISH_ORDER, HOLD_PARCEL, PACK_PARCEL, READY_PARCEL
+from orders.contract import (
+    CANCEL_PIECES,
+    FINISH_ORDER,
+    HOLD_PARCEL,
+    KEEP_PARCEL,
+    PACK_PARCEL,
+    READY_PARCEL,
+    UNPACK_PARCEL,
+)
 from orders.contract import SHIP_PARCEL as NAME
 from payments import contract as payments
-from sagas.definition import SagaDefinition, SagaNote, compensatable, pivot, retriable
+from sagas.definition import ByHand, SagaDefinition, SagaNote, compensatable, pivot, retriable
 from shipping import contract as shipping
 
 
@@ -38,6 +46,7 @@ SHIP_PARCEL = SagaDefinition(
     context=("order_id", "person_id", "country", "location_id", "paid_by", "share_minor"),
     deadline=timedelta(days=1),
     attention=call_attention,
+    by_hand=ByHand(completed=(READY_PARCEL,), compensated=(UNPACK_PARCEL,)),
     countermeasures={
         "semantic lock": "Its pieces are claimed under the order's row lock in the commit that starts it: no other"
         " parcel has them. The order itself is free, so several parcels go side by side.",
@@ -62,6 +71,7 @@ CANCEL_PARCEL = SagaDefinition(
     ],
     context=("order_id", "lines", "whole", "refund_minor", "credit_minor", "note_id", "reason", "paid_by"),
     attention=call_attention,
+    by_hand=ByHand(completed=(CANCEL_PIECES, FINISH_ORDER), compensated=(KEEP_PARCEL,)),
     countermeasures={
         "semantic lock": "Its pieces are held under the order's row lock in the commit that starts it: no parcel can"
         " have them. Other parcels of the order are not touched.",

@@ -17,6 +17,8 @@ from sagas.steps import StepCall
 from sagas.verdicts import Answer, Done
 from shipping.contract import ADDRESS_TO_CORRECT, ADDRESS_UNKNOWN
 
+#: Code of a parcel whose saga a person has ended.
+ENDED_BY_HAND = "orders.ended_by_hand"
 #: Who is called: whoever can ask the customer, or whoever runs the shop.
 SUPPORT, OWNER = "support", "operations"
 
@@ -34,14 +36,22 @@ def unpack(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
     orders, claims = load(calls)
     for call in calls:
         claim = claims.by_id[call.subject_id]
-        if claim.state is State.GIVEN_UP:
+        if claim.state is State.GIVEN_UP or (call.by_hand and claim.state is not State.CLAIMED):
             continue
-        claim.code = (call.cause_code or call.cause)[:100]
+        claim.code = (call.cause_code or call.cause or ENDED_BY_HAND)[:100]
         claims.move(claim, State.GIVEN_UP, ParcelGivenUp, call.correlation_id, code=claim.code)
         _call_a_person(orders[claim.order_id], claim.number, claim.code, now)
     repository.save(orders.values(), now=now)
     claims.save(now=now)
     return [Done() for _ in calls]
+
+
+def settle_by_hand(call: StepCall, *, now: datetime) -> Answer:
+    """A person has ended the saga of a parcel as completed: it is ready if its label is known, else given up."""
+    _, claims = load([call])
+    packed = claims.by_id[call.subject_id].state is State.CLAIMED and call.input["shipment_id"]
+    (answer,) = make_ready([call], now=now) if packed else unpack([call], now=now)
+    return answer
 
 
 def make_ready(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:

@@ -25,6 +25,8 @@ def unpack_parcel(calls: Sequence[StepCall]) -> Sequence[Answer]:
 @local_step(contract.READY_PARCEL, needs=("order_id", "shipment_id"), gives=("nothing_left",))
 def ready_parcel(calls: Sequence[StepCall]) -> Sequence[Answer]:
     """It is paid for."""
+    if calls[0].by_hand:
+        return [packing.settle_by_hand(call, now=call.now) for call in calls]
     return packing.make_ready(calls, now=calls[0].now)
 
 

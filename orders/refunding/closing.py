@@ -33,9 +33,43 @@ def close_refunds(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
     return [Done() for _ in calls]
 
 
+def drop_refunds(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
+    """A person says that nothing went back: the orders are free, and the money may be asked for again.
+
+    What is known to have gone back, or to be owed, is closed as that. Publishes OrderRefunded, of nothing, and
+    RefundDeclined.
+    """
+    repository.load(call.subject_id for call in calls)
+    open_ = requests.of_sagas(call.saga_id for call in calls)
+    known = [c for c in calls if _is_known(c, open_.get(c.saga_id))]
+    dropped = [(c, open_[c.saga_id]) for c in calls if c not in known and c.saga_id in open_]
+    close_refunds(known, now=now)
+    orders = repository.load([one.order_id for _, one in dropped], with_lines=True)
+    for _, one in dropped:
+        orders[one.order_id].refund(one.saga_id, one.id, [], amount_minor=0, now=now)
+    repository.save(
+        orders.values(), now=now, correlations={c.subject_id: c.correlation_id for c, _ in dropped}
+    )
+    for call, one in dropped:
+        requests.drop(one, *_who(call), now=now)
+    return [Done() for _ in calls]
+
+
+def _is_known(call: StepCall, one: Open | None) -> bool:
+    return one is not None and (call.input.get("refund_id") is not None or one.failed or one.repaid)
+
+
+def _who(call: StepCall) -> tuple[str, str]:
+    return (call.by_hand.actor, call.by_hand.reason) if call.by_hand else ("system", "nothing went back")
+
+
 def _outcome(call: StepCall, one: Open) -> Outcome:
     """What the refund's step said. If a person has skipped it without a word, it is still owed."""
     told = call.input
     if told.get("refund_id") is None:
-        return Outcome(None, 0, 0, owed_minor=one.amount_minor)
+        # Who ends the saga by hand says that it was paid; unless the provider has said that it was not.
+        paid = one.repaid or (call.by_hand and not one.failed)
+        return (
+            Outcome(None, one.amount_minor, 0) if paid else Outcome(None, 0, 0, owed_minor=one.amount_minor)
+        )
     return Outcome(UUID(told["refund_id"]), int(told["refunded_minor"]), int(told["credited_minor"]))

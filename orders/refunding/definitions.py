@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from orders import commands
-from orders.contract import CLOSE_REFUND
+from orders.contract import CLOSE_REFUND, DROP_REFUND
 from orders.contract import REFUND_ORDER as NAME
 from payments import contract as payments
-from sagas.definition import SagaDefinition, SagaNote, retriable
+from sagas.definition import ByHand, SagaDefinition, SagaNote, retriable
 
 
 def call_attention(notes: Sequence[SagaNote], now: datetime) -> None:
@@ -23,6 +23,7 @@ REFUND_ORDER = SagaDefinition(
     steps=[retriable(payments.REFUND_PAYMENT), retriable(CLOSE_REFUND)],
     context=("order_id", "refund_minor", "credit_minor"),
     attention=call_attention,
+    by_hand=ByHand(completed=(CLOSE_REFUND,), compensated=(DROP_REFUND,)),
     countermeasures={
         "semantic lock": "The order is locked for the refund; another command gets 409 orders.order_locked. Two"
         " refunds that are asked for at once never promise the same money.",

@@ -25,15 +25,13 @@ class RefundRequest(models.Model):
         RUNNING = "running"  #: Its saga pays it back and holds the order.
         OWED = "owed"  #: The provider could not pay it, or it came back. A person finds another way.
         PAID = "paid"  #: Paid back, or owed as customer credit. Final, unless it comes back to us.
-        DECLINED = "declined"  #: A person said no. Nothing moved. Final.
-        REFUSED = (
-            "refused"  #: Not paid: the customer's bank, or the provider, had taken the money back. Final.
-        )
+        DECLINED = "declined"  #: A person said no, or that nothing went back. Nothing moved. Final.
+        REFUSED = "refused"  #: Not paid: the bank, or the provider, had taken the money back. Final.
         CLOSED = "closed"  #: It was owed with nobody paying it, and a person has ended it. Final.
 
     MOVES: ClassVar = {
         State.AWAITING_APPROVAL: frozenset({State.RUNNING, State.DECLINED}),
-        State.RUNNING: frozenset({State.PAID, State.OWED, State.REFUSED}),
+        State.RUNNING: frozenset({State.PAID, State.OWED, State.REFUSED, State.DECLINED}),
         State.OWED: frozenset({State.PAID, State.REFUSED, State.CLOSED}),
         State.PAID: frozenset({State.OWED, State.REFUSED}),
         State.DECLINED: frozenset(),

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from orders.contract import RefundEnded
+from orders.contract import RefundDeclined, RefundEnded
 from orders.refunding.models import RefundRequest
 from orders.worth import Promised
 from sagas.log import Append, publish
@@ -32,7 +32,7 @@ SELECT coalesce(sum(amount_minor), 0)::bigint FROM orders_refundrequest
 LOCK = "SELECT FROM orders_refundrequest WHERE saga_id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
 
 OF_SAGAS = """
-SELECT id, shop_id, order_id, saga_id, version, currency, amount_minor, lines
+SELECT id, shop_id, order_id, saga_id, version, currency, amount_minor, lines, state = 'owed', repaid_at IS NOT NULL
   FROM orders_refundrequest WHERE saga_id = ANY(%s::uuid[]) AND ended_at IS NULL
  ORDER BY id FOR NO KEY UPDATE
 """
@@ -56,11 +56,22 @@ UPDATE orders_refundrequest r
 RETURNING r.id, r.refunded_minor, r.credited_minor, r.owed_minor
 """
 
-# Owed is what the provider was to pay; what is customer credit besides is not owed a second time.
+# Owed is what the provider was to pay; what is customer credit besides is not owed a second time. One that a person has
+# ended as paid, with nothing heard of its refund, was not.
 FAILED = """
-UPDATE orders_refundrequest r SET state = 'owed', owed_minor = u.amount, refund_id = u.refund_id, moved_at = %s
+UPDATE orders_refundrequest r
+   SET state = 'owed', owed_minor = u.amount, refund_id = u.refund_id, refunded_minor = 0, moved_at = %s
   FROM unnest(%s::uuid[], %s::bigint[], %s::uuid[]) AS u (saga_id, amount, refund_id)
- WHERE r.saga_id = u.saga_id AND r.state = 'running'
+ WHERE r.saga_id = u.saga_id
+   AND (r.state = 'running' OR (r.state = 'paid' AND r.refund_id IS NULL AND r.repaid_at IS NULL))
+"""
+
+# Nothing of it went back: a person has ended its saga by hand, and it is nobody's any more.
+DROP = """
+UPDATE orders_refundrequest
+   SET state = 'declined', saga_id = NULL, version = version + 1, decided_by = %s, decision_reason = %s,
+       decided_at = %s, moved_at = %s
+ WHERE id = %s AND ended_at IS NULL
 """
 
 RETURNED = """
@@ -108,6 +119,8 @@ class Open:
     currency: str
     amount_minor: int
     lines: list[dict[str, Any]]
+    failed: bool = False  #: The provider could not pay it, or it came back.
+    repaid: bool = False  #: It was paid another way.
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +160,8 @@ def alone_minor(order_id: UUID) -> int:
 def of_sagas(saga_ids: Iterable[UUID]) -> dict[UUID, Open]:
     """Requests that have not ended, locked, by their sagas. Their orders must have been locked before."""
     found = [
-        Open(ident, shop_id, order_id, saga_id, version, currency, amount, decoded(lines))
-        for ident, shop_id, order_id, saga_id, version, currency, amount, lines in rows(
+        Open(ident, shop_id, order_id, saga_id, version, currency, amount, decoded(lines), *known)
+        for ident, shop_id, order_id, saga_id, version, currency, amount, lines, *known in rows(
             OF_SAGAS, [list(saga_ids)]
         )
     ]
@@ -166,6 +179,17 @@ def close(outcomes: Sequence[tuple[Open, Outcome]], *, now: datetime) -> None:
     ended = {ident: sums for ident, *sums in rows(CLOSE, [list(c) for c in zip(*columns, strict=True)])}
     facts = [Append(one.id, one.version + 1, _ended(one, *ended[one.id])) for one, _ in outcomes]
     publish(facts, now=now)
+
+
+def drop(one: Open, actor: str, reason: str, *, now: datetime) -> None:
+    """Decline a request whose saga a person has ended with nothing given, under its lock. Publishes RefundDeclined."""
+    said = reason.strip()[:500] or "ended by hand"
+    execute(DROP, [actor[:100], said, now, now, one.id])
+    fact = RefundDeclined(
+        request_id=one.id, order_id=one.order_id, shop_id=one.shop_id, amount_minor=one.amount_minor,
+        currency=one.currency, reason=said,
+    )  # fmt: skip
+    publish([Append(one.id, one.version + 1, fact)], now=now, actor=actor, reason=said)
 
 
 def lock(saga_ids: Sequence[UUID]) -> None:

@@ -7,6 +7,7 @@ Sagas of `orders.return_goods` without a return carry out credit notes: those pa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -79,7 +80,9 @@ def withdraw_returns(calls: Sequence[StepCall], *, now: datetime) -> list[Answer
     A credit note lets go of its order and waits again.
     """
     answers = Batch(calls, now=now).answers(closing.let_go, _withdraw)
-    closing.wait_again(calls, now=now)
+    closing.wait_again([call for call in calls if not closing.paid_back(call)], now=now)
+    gone = [(call, answer) for call, answer in zip(calls, answers, strict=True) if closing.paid_back(call)]
+    closing.finish_notes([call for call, _ in gone], [answer for _, answer in gone], now)
     return answers
 
 
@@ -99,7 +102,9 @@ def close_returns(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
 
     Publishes GoodsReturned, ReturnClosed and CreditNoteApplied.
     """
-    answers = Batch(calls, now=now).answers(closing.close_return, _close)
+    batch = Batch(calls, now=now)
+    promised = requests.promised_of_all([call.subject_id for call in calls if call.by_hand])
+    answers = batch.answers(closing.close_return, partial(_close, promised=promised))
     closing.finish_notes(calls, answers, now)
     return answers
 
@@ -114,9 +119,15 @@ def _receive(_: Order, __: StepCall, back: Return, now: datetime) -> Answer:
     return Done()
 
 
-def _withdraw(_: Order, call: StepCall, back: Return, now: datetime) -> Answer:
+def _withdraw(order: Order, call: StepCall, back: Return, now: datetime) -> Answer:
+    if (
+        closing.paid_back(call) and back.state is State.INSPECTED
+    ):  # whatever a person says of it, its money is gone
+        return _close(order, call, back, now, promised={})
     if back.state not in FINAL:
-        back.withdraw(call.cause_code or call.cause, now=now)
+        back.withdraw(call.cause_code or call.cause or closing.ENDED_BY_HAND, now=now)
+    if call.by_hand:
+        closing.let_go(order, call, now)
     return Done()
 
 
@@ -162,17 +173,34 @@ def _take_up(order: Order, call: StepCall, back: Return, promised: Promised, now
     return Done({"lines": back.restocked(), "refund_minor": refund, "credit_minor": 0})
 
 
-def _close(order: Order, call: StepCall, back: Return, now: datetime) -> Answer:
+def _close(
+    order: Order, call: StepCall, back: Return, now: datetime, *, promised: Mapping[UUID, Promised]
+) -> Answer:
     if back.state is State.CLOSED:
         return Done()
+    if call.by_hand and back.state is not State.INSPECTED:
+        return _withdraw(order, call, back, now)  # nobody has said what comes of its pieces
+    if call.by_hand and not closing.holds(order, call, LockKind.RETURN):
+        return _close_untouched(order, call, back, promised.get(order.id, Promised()), now)
     if not closing.holds(order, call, LockKind.RETURN):
         raise IllegalMove(detail=f"{order.external_reference} is not held by {call.saga_id} for a return")
-    paid, owed = call.input["refunded_minor"], call.input["credited_minor"]
+    paid, owed = closing.given(call)
     order.return_pieces(call.saga_id, back.accepted, amount_minor=call.input["refund_minor"], now=now)
     if back.unexpected:
         order.need_attention(UNEXPECTED, on_hold=False, owner="", now=now)
     back.close(refund_minor=paid, credit_minor=owed, now=now)
     return Done()
+
+
+def _close_untouched(order: Order, call: StepCall, back: Return, promised: Promised, now: datetime) -> Answer:
+    """A person has ended the saga before it took the inspection up: it is taken up now, and closed as settled."""
+    if held := _held_by_another(order, call, now):
+        return held
+    taken = _take_up(order, call, back, promised, now)
+    if not isinstance(taken, Done):
+        return taken
+    settled = replace(call, input={**call.input, **taken.result})
+    return _close(order, settled, back, now, promised={})
 
 
 def _patience() -> timedelta:

@@ -207,7 +207,7 @@ ACTS = {
         Act(
             "resolve",
             "Resolve by hand",
-            "The saga ends here. Whatever was left open, you have settled yourself; nothing more is done.",
+            "The saga ends here and lets go of what it held. Whatever was left open, you have settled yourself.",
             _resolve,
             ResolveForm,
             grave=True,

@@ -163,8 +163,8 @@ def _target(case: Case, asked: Asked) -> StepRow | None:
 def _resolve(case: Case, asked: Asked) -> Reply:
     """A person has settled the rest by hand. Only what stands still may be resolved."""
     saga = case.saga
-    if saga.state in FINAL:
-        return Reply(REFUSED, "final")
+    if saga.state in FINAL:  # what it held is let go once more
+        return Reply(APPLIED, "resolved_before")
     if saga.hold not in (PARKED, PAUSED):
         return Reply(REFUSED, "not_held")
     for row in list(case.rows.values()):
@@ -177,6 +177,9 @@ def _resolve(case: Case, asked: Asked) -> Reply:
     return Reply(APPLIED, "resolved")
 
 
+#: Acts by which a person does what a step would have done.
+BY_HAND = ("skip", "resolve")
+
 _ACTS = {
     "cancel": _cancel,
     "turn_back": _turn_back,
@@ -187,4 +190,4 @@ _ACTS = {
     "resolve": _resolve,
 }
 
-__all__ = ["APPLIED", "DEFERRED", "REFUSED", "Asked", "Reply", "apply"]
+__all__ = ["APPLIED", "BY_HAND", "DEFERRED", "REFUSED", "Asked", "Reply", "apply"]

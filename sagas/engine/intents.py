@@ -17,6 +17,7 @@ from sagas.definition import SagaNote, plan
 from sagas.engine import asked as rules
 from sagas.engine import store
 from sagas.engine.batch import RNG, Batch, commit, in_halves, note
+from sagas.engine.by_hand import let_go
 from sagas.engine.cases import open_case
 from sagas.engine.core import Case
 from sagas.engine.rows import SagaRow, StepRow
@@ -114,6 +115,9 @@ def _apply(now: datetime, sagas: dict[UUID, SagaRow]) -> set[str]:
     _answer(replies, now)
     changes = [case.change() for case in cases.values() if case is not None]
     batch = commit(changes, sagas, now=now)
+    acted = [(a, r) for a, r in replies if r.state == rules.APPLIED and a.kind in rules.BY_HAND]
+    ended = {i: case.saga for i, case in cases.items() if case is not None}
+    let_go([(a, ended[a.saga_id]) for a, _ in acted], now=now)
     _late_cancels([(a, sagas[a.saga_id]) for a, r in replies if r.late], now)
     return batch.due
 

@@ -140,7 +140,8 @@ class World:
 
     def resolve(self, as_state: str) -> None:
         """A person has brought everything to an end outside and says so."""
-        if self.ask("resolve", **{"as": as_state}) == intents.APPLIED:
+        before = self.saga.state
+        if self.ask("resolve", **{"as": as_state}) == intents.APPLIED and before not in FINAL:
             self.live = set(self.everything) if as_state == "completed" else set()
 
     def pass_deadline(self) -> None:

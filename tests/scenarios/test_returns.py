@@ -17,6 +17,7 @@ from orders.returns.refusals import (
 )
 from sagas import operate
 from sagas.clock import database_now, travel
+from sagas.engine import intents
 from sagas.models import SagaStep
 from sagas.sql import execute
 from tests.orders.refunding.asking import approve, decline, limits
@@ -118,14 +119,18 @@ def test_a_person_who_turns_the_saga_back_ends_the_return(desk: Desk) -> None:
     assert desk.shop.stock("MUG") == (17, 0, 0)
 
 
-def test_a_return_whose_saga_was_ended_by_hand_can_be_withdrawn(desk: Desk) -> None:
+def test_a_return_whose_saga_was_ended_without_letting_go_can_be_withdrawn(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk.ask({1: 1})
     desk.receive({1: 1})
     desk.shop.settle()
     with pytest.raises(ReturnMoved):
         desk.withdraw()
     by_hand(desk, "pause")
+    monkeypatch.setattr(intents, "let_go", lambda *_, **__: None)
     by_hand(desk, "resolve", {"as": "completed"})
+    assert desk.states() == ["received"]
 
     desk.withdraw()
 
