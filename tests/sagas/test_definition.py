@@ -6,6 +6,7 @@ import pytest
 
 from sagas.definition import (
     BadDefinition,
+    ByHand,
     Parallel,
     SagaDefinition,
     StepSpec,
@@ -27,6 +28,15 @@ def problems(*steps: StepSpec | Parallel, context: tuple[str, ...] = ()) -> list
     definition = SagaDefinition("sagas.tried", version=1, steps=list(steps), context=context)
     unregister("sagas.tried")
     return check(definition)
+
+
+@pytest.mark.parametrize("name", ["sagas.nobody", "sagas.hold_money"])
+def test_only_local_steps_let_go_of_what_a_person_has_ended(name: str) -> None:
+    by_hand = ByHand(completed=(name,))
+    definition = SagaDefinition("sagas.tried", version=1, steps=[OPEN, TELL], by_hand=by_hand)
+    unregister("sagas.tried")
+
+    assert f"{name} lets go by hand and is no local step" in check(definition)
 
 
 def test_the_toy_and_every_definition_of_the_house_can_be_finished() -> None:
