@@ -69,6 +69,8 @@ def test_one_dispute_says_where_it_stands_and_what_to_do(till: Till, postman: Po
 
     assert "Nothing is paid back of this payment until the bank has decided." in page
     assert "Evidence due" in page
+    assert one.evidence_due_by is not None
+    assert f"{one.evidence_due_by:%Y-%m-%d %H:%M} UTC" in page
     assert "Taken from us for it 10.00 GBP" in page
 
 
