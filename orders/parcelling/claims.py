@@ -71,7 +71,7 @@ class Claim:
     @property
     def claimed(self) -> Claimed:
         """What it has taken."""
-        return Claimed(self.pieces, self.share_minor, counted=self.state is State.CANCELLED)
+        return Claimed(self.pieces, self.share_minor)
 
     @property
     def pieces(self) -> dict[int, int]:
