@@ -28,14 +28,15 @@ def hold(calls: Sequence[StepCall]) -> list[Answer]:
 def keep(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
     """A parcel that the carrier has goes on; pieces that were in none are free again, and their note waits anew.
 
-    Publishes ParcelKept or ParcelGivenUp.
+    Of what arrived meanwhile the order may be complete. Publishes ParcelKept or ParcelGivenUp, and OrderCompleted.
     """
-    _, claims = load(calls)
+    orders, claims = load(calls)
     for call in calls:
         claim = claims.by_id[call.subject_id]
         if claim.state is State.CANCELLING:
             _keep(claims, claim, call)
     claims.save(now=now)
+    move_on(orders, now=now)
     notes.wait_again([UUID(call.input["note_id"]) for call in calls if call.input["note_id"]], now=now)
     return [Done() for _ in calls]
 
