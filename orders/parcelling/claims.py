@@ -42,6 +42,21 @@ SELECT f.order_id, (line ->> 'position')::int, sum((line ->> 'quantity')::bigint
  GROUP BY 1, 2
 """
 
+# Whether some of the order `o` may still leave or be cancelled. Each piece is in one claim at most, so otherwise what
+# was cancelled and what is in parcels that a carrier had are all that was ordered.
+MAY_LEAVE = """
+o.in_parcels AND o.state IN ('confirmed', 'processing')
+   AND (SELECT sum(l.quantity) FROM orders_orderline l WHERE l.order_id = o.id) >
+       (SELECT coalesce(sum(f.pieces), 0) FROM orders_fulfilmentorder f
+         WHERE f.order_id = o.id
+           AND (f.state = 'cancelled' OR (f.state = 'ready' AND EXISTS (
+                SELECT FROM orders_parcel p WHERE p.id = f.shipment_id AND (p.handed_over OR p.delivered)))))"""
+TO_LEAVE = f"SELECT o.id FROM orders_order o WHERE o.id = ANY(%s::uuid[]) AND {MAY_LEAVE}"  # noqa: S608 - a constant
+
+EVER_READY = """
+SELECT DISTINCT order_id FROM orders_fulfilmentorder WHERE order_id = ANY(%s::uuid[]) AND ready_at IS NOT NULL
+"""
+
 STORED = ("id", "state", "version", "code", "cancel_saga_id", "shipment_id")
 
 
@@ -137,6 +152,20 @@ def handed_over_of(
     for order_id, position, pieces in rows(HANDED_OVER, [list(order_ids), list(besides)]):
         found[order_id][position] = pieces
     return found
+
+
+def still_to_leave(order_ids: Sequence[UUID]) -> set[UUID]:
+    """Orders in parcels of which a piece may still be shipped or cancelled: nobody can say yet what is taken of them.
+
+    Of the others no share is taken any more, and none goes back but by a return or a refund. It holds for as long as
+    the orders are locked.
+    """
+    return {order_id for (order_id,) in rows(TO_LEAVE, [list(order_ids)])} if order_ids else set()
+
+
+def ever_charged(order_ids: Sequence[UUID]) -> set[UUID]:
+    """Orders in parcels of which a share was taken once, whether it went back later or not."""
+    return {order_id for (order_id,) in rows(EVER_READY, [list(order_ids)])} if order_ids else set()
 
 
 def _claim(row: tuple[Any, ...]) -> Claim:

@@ -58,9 +58,9 @@ def settle_by_hand(call: StepCall, *, now: datetime) -> Answer:
 def make_ready(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
     """Its share is ours. Says whether anything is left of its order that wants money.
 
-    Of two parcels that end at once the second finds that nothing is left: the order's row is locked. A carrier may have
-    been faster than the money, so the order moves on to where its parcels are. Publishes ParcelReady, OrderProcessing and
-    OrderCompleted.
+    Of two parcels that end at once the second finds that nothing is left: the order's row is locked. A carrier may
+    have been faster than the money, so the order moves on to where its parcels are. Publishes ParcelReady,
+    OrderProcessing and OrderCompleted.
     """
     orders, claims = load(calls)
     for call in calls:

@@ -64,6 +64,4 @@ def money(shop: Fulfilment) -> tuple[str, int, int]:
 def counted(shop: Fulfilment) -> list[tuple[int, int, int, int]]:
     """What each line of A-1 says of its pieces: ordered, cancelled, returned, refunded."""
     lines = shop.row().lines.order_by("position")
-    return list(
-        lines.values_list("quantity", "cancelled_quantity", "returned_quantity", "refunded_quantity")
-    )
+    return list(lines.values_list("quantity", "cancelled_quantity", "returned_quantity", "refunded_quantity"))

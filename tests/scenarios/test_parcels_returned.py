@@ -1,4 +1,4 @@
-"""F26, F28: what comes back of an order in parcels was sent, and what never left is still to be shipped or cancelled."""
+"""F26: what comes back of an order in parcels was sent, and what never left is still to be shipped or cancelled."""
 
 from __future__ import annotations
 
