@@ -123,16 +123,25 @@ class Claims:
             raise IllegalMove(detail=f"parcel {claim.number}: {claim.state} to {to}")
         claim.state, claim.version = to, claim.version + 1
         fact = event(fulfilment_order_id=claim.id, order_id=claim.order_id, shop_id=claim.shop_id, **more)
-        self._facts.append(Append(claim.id, claim.version, fact, correlation_id))
-        self._changed[claim.id] = claim
+        self.tell(claim, fact, correlation_id)
+        self.note(claim)
 
-    def hold(self, claim: Claim, *, now: datetime) -> None:
-        """Nobody is to ship it. Written at once; whoever asks tells of it. Raises IllegalMove."""
+    def tell(
+        self, claim: Claim, fact: FulfilmentOrderEvent, correlation_id: str, *, reason: str = ""
+    ) -> None:
+        """A fact of its present version, to be published when it is written."""
+        self._facts.append(Append(claim.id, claim.version, fact, correlation_id, reason=reason))
+
+    def hold(self, claim: Claim) -> None:
+        """Nobody is to ship it; whoever asks tells of it. Raises IllegalMove."""
         if State.CANCELLING not in MOVES[claim.state]:
             raise IllegalMove(detail=f"parcel {claim.number}: {claim.state} to {State.CANCELLING}")
         claim.state, claim.version = State.CANCELLING, claim.version + 1
+        self.note(claim)
+
+    def note(self, claim: Claim) -> None:
+        """It is to be written."""
         self._changed[claim.id] = claim
-        self.save(now=now)
 
     def save(self, *, now: datetime) -> None:
         """Write rows and facts in the caller's transaction."""
