@@ -7,9 +7,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from orders import commands
-from orders.models import Order
+from orders.models import FulfilmentOrder, Order
+from orders.parcelling.cancelling import NoSuchParcel
 from orders.parcelling.commands import ask_parcel
 from sagas.clock import database_now
+from sagas.ids import uuid7
 from tests.orders.factories import a_line, an_order
 from tests.orders.giving_back.house import House
 
@@ -45,3 +47,15 @@ def test_what_is_left_of_an_order_is_cancelled_in_as_many_statements_however_man
         assert set(order.fulfilment_orders.values_list("state", flat=True)) == {"cancelled"}
 
     assert taken[0] == taken[1] < 20
+
+
+def test_a_form_of_another_order_asks_for_nothing(house: House) -> None:
+    house.stock(MUG=4)
+    first, second = in_parcels(house, 2), in_parcels(house, 2)
+    form = uuid7()
+    ask_parcel(first.pk, {1: 1}, actor="ada", reason="here", now=database_now(), request_id=form)
+
+    with pytest.raises(NoSuchParcel):
+        ask_parcel(second.pk, {1: 1}, actor="ada", reason="here", now=database_now(), request_id=form)
+
+    assert FulfilmentOrder.objects.get().order_id == first.pk
