@@ -53,6 +53,11 @@ o.in_parcels AND o.state IN ('confirmed', 'processing')
                 SELECT FROM orders_parcel p WHERE p.id = f.shipment_id AND (p.handed_over OR p.delivered)))))"""
 TO_LEAVE = f"SELECT o.id FROM orders_order o WHERE o.id = ANY(%s::uuid[]) AND {MAY_LEAVE}"  # noqa: S608 - a constant
 
+TAKEN = """
+SELECT order_id, sum(share_minor)::bigint FROM orders_fulfilmentorder
+ WHERE order_id = ANY(%s::uuid[]) AND state = 'ready' GROUP BY 1
+"""
+
 EVER_READY = """
 SELECT DISTINCT order_id FROM orders_fulfilmentorder WHERE order_id = ANY(%s::uuid[]) AND ready_at IS NOT NULL
 """
@@ -170,6 +175,12 @@ def still_to_leave(order_ids: Sequence[UUID]) -> set[UUID]:
     the orders are locked.
     """
     return {order_id for (order_id,) in rows(TO_LEAVE, [list(order_ids)])} if order_ids else set()
+
+
+def taken_of(order_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """What was taken for parcels that go on, in minor units, by order in parcels; those without any are 0."""
+    found: dict[UUID, int] = dict.fromkeys(order_ids, 0)
+    return found | dict(rows(TAKEN, [list(order_ids)])) if order_ids else found
 
 
 def ever_charged(order_ids: Sequence[UUID]) -> set[UUID]:

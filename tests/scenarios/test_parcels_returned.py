@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orders.parcelling import reads
 from orders.returns import queries
+from payments.models import Refund
 from shipping.carriers.base import CarrierStatus
 from tests.scenarios.fulfilment import Fulfilment
 from tests.scenarios.parcels import claims, confirmed, counted, money, packed, shop
@@ -88,3 +89,17 @@ def test_a_parcel_that_the_carrier_brings_back_leaves_the_other_piece_to_be_ship
     assert claims(shop) == [(1, "ready", 551), (2, "ready", 550)]
     assert money(shop) == ("captured", 1101, 500)
     assert shop.stock() == (9, 0, 0)
+
+
+def test_a_piece_that_came_back_gives_no_more_than_was_taken_for_it(shop: Fulfilment) -> None:
+    shop.order_in_parcels(discount_minor=300, MUG=2)
+    shop.settle()
+    sent_and_returned(shop, {1: 1})
+
+    shop.cancel()
+    shop.settle()
+
+    assert claims(shop) == [(1, "ready", 350), (2, "cancelled", 350)]
+    assert money(shop) == ("captured", 350, 350)
+    assert shop.row().returned_minor == 350
+    assert set(Refund.objects.values_list("credit_minor", flat=True)) == {0}
