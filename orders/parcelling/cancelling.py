@@ -220,6 +220,9 @@ def _sagas(order: Order, claims: Sequence[Claim], because: Because) -> list[Star
 
 def _saga(order: Order, claim: Claim, because: Because, paid_by: str) -> StartSaga:
     saga_id = uuid7()
+    what = (
+        "pieces" if claim.state is State.CANCELLING else f"parcel {claim.number}"
+    )  # claimed just now, in no parcel
     return StartSaga(
         id=saga_id,
         definition=CANCEL_PARCEL,
@@ -227,7 +230,7 @@ def _saga(order: Order, claim: Claim, because: Because, paid_by: str) -> StartSa
         reference=f"{order.external_reference}/p{claim.number}-cancel-{claim.version}-{saga_id.hex[-8:]}",
         shop_id=order.shop_id,
         subject_id=claim.id,
-        label=f"Cancel parcel {claim.number} of order {order.external_reference}",
+        label=f"Cancel {what} of order {order.external_reference}",
         amount_minor=claim.share_minor,
         currency=order.currency,
         search_key=order.external_reference,
