@@ -42,7 +42,7 @@ class AlreadyHandedOver(Refused):
 
 
 class InParcels(Refused):
-    """The order is shipped in parcels, and not all of them have ended: nothing is given back of it as a whole."""
+    """The order is shipped in parcels, and some of it may still leave or be cancelled: the whole gives nothing back."""
 
     code = "orders.in_parcels"
 
@@ -286,11 +286,9 @@ class Order:
     # --- only the money ---------------------------------------------------------------------------
 
     def check_refundable(self) -> None:
-        """Raise IllegalMove, InParcels or OrderLocked if no money can be paid back now."""
+        """Raise IllegalMove or OrderLocked if no money can be paid back now. Of one in parcels more has to be asked."""
         if self.state not in REFUNDABLE:
             raise IllegalMove(detail=f"{self.external_reference} is {self.state}: nothing can be refunded")
-        if self.in_parcels and self.state is not State.COMPLETED:
-            raise InParcels(detail=f"{self.external_reference} is {self.state}: not all of it was taken yet")
         if self.lock_kind is not LockKind.NONE:
             raise self._locked()
 

@@ -143,6 +143,17 @@ class Hold(models.Model):
         return f"{self.order_id}: {'held' if self.held else 'let go'}"
 
 
+class Stop(models.Model):
+    """Why no parcel of an order may leave, or nothing. Only orders in parcels have one, and those short of goods."""
+
+    order_id = models.UUIDField(primary_key=True)
+    reason = models.CharField(max_length=100, default="")
+    version = models.IntegerField(default=0)  #: Of the stock news that decided it.
+
+    def __str__(self) -> str:
+        return f"{self.order_id}: {self.reason or 'may leave'}"
+
+
 class ShipmentLine(models.Model):
     """One SKU of a parcel."""
 

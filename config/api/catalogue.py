@@ -81,7 +81,9 @@ CATALOGUE: dict[str, Entry] = {
         409, "The order has ended", "Everything was given back already. There is nothing to cancel."
     ),
     "orders.in_parcels": Entry(
-        409, "The order is shipped in parcels", "Cancel what no parcel has claimed, or one of its parcels."
+        409,
+        "Some of the order may still leave or be cancelled",
+        "It is shipped in parcels. Cancel what will not be shipped; once the rest has left, ask again.",
     ),
     "orders.not_in_parcels": Entry(
         409,

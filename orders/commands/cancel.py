@@ -96,7 +96,8 @@ def cancel_order(
 def begin_late_cancellations(notes: Sequence[SagaNote], *, now: datetime) -> None:
     """Cancels that came after the capture: a saga of its own for each order, in the engine's transaction.
 
-    Safe to repeat. Of an order that was handed over in the meantime a return is opened, and a person is told.
+    Safe to repeat. Of an order that was handed over in the meantime a return is opened, and a person is told. Of one in
+    parcels all that has not left is cancelled, a parcel that is just being booked once that is decided.
     A choreographed order that is not confirmed yet only publishes the wish: each app gives back its own part.
     """
     orders = repository.load((note.subject_id for note in notes), with_lines=True)
@@ -104,19 +105,22 @@ def begin_late_cancellations(notes: Sequence[SagaNote], *, now: datetime) -> Non
     for early in [o for o in orders.values() if o.choreographed and o.state is State.PENDING]:
         note = requests[early.id]
         early.request_cancellation(note.saga_id, reason=note.reason, now=now)
-    for split in [o for o in orders.values() if o.in_parcels and o.state is State.CONFIRMED]:
-        note = requests[split.id]
-        because = Because(actor=note.actor or "system", reason=note.reason or "cancelled")
-        cancelling.cancel_rest(split, because=because, now=now)
+    in_parcels = [o for o in orders.values() if o.in_parcels and o.state in cancelling.OPEN]
+    given_back = {o.id for o in in_parcels if _cancel_rest(o, requests[o.id], now)}
     ready = [orders[i] for i in requests if not orders[i].in_parcels and _can_begin(orders[i])]
     sagas = _start(ready, now=now, correlation_id="")
     for order in ready:
         order.request_cancellation(sagas[order.id], reason=requests[order.id].reason, now=now)
-    gone = [orders[i] for i in requests if orders[i].state in rules.HANDED_OVER]
+    gone = [o for i, o in orders.items() if o.state in rules.HANDED_OVER and i not in given_back]
     for order in gone:
         order.need_attention("orders.cancelled_too_late", on_hold=False, owner="", now=now)
     opening.open_for_late_cancels(gone, {i: note.reason for i, note in requests.items()}, now=now)
     repository.save(orders.values(), now=now, reason="cancelled after the capture")
+
+
+def _cancel_rest(order: Order, note: SagaNote, now: datetime) -> UUID | None:
+    because = Because(actor=note.actor.strip() or "system", reason=note.reason.strip() or "cancelled")
+    return cancelling.cancel_rest(order, because=because, now=now, patient=True)
 
 
 def _cancel(order: Order, *, actor: str, reason: str, now: datetime, correlation_id: str) -> UUID | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from orders.giving_back import notes, rules
 from orders.giving_back.models import CreditNote
 from orders.giving_back.notes import Finished, NewNote, Note
 from orders.giving_back.rules import Way
+from orders.parcelling.claims import ever_charged, still_to_leave
 from orders.references import saga_reference
 from orders.states import State
 from sagas.engine import StartSaga, start_sagas
@@ -98,13 +99,26 @@ class _Batch:
 
 
 def _decide(waiting: Sequence[Note], orders: Mapping[UUID, Order]) -> _Batch:
-    ended = [n.order_id for n in waiting if orders[n.order_id].state is State.CANCELLED]
-    paid = notes.ever_confirmed(ended)
-    ways = [
-        (note, rules.way_for(note.kind, orders[note.order_id], note.lines, was_paid=note.order_id in paid))
-        for note in waiting
-    ]
+    paid, to_leave = _ever_paid(orders), _to_leave(orders)
+    ways = [(note, _way(note, orders[note.order_id], paid, to_leave)) for note in waiting]
     return _Batch(orders, ways)
+
+
+def _way(note: Note, order: Order, paid: Collection[UUID], to_leave: Collection[UUID]) -> Way:
+    return rules.way_for(
+        note.kind, order, note.lines, was_paid=order.id in paid, to_leave=order.id in to_leave
+    )
+
+
+def _to_leave(orders: Mapping[UUID, Order]) -> set[UUID]:
+    return still_to_leave([order.id for order in orders.values() if order.in_parcels])
+
+
+def _ever_paid(orders: Mapping[UUID, Order]) -> set[UUID]:
+    """Of the cancelled ones, those that were charged once: when they were confirmed, or with a parcel."""
+    ended = [order for order in orders.values() if order.state is State.CANCELLED]
+    whole = notes.ever_confirmed([order.id for order in ended if not order.in_parcels])
+    return whole | ever_charged([order.id for order in ended if order.in_parcels])
 
 
 def _hold(order: Order, note: Note, way: Way, saga_id: UUID, now: datetime) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from orders.contract import CreditNoteApplied, OrderConfirmed
 from orders.giving_back.models import CreditNote
+from orders.parcelling.claims import MAY_LEAVE
 from sagas import log
 from sagas.ids import uuid7
 from sagas.log import Append, publish
@@ -34,19 +35,19 @@ RETURNING id
 """  # noqa: S608 - column names of our own
 
 # A note whose order can be given back to, and no older note of the same order before it. It says what `rules.way_for`
-# says, so that those that have to wait, as while parcels of their order are under way, never fill the batch.
-READY = """
+# says, so that those that have to wait, as while pieces of their order are still to leave, never fill the batch.
+READY = f"""
 SELECT n.id, n.order_id
   FROM orders_creditnote n JOIN orders_order o ON o.id = n.order_id
  WHERE n.state = 'waiting' AND n.saga_id IS NULL AND o.lock_kind = ''
    AND (o.state IN ('processing', 'completed', 'rejected', 'cancelled')
         OR (o.state = 'confirmed' AND n.kind = 'cancellation'))
-   AND NOT (o.in_parcels AND o.state IN ('confirmed', 'processing'))
+   AND NOT ({MAY_LEAVE})
    AND NOT EXISTS (
      SELECT FROM orders_creditnote e
       WHERE e.order_id = n.order_id AND e.state = 'waiting' AND (e.issued_at, e.id) < (n.issued_at, n.id))
  ORDER BY n.issued_at, n.id LIMIT %s
-"""
+"""  # noqa: S608 - a constant
 
 LOCK = """
 SELECT id, shop_id, order_id, reference, kind, currency, amount_minor, lines, tries

@@ -35,9 +35,13 @@ class Share:
     credit_minor: int
 
 
-def way_for(kind: str, order: Order, lines: Pieces, *, was_paid: bool) -> Way:
-    """Decide by the state of the order. `was_paid` says whether it was ever confirmed, thus captured."""
-    if order.lock_kind is not LockKind.NONE or _parcels_under_way(order):
+def way_for(kind: str, order: Order, lines: Pieces, *, was_paid: bool, to_leave: bool = False) -> Way:
+    """Decide by the state of the order. `was_paid` says whether money of it was ever taken.
+
+    `to_leave`: it is shipped in parcels, and some of it may still leave or be cancelled; until then nobody can say what
+    is left to give back.
+    """
+    if order.lock_kind is not LockKind.NONE or to_leave:
         return Way.WAIT
     match order.state:
         case State.REJECTED | State.CANCELLED:
@@ -48,11 +52,6 @@ def way_for(kind: str, order: Order, lines: Pieces, *, was_paid: bool) -> Way:
             return Way.CANCEL if within(order.lines.values(), lines) else Way.BECOME_RETURN
         case _:
             return Way.WAIT
-
-
-def _parcels_under_way(order: Order) -> bool:
-    """Whether shares of its money may still be taken: until then nobody can say what is left to give back."""
-    return order.in_parcels and order.state in (State.CONFIRMED, State.PROCESSING)
 
 
 def share(amount_minor: int, order: Order, *, whole: bool = False) -> Share:

@@ -11,7 +11,7 @@ import sagas.ids
 
 
 class Migration(migrations.Migration):
-    """Reversible; a new table locks nothing."""
+    """Reversible; a new table, and for a moment nobody writes orders or shops: its foreign keys are added to theirs."""
 
     dependencies: ClassVar = [
         ("orders", "0012_add_orders_in_parcels"),

@@ -42,6 +42,26 @@ SELECT f.order_id, (line ->> 'position')::int, sum((line ->> 'quantity')::bigint
  GROUP BY 1, 2
 """
 
+# Whether some of the order `o` may still leave or be cancelled. Each piece is in one claim at most, so otherwise what
+# was cancelled and what is in parcels that a carrier had are all that was ordered.
+MAY_LEAVE = """
+o.in_parcels AND o.state IN ('confirmed', 'processing')
+   AND (SELECT sum(l.quantity) FROM orders_orderline l WHERE l.order_id = o.id) >
+       (SELECT coalesce(sum(f.pieces), 0) FROM orders_fulfilmentorder f
+         WHERE f.order_id = o.id
+           AND (f.state = 'cancelled' OR (f.state = 'ready' AND EXISTS (
+                SELECT FROM orders_parcel p WHERE p.id = f.shipment_id AND (p.handed_over OR p.delivered)))))"""
+TO_LEAVE = f"SELECT o.id FROM orders_order o WHERE o.id = ANY(%s::uuid[]) AND {MAY_LEAVE}"  # noqa: S608 - a constant
+
+TAKEN = """
+SELECT order_id, sum(share_minor)::bigint FROM orders_fulfilmentorder
+ WHERE order_id = ANY(%s::uuid[]) AND state = 'ready' GROUP BY 1
+"""
+
+EVER_READY = """
+SELECT DISTINCT order_id FROM orders_fulfilmentorder WHERE order_id = ANY(%s::uuid[]) AND ready_at IS NOT NULL
+"""
+
 STORED = ("id", "state", "version", "code", "cancel_saga_id", "shipment_id")
 
 
@@ -71,7 +91,7 @@ class Claim:
     @property
     def claimed(self) -> Claimed:
         """What it has taken."""
-        return Claimed(self.pieces, self.share_minor, counted=self.state is State.CANCELLED)
+        return Claimed(self.pieces, self.share_minor)
 
     @property
     def pieces(self) -> dict[int, int]:
@@ -108,16 +128,25 @@ class Claims:
             raise IllegalMove(detail=f"parcel {claim.number}: {claim.state} to {to}")
         claim.state, claim.version = to, claim.version + 1
         fact = event(fulfilment_order_id=claim.id, order_id=claim.order_id, shop_id=claim.shop_id, **more)
-        self._facts.append(Append(claim.id, claim.version, fact, correlation_id))
-        self._changed[claim.id] = claim
+        self.tell(claim, fact, correlation_id)
+        self.note(claim)
 
-    def hold(self, claim: Claim, *, now: datetime) -> None:
-        """Nobody is to ship it. Written at once; whoever asks tells of it. Raises IllegalMove."""
+    def tell(
+        self, claim: Claim, fact: FulfilmentOrderEvent, correlation_id: str, *, reason: str = ""
+    ) -> None:
+        """A fact of its present version, to be published when it is written."""
+        self._facts.append(Append(claim.id, claim.version, fact, correlation_id, reason=reason))
+
+    def hold(self, claim: Claim) -> None:
+        """Nobody is to ship it; whoever asks tells of it. Raises IllegalMove."""
         if State.CANCELLING not in MOVES[claim.state]:
             raise IllegalMove(detail=f"parcel {claim.number}: {claim.state} to {State.CANCELLING}")
         claim.state, claim.version = State.CANCELLING, claim.version + 1
+        self.note(claim)
+
+    def note(self, claim: Claim) -> None:
+        """It is to be written."""
         self._changed[claim.id] = claim
-        self.save(now=now)
 
     def save(self, *, now: datetime) -> None:
         """Write rows and facts in the caller's transaction."""
@@ -137,6 +166,26 @@ def handed_over_of(
     for order_id, position, pieces in rows(HANDED_OVER, [list(order_ids), list(besides)]):
         found[order_id][position] = pieces
     return found
+
+
+def still_to_leave(order_ids: Sequence[UUID]) -> set[UUID]:
+    """Orders in parcels of which a piece may still be shipped or cancelled: nobody can say yet what is taken of them.
+
+    Of the others no share is taken any more, and none goes back but by a return or a refund. It holds for as long as
+    the orders are locked.
+    """
+    return {order_id for (order_id,) in rows(TO_LEAVE, [list(order_ids)])} if order_ids else set()
+
+
+def taken_of(order_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """What was taken for parcels that go on, in minor units, by order in parcels; those without any are 0."""
+    found: dict[UUID, int] = dict.fromkeys(order_ids, 0)
+    return found | dict(rows(TAKEN, [list(order_ids)])) if order_ids else found
+
+
+def ever_charged(order_ids: Sequence[UUID]) -> set[UUID]:
+    """Orders in parcels of which a share was taken once, whether it went back later or not."""
+    return {order_id for (order_id,) in rows(EVER_READY, [list(order_ids)])} if order_ids else set()
 
 
 def _claim(row: tuple[Any, ...]) -> Claim:

@@ -3,40 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from uuid import UUID
+from datetime import datetime, timedelta
 
 from orders import repository
 from orders.aggregate import Order, OrderLocked
 from orders.commands.parcels import move_on
 from orders.contract import ParcelCancelled, ParcelGivenUp, ParcelKept
-from orders.giving_back import notes
-from orders.giving_back.closing import finish_notes
+from orders.parcelling.cancelling import (
+    Because,
+    ParcelEnded,
+    ParcelUnderWay,
+    asked_to_cancel,
+    cancel_freed,
+    left,
+)
 from orders.parcelling.claims import Claim, Claims
 from orders.parcelling.packing import ENDED_BY_HAND, as_id, load, nothing_left
 from orders.parcelling.states import State
 from sagas.steps import StepCall
-from sagas.verdicts import Answer, Done, Unavailable
+from sagas.verdicts import Answer, Done, Refused, Unavailable
 from shipping.contract import ALREADY_HANDED_OVER
 
+#: How soon a parcel that is just being booked or paid for is looked at again.
+LOOK_AGAIN = timedelta(minutes=1)
 
-def hold(calls: Sequence[StepCall]) -> list[Answer]:
-    """The pieces were held in the commit that started the saga."""
-    return [Done() for _ in calls]
+
+def hold(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
+    """Nobody is to ship the pieces. Mostly that was so in the commit that started the saga.
+
+    One that was still being booked or paid for is looked at again until that is decided. If it was given up, what it
+    has freed is cancelled by a saga of its own. Publishes ParcelCancelAsked.
+    """
+    orders, claims = load(calls)
+    answers = [_hold(orders[as_id(call)], claims, claims.by_id[call.subject_id], call, now) for call in calls]
+    claims.save(now=now)
+    return answers
+
+
+def _hold(order: Order, claims: Claims, claim: Claim, call: StepCall, now: datetime) -> Answer:
+    if claim.cancel_saga_id != call.saga_id:
+        return Refused(ParcelEnded.code, f"parcel {claim.number} is given back by {claim.cancel_saga_id}")
+    match claim.state:
+        case State.CANCELLING:
+            return Done()
+        case State.CLAIMED:
+            return Unavailable(ParcelUnderWay.code, f"parcel {claim.number}").sparing(now + LOOK_AGAIN)
+        case State.READY:
+            return _take_back(order, claims, claim, call)
+    because = Because(actor="system", reason=call.input["reason"], correlation_id=call.correlation_id)
+    cancel_freed(order, claims, claim, because=because, now=now)
+    return Refused(ParcelEnded.code, f"parcel {claim.number} is {claim.state}")
+
+
+def _take_back(order: Order, claims: Claims, claim: Claim, call: StepCall) -> Answer:
+    if left([claim]):
+        return Refused(ALREADY_HANDED_OVER, f"parcel {claim.number}")
+    claims.hold(claim)
+    claims.tell(claim, asked_to_cancel(order, claim), call.correlation_id, reason=call.input["reason"])
+    return Done()
 
 
 def keep(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
-    """A parcel that the carrier has goes on; pieces that were in none are free again, and their note waits anew.
+    """A parcel that the carrier has goes on; pieces that were in none are free again.
 
-    Publishes ParcelKept or ParcelGivenUp.
+    Of what arrived meanwhile the order may be complete. Publishes ParcelKept or ParcelGivenUp, and OrderCompleted.
     """
-    _, claims = load(calls)
+    orders, claims = load(calls)
     for call in calls:
         claim = claims.by_id[call.subject_id]
-        if claim.state is State.CANCELLING:
+        if claim.state is State.CANCELLING and claim.cancel_saga_id == call.saga_id:
             _keep(claims, claim, call)
     claims.save(now=now)
-    notes.wait_again([UUID(call.input["note_id"]) for call in calls if call.input["note_id"]], now=now)
+    move_on(orders, now=now)
     return [Done() for _ in calls]
 
 
@@ -50,17 +88,15 @@ def _keep(claims: Claims, claim: Claim, call: StepCall) -> None:
 
 
 def cancel_pieces(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
-    """Count the pieces as cancelled at the share they had, and end the note. Says whether anything still wants money.
+    """Count the pieces as cancelled at the share they had. Says whether anything still wants money.
 
-    Unavailable while a return or a refund holds the order. Publishes OrderLinesCancelled, ParcelCancelled and
-    CreditNoteApplied.
+    Unavailable while a return or a refund holds the order. Publishes OrderLinesCancelled and ParcelCancelled.
     """
     orders, claims = load(calls)
     answers = [_cancel(orders[as_id(call)], claims, call, now) for call in calls]
     correlations = {as_id(call): call.correlation_id for call in calls}
     repository.save(orders.values(), now=now, correlations=correlations)
     claims.save(now=now)
-    finish_notes(calls, answers, now)
     return answers
 
 

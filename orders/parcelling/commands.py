@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
-from orders import queries, repository
-from orders.aggregate import Order, OrderNotFound
+from orders import queries
+from orders.aggregate import Order
 from orders.contract import SHIP_PARCEL, ParcelAsked
 from orders.parcelling import rules
+from orders.parcelling.cancelling import Because, NoSuchParcel, locked
 from orders.parcelling.claims import Claims
 from orders.parcelling.models import FulfilmentOrder
 from orders.parcelling.rules import NotInParcels, Pieces
@@ -19,7 +21,6 @@ from orders.states import State as OrderState
 from sagas.engine import StartSaga, start_sagas
 from sagas.ids import uuid7
 from sagas.log import Append, publish
-from sagas.operate import ReasonMissing
 from sagas.verdicts import Refused
 
 
@@ -50,29 +51,21 @@ def ask_parcel(
 
     Safe to repeat under one `request_id`: a form that is sent twice asks once. Waits at most for the order's row: of
     two that want the same piece one has it. Raises OrderNotFound (also for another shop's order), NotInParcels,
-    NotReady, OnHold, PiecesTaken or NothingFree. Publishes ParcelAsked.
+    NotReady, OnHold, PiecesTaken, NothingFree, or NoSuchParcel for a `request_id` of another order's parcel. Publishes
+    ParcelAsked.
     """
-    if not actor.strip() or not reason.strip():
-        raise ReasonMissing
+    because = Because(actor=actor, reason=reason, correlation_id=correlation_id)
+    because.check()
     with transaction.atomic():
-        order = repository.load([order_id], with_lines=True).get(order_id)
-        if order is None or shop_id not in (None, order.shop_id):
-            raise OrderNotFound
-        before = (
-            FulfilmentOrder.objects.filter(pk=request_id, order_id=order_id).first() if request_id else None
-        )
-        if before is not None:
-            return before
-        check_open(order)
-        return _claim(
-            order,
-            wanted,
-            request_id or uuid7(),
-            actor=actor,
-            reason=reason,
-            now=now,
-            correlation_id=correlation_id,
-        )
+        order = locked(order_id, shop_id)
+        return _asked_before(request_id, order) or _ask(order, wanted, request_id or uuid7(), because, now)
+
+
+def _asked_before(request_id: UUID | None, order: Order) -> FulfilmentOrder | None:
+    found = FulfilmentOrder.objects.filter(pk=request_id).first() if request_id else None
+    if found is not None and found.order_id != order.id:
+        raise NoSuchParcel(detail=f"{request_id} is of another order")
+    return found
 
 
 def check_open(order: Order) -> None:
@@ -85,32 +78,36 @@ def check_open(order: Order) -> None:
         raise OnHold(detail=order.hold_reason)
 
 
-def _claim(
-    order: Order, wanted: Pieces, id_: UUID, *, actor: str, reason: str, now: datetime, correlation_id: str
-) -> FulfilmentOrder:
+def _ask(order: Order, wanted: Pieces, id_: UUID, because: Because, now: datetime) -> FulfilmentOrder:
+    check_open(order)
     claims = Claims([order.id])
-    standing = claims.standing(order.id)
-    pieces = rules.choose(order, wanted, standing)
-    share = rules.share_of(order, pieces, standing)
-    claim = FulfilmentOrder(
-        id=id_, shop_id=order.shop_id, order_id=order.id, number=len(claims.of(order.id)) + 1, state=State.CLAIMED,
-        currency=order.currency, lines=rules.lines_of(order, pieces), pieces=sum(pieces.values()), share_minor=share,
-        asked_by=actor.strip()[:100], reason=reason.strip()[:500], asked_at=now, moved_at=now,
-    )  # fmt: skip
-    [claim.saga_id] = start_sagas([_saga(claim, order, correlation_id)], now=now)
+    pieces = rules.choose(order, wanted, claims.standing(order.id))
+    claim = _claim(order, claims, pieces, id_, because=because, now=now)
+    [claim.saga_id] = start_sagas([_saga(claim, order, because.correlation_id)], now=now)
     claim.save(force_insert=True)
-    fact = ParcelAsked(
-        fulfilment_order_id=claim.pk, order_id=order.id, shop_id=order.shop_id, number=claim.number,
-        lines=tuple(claim.lines), share_minor=share, currency=order.currency, saga_id=claim.saga_id,
-    )  # fmt: skip
     publish(
-        [Append(claim.pk, 1, fact)],
-        now=now,
-        actor=actor,
-        reason=reason,
-        correlation_id=correlation_id or None,
-    )
+        [Append(claim.pk, 1, _asked(claim))], now=now, actor=because.actor, reason=because.reason,
+        correlation_id=because.correlation_id or None,
+    )  # fmt: skip
     return claim
+
+
+def _claim(
+    order: Order, claims: Claims, pieces: Pieces, id_: UUID, *, because: Because, now: datetime
+) -> FulfilmentOrder:
+    return FulfilmentOrder(
+        id=id_, shop_id=order.shop_id, order_id=order.id, number=len(claims.of(order.id)) + 1, state=State.CLAIMED,
+        currency=order.currency, lines=rules.lines_of(order, pieces), pieces=sum(pieces.values()),
+        share_minor=rules.share_of(order, pieces, claims.standing(order.id)),
+        asked_by=because.actor.strip()[:100], reason=because.reason.strip()[:500], asked_at=now, moved_at=now,
+    )  # fmt: skip
+
+
+def _asked(claim: FulfilmentOrder) -> ParcelAsked:
+    return ParcelAsked(
+        fulfilment_order_id=claim.pk, order_id=claim.order_id, shop_id=claim.shop_id, number=claim.number,
+        lines=tuple(claim.lines), share_minor=claim.share_minor, currency=claim.currency, saga_id=claim.saga_id,
+    )  # fmt: skip
 
 
 def _saga(claim: FulfilmentOrder, order: Order, correlation_id: str) -> StartSaga:
@@ -123,13 +120,17 @@ def _saga(claim: FulfilmentOrder, order: Order, correlation_id: str) -> StartSag
         amount_minor=claim.share_minor,
         currency=order.currency,
         search_key=order.external_reference,
-        context={
-            "order_id": str(order.id),
-            "person_id": str(order.person_id),
-            "country": order.country,
-            "location_id": None,
-            "paid_by": str(queries.fulfilment_saga(order.id)),
-            "share_minor": claim.share_minor,
-        },
+        context=_context(claim, order),
         correlation_id=correlation_id,
     )
+
+
+def _context(claim: FulfilmentOrder, order: Order) -> dict[str, Any]:
+    return {
+        "order_id": str(order.id),
+        "person_id": str(order.person_id),
+        "country": order.country,
+        "location_id": None,
+        "paid_by": str(queries.fulfilment_saga(order.id)),
+        "share_minor": claim.share_minor,
+    }

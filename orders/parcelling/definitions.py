@@ -69,12 +69,13 @@ CANCEL_PARCEL = SagaDefinition(
         retriable(payments.RELEASE_REST),
         retriable(FINISH_ORDER),
     ],
-    context=("order_id", "lines", "whole", "refund_minor", "credit_minor", "note_id", "reason", "paid_by"),
+    context=("order_id", "lines", "whole", "refund_minor", "credit_minor", "reason", "paid_by"),
     attention=call_attention,
     by_hand=ByHand(completed=(CANCEL_PIECES, FINISH_ORDER), compensated=(KEEP_PARCEL,)),
     countermeasures={
         "semantic lock": "Its pieces are held under the order's row lock in the commit that starts it: no parcel can"
-        " have them. Other parcels of the order are not touched.",
+        " have them. One that is just being booked or paid for is held once that is decided. Other parcels of the"
+        " order are not touched.",
         "by value": "What is paid back is the share of this parcel, if it was taken: never a share of another.",
         "reread value": "Whether anything is left that wants money is counted under the order's lock at the end.",
     },

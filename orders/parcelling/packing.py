@@ -8,6 +8,7 @@ from uuid import UUID
 
 from orders import repository
 from orders.aggregate import Order
+from orders.commands.parcels import move_on
 from orders.contract import ParcelGivenUp, ParcelReady
 from orders.parcelling import rules
 from orders.parcelling.claims import Claims
@@ -55,9 +56,11 @@ def settle_by_hand(call: StepCall, *, now: datetime) -> Answer:
 
 
 def make_ready(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
-    """Its share is ours. Says whether anything is left of its order that wants money. Publishes ParcelReady.
+    """Its share is ours. Says whether anything is left of its order that wants money.
 
-    Of two parcels that end at once the second finds that nothing is left: the order's row is locked.
+    Of two parcels that end at once the second finds that nothing is left: the order's row is locked. A carrier may
+    have been faster than the money, so the order moves on to where its parcels are. Publishes ParcelReady,
+    OrderProcessing and OrderCompleted.
     """
     orders, claims = load(calls)
     for call in calls:
@@ -66,6 +69,7 @@ def make_ready(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
             shipment_id = claim.shipment_id = UUID(str(call.input["shipment_id"]))
             claims.move(claim, State.READY, ParcelReady, call.correlation_id, shipment_id=shipment_id)
     claims.save(now=now)
+    move_on(orders, now=now)
     return [Done({"nothing_left": nothing_left(orders[as_id(c)], claims)}) for c in calls]
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from orders import queries
-from orders.models import Order, OrderLine
+from orders.models import Order
 from orders.parcelling.models import FulfilmentOrder
-from orders.parcelling.states import STANDS, State
+from orders.parcelling.states import STANDS
 from orders.states import State as OrderState
 
 
@@ -60,14 +60,10 @@ def shippable(order_id: UUID) -> Shippable | None:
     parcels = list(FulfilmentOrder.objects.filter(order_id=order_id).order_by("number"))
     taken = Counter[int]()
     for parcel in parcels:
-        if parcel.state in STANDS and parcel.state != State.CANCELLED:  # the lines count what is cancelled
+        if parcel.state in STANDS:
             taken.update({line["position"]: line["quantity"] for line in parcel.lines})
     lines = [
-        LineFree(line.position, line.sku, line.name, line.quantity, _left(line) - taken[line.position])
+        LineFree(line.position, line.sku, line.name, line.quantity, line.quantity - taken[line.position])
         for line in queries.lines_of(order_id)
     ]
     return Shippable(order, lines, parcels)
-
-
-def _left(line: OrderLine) -> int:
-    return line.quantity - line.cancelled_quantity - line.returned_quantity - line.refunded_quantity

@@ -36,23 +36,22 @@ class NothingFree(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a claim that stands has taken: pieces by position, and its share in minor units.
-
-    `counted`: the order counts its pieces as cancelled, so they are not to be subtracted once more.
-    """
+    """What a claim that stands has taken: pieces by position, and its share in minor units."""
 
     pieces: Pieces
     share_minor: int
-    counted: bool = False
 
 
 def free_of(lines: Iterable[Line], claims: Sequence[Claimed]) -> dict[int, int]:
-    """Pieces that nobody has claimed, by position. Lines without any are left out."""
+    """Pieces that nobody has claimed, by position. Lines without any are left out.
+
+    What was cancelled is in the claim that cancelled it; what came back, or whose money went back, in the one it was
+    shipped with. So the lines' own counts are not subtracted once more.
+    """
     taken: Counter[int] = Counter()
     for claim in claims:
-        if not claim.counted:
-            taken.update(claim.pieces)
-    free = {line.position: line.left - taken[line.position] for line in lines}
+        taken.update(claim.pieces)
+    free = {line.position: line.quantity - taken[line.position] for line in lines}
     return {position: n for position, n in sorted(free.items()) if n > 0}
 
 

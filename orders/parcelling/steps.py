@@ -30,23 +30,19 @@ def ready_parcel(calls: Sequence[StepCall]) -> Sequence[Answer]:
     return packing.make_ready(calls, now=calls[0].now)
 
 
-@local_step(contract.HOLD_PARCEL, undo=contract.KEEP_PARCEL)
+@local_step(contract.HOLD_PARCEL, undo=contract.KEEP_PARCEL, needs=("order_id", "reason"))
 def hold_parcel(calls: Sequence[StepCall]) -> Sequence[Answer]:
     """Its pieces are to be shipped by nobody."""
-    return closing.hold(calls)
+    return closing.hold(calls, now=calls[0].now)
 
 
-@compensation(contract.KEEP_PARCEL, needs=("order_id", "note_id"))
+@compensation(contract.KEEP_PARCEL, needs=("order_id",))
 def keep_parcel(calls: Sequence[StepCall]) -> Sequence[Answer]:
     """The carrier was faster: it goes on. Pieces that were in no parcel are free again."""
     return closing.keep(calls, now=calls[0].now)
 
 
-@local_step(
-    contract.CANCEL_PIECES,
-    needs=("order_id", "refunded_minor", "credited_minor", "note_id"),
-    gives=("nothing_left",),
-)
+@local_step(contract.CANCEL_PIECES, needs=("order_id",), gives=("nothing_left",))
 def cancel_pieces(calls: Sequence[StepCall]) -> Sequence[Answer]:
     """The order counts its pieces as cancelled."""
     return closing.cancel_pieces(calls, now=calls[0].now)

@@ -8,9 +8,10 @@ from uuid import UUID
 from django.db import transaction
 
 from orders import repository
-from orders.aggregate import Order
+from orders.aggregate import InParcels, Order
 from orders.commands import OrderNotFound
 from orders.contract import REFUND_ORDER, RefundApproved, RefundAsked, RefundDeclined
+from orders.parcelling.claims import still_to_leave
 from orders.refunding import requests, rules
 from orders.refunding.limits import needs_approval
 from orders.refunding.models import RefundRequest
@@ -62,15 +63,16 @@ def ask_refund(
     Waits at most for the order's row: of two that ask at once the second is decided by what the first has left. A
     large one locks nothing until it is approved, but what it asks for is promised to nobody else. Raises
     OrderNotFound (also for another shop's order), IllegalMove (nothing was taken, or all is being given back),
-    OrderLocked, RefundTooLarge (it says what is left), MoreThanOrdered, SpokenFor (pieces are in an open return),
-    NoSuchLine or NothingToRefund. Publishes RefundAsked and RefundOpened.
+    InParcels (some of it may still leave or be cancelled), OrderLocked, RefundTooLarge (it says what is left),
+    MoreThanOrdered, SpokenFor (pieces are in an open return), NoSuchLine or NothingToRefund. Publishes RefundAsked and
+    RefundOpened.
     """
     _check_words(actor, reason)
     with transaction.atomic():
         order = _locked(order_id, shop_id)
         if (before := _asked_before(request_id, order_id)) is not None:
             return before
-        order.check_refundable()
+        _check_refundable(order)
         settled = rules.settle(wanted, order, requests.promised_of(order_id), _in_returns(order_id))
         request = RefundRequest(
             id=request_id or uuid7(), shop_id=order.shop_id, order_id=order_id, currency=order.currency,
@@ -94,8 +96,8 @@ def approve_refund(
 ) -> RefundRequest:
     """Say yes to a refund that waits, as a second person. Everything is checked anew under the order's lock.
 
-    Raises RefundNotFound, RefundDecided, OwnRefund, IllegalMove, OrderLocked, RefundTooLarge, MoreThanOrdered or
-    SpokenFor; then it still waits. Publishes RefundApproved and RefundOpened.
+    Raises RefundNotFound, RefundDecided, OwnRefund, IllegalMove, InParcels, OrderLocked, RefundTooLarge,
+    MoreThanOrdered or SpokenFor; then it still waits. Publishes RefundApproved and RefundOpened.
     """
     _check_words(actor, reason)
     with transaction.atomic():
@@ -125,6 +127,13 @@ def decline_refund(
         declined = RefundDeclined(**requests.facts_of(request), reason=request.decision_reason)
         _tell(request, declined, actor=actor, reason=reason, now=now, correlation_id=correlation_id)
     return request
+
+
+def _check_refundable(order: Order) -> None:
+    """Raise IllegalMove, InParcels or OrderLocked if no money of a locked order can be paid back now."""
+    order.check_refundable()
+    if order.in_parcels and still_to_leave([order.id]):
+        raise InParcels(detail=f"{order.external_reference}: not all of it has left or was cancelled")
 
 
 def _in_returns(order_id: UUID) -> dict[int, int]:
@@ -167,7 +176,7 @@ def _begin(
     request: RefundRequest, order: Order, *, actor: str, reason: str, now: datetime, correlation_id: str
 ) -> None:
     """Start the saga and lock the order for it, in the caller's transaction."""
-    order.check_refundable()
+    _check_refundable(order)
     [saga_id] = start_sagas([_saga(request, order, correlation_id)], now=now)
     order.open_refund(saga_id, request.pk, now=now)
     repository.save([order], now=now, actor=actor, reason=reason, correlations={order.id: correlation_id})

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from orders import queries
 from orders.models import Order, OrderLine
+from orders.parcelling.claims import still_to_leave
 from orders.refunding.models import RefundRequest
 from orders.returns import store
 from orders.states import REFUNDABLE, State
@@ -68,11 +69,13 @@ class Refundable:
     left_minor: int
     promised_minor: int
     requests: Sequence[RefundRequest]
+    to_leave: bool = False  #: It is shipped in parcels, and some of it may still leave or be cancelled.
 
     @property
     def possible(self) -> bool:
         """Whether a refund could be asked for just now."""
-        return State(self.order.state) in REFUNDABLE and not self.order.lock_kind and self.left_minor > 0
+        open_ = State(self.order.state) in REFUNDABLE and not self.order.lock_kind and not self.to_leave
+        return open_ and self.left_minor > 0
 
 
 def of_order(
@@ -118,6 +121,7 @@ def refundable(order_id: UUID) -> Refundable | None:
         left_minor=max(0, order.total_minor - given - promised.amount_minor),
         promised_minor=promised.amount_minor,
         requests=requests,
+        to_leave=order.in_parcels and bool(still_to_leave([order_id])),
     )
 
 

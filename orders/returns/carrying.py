@@ -18,6 +18,7 @@ from django.conf import settings
 from orders import repository
 from orders.aggregate import Order
 from orders.giving_back import closing
+from orders.parcelling.claims import taken_of
 from orders.refunding import requests
 from orders.returns import rules, store
 from orders.returns.aggregate import Return
@@ -94,7 +95,8 @@ def inspect_returns(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]
     """
     batch = Batch(calls, now=now)
     promised = requests.promised_of_all(list(batch.orders))
-    return batch.answers(closing.inspect, partial(_inspect, promised=promised))
+    taken = taken_of([order.id for order in batch.orders.values() if order.in_parcels])
+    return batch.answers(closing.inspect, partial(_inspect, promised=promised, taken=taken))
 
 
 def close_returns(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
@@ -132,7 +134,13 @@ def _withdraw(order: Order, call: StepCall, back: Return, now: datetime) -> Answ
 
 
 def _inspect(
-    order: Order, call: StepCall, back: Return, now: datetime, *, promised: Mapping[UUID, Promised]
+    order: Order,
+    call: StepCall,
+    back: Return,
+    now: datetime,
+    *,
+    promised: Mapping[UUID, Promised],
+    taken: Mapping[UUID, int],
 ) -> Answer:
     match back.state:
         case State.WITHDRAWN:
@@ -143,7 +151,8 @@ def _inspect(
             return _wait_for_a_person(order, back, now)
     if held := _held_by_another(order, call, now):
         return held
-    return _take_up(order, call, back, promised.get(order.id, Promised()), now)
+    most = max(0, taken.get(order.id, order.total_minor) - order.returned_minor - order.refunded_minor)
+    return _take_up(order, call, back, promised.get(order.id, Promised()), most_minor=most, now=now)
 
 
 def _wait_for_a_person(order: Order, back: Return, now: datetime) -> Answer:
@@ -165,11 +174,14 @@ def _held_by_another(order: Order, call: StepCall, now: datetime) -> Answer | No
     return None
 
 
-def _take_up(order: Order, call: StepCall, back: Return, promised: Promised, now: datetime) -> Answer:
+def _take_up(
+    order: Order, call: StepCall, back: Return, promised: Promised, *, most_minor: int, now: datetime
+) -> Answer:
+    """Of an order in parcels no more goes back than was taken of it: a discount may lie on what was never shipped."""
     back.cut_to({line.position: line.left for line in order.lines.values()})
     if order.lock_kind is LockKind.NONE:
         order.open_return(call.saga_id, now=now)
-    refund = rules.value_of(order, back.accepted, promised)
+    refund = min(rules.value_of(order, back.accepted, promised), most_minor)
     return Done({"lines": back.restocked(), "refund_minor": refund, "credit_minor": 0})
 
 

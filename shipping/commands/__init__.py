@@ -11,9 +11,10 @@ from shipping.commands.book import (
     begin_bookings,
     record_bookings,
 )
-from shipping.commands.clear import StockNews, clear_parcels, clear_shipments
+from shipping.commands.clear import clear_parcels, clear_shipments
 from shipping.commands.holds import hold_order, let_go
 from shipping.commands.leaving import Moved, deliver, deliver_parcels, hand_over, pick_up
+from shipping.commands.stops import StockNews
 from shipping.commands.surplus import void_surplus_labels
 from shipping.commands.tracking import Scanned, ask_after_parcels, record_scans
 from shipping.commands.void import (

@@ -17,6 +17,7 @@ from sagas.steps import NotDone
 from sagas.verdicts import Answer, Done, Refused, Unknown, Waiting
 from shipping import contract
 from shipping.carriers.base import AddressUnknown, CarrierShipment
+from shipping.commands import stops
 from shipping.commands.parcels import LockedShipment, lock_parts, save_all, uuids
 from shipping.contract import ShipmentAddressRefused, ShipmentBooked, ShipmentRefused, ShipmentUnknown
 from shipping.models import Shipment
@@ -107,8 +108,10 @@ class Heard:
 def begin_bookings(requests: Sequence[BookParcel], *, now: datetime) -> list[Parcel | Answer]:
     """Write down what is about to be asked. Safe to repeat. An order without goods is Done without one.
 
+    One of several parcels is stopped like its order: the news that goods are short may be older than the parcel.
     Publishes ShipmentRefused where nobody has corrected the address in time.
     """
+    held = stops.hold(request.order_id for request in requests if request.part_id)
     found = lock_parts(request.order_id for request in requests)
     new: dict[UUID, tuple[BookParcel, UUID]] = {}
     answers: list[Parcel | Answer] = []
@@ -122,6 +125,7 @@ def begin_bookings(requests: Sequence[BookParcel], *, now: datetime) -> list[Par
             _, id_ = new.setdefault(request.part, (request, uuid7()))
             answers.append(Parcel(id_, request.reference, sum(request.goods.values()), (request.key,)))
     insert([(id_, request, State.LABEL_PENDING) for request, id_ in new.values()], now=now)
+    stops.carry([(id_, request.order_id) for request, id_ in new.values()], held)
     save_all(found.values(), at=now)
     publish(events, now=now)
     return answers

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sagas.sql import execute
+from shipping.commands import stops
 from shipping.commands.parcels import lock_parts, save_all
+from shipping.commands.stops import StockNews
 from shipping.models import NOT_LIVE
-
-STOCK_SHORT = "inventory.stock_short"
 
 # The same shipment that `lock_parts` chooses of a whole order: the live one, else the last.
 CLEAR = """
@@ -25,24 +24,17 @@ UPDATE shipping_shipment s SET ready_at = %s FROM chosen c WHERE s.id = c.id AND
 """
 
 
-@dataclass(frozen=True)
-class StockNews:
-    """What inventory says of one order's goods. A later `version` outdates an earlier one."""
-
-    order_id: UUID
-    short: bool
-    version: int
-
-
 def clear_shipments(confirmed: Sequence[UUID], stock: Sequence[StockNews], *, now: datetime) -> None:
     """Let parcels of confirmed orders leave, and stop those whose goods are gone until they are there again.
 
-    A confirmation says nothing of the parcels of an order that has several: each is paid for by itself. Safe to
-    repeat and to hear in any order. Where nothing but confirmations is heard, as nearly always, one statement does it.
+    A confirmation says nothing of the parcels of an order that has several: each is paid for by itself. What is short
+    stops those that are booked later as well. Safe to repeat and to hear in any order. Where nothing but confirmations
+    is heard, as nearly always, one statement does it.
     """
     if not stock:
         _clear(confirmed, now)
         return
+    stops.note(stock)
     found = lock_parts([*confirmed, *(news.order_id for news in stock)])
     for order_id in confirmed:
         shipment = found.get(order_id)
@@ -51,7 +43,7 @@ def clear_shipments(confirmed: Sequence[UUID], stock: Sequence[StockNews], *, no
     for news in stock:
         for shipment in found.values():
             if shipment.order_id == news.order_id and news.version > shipment.stop_version:
-                shipment.stop_reason = STOCK_SHORT if news.short else ""
+                shipment.stop_reason = news.reason
                 shipment.stop_version, shipment.changed = news.version, True
     save_all(found.values(), at=now)
 

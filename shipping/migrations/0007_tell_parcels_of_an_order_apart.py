@@ -7,27 +7,37 @@ from typing import ClassVar
 from django.db import migrations, models
 
 LIVE = "state NOT IN ('voided', 'label_failed')"
-WHOLE = f"""
-CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS shipping_shipment_one_live_whole
-    ON shipping_shipment (order_id) WHERE {LIVE} AND part_id IS NULL;
-DROP INDEX CONCURRENTLY IF EXISTS shipping_shipment_one_live_per_order;
-ALTER INDEX shipping_shipment_one_live_whole RENAME TO shipping_shipment_one_live_per_order;
-"""
-ANY = f"""
-CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS shipping_shipment_one_live_any
-    ON shipping_shipment (order_id) WHERE {LIVE};
-DROP INDEX CONCURRENTLY IF EXISTS shipping_shipment_one_live_per_order;
-ALTER INDEX shipping_shipment_one_live_any RENAME TO shipping_shipment_one_live_per_order;
-"""
-PART = f"""
-CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS shipping_shipment_one_live_per_part
-    ON shipping_shipment (part_id) WHERE {LIVE} AND part_id IS NOT NULL;
-"""
+COLUMN = "ALTER TABLE shipping_shipment ADD COLUMN IF NOT EXISTS part_id uuid"
+NO_COLUMN = "ALTER TABLE shipping_shipment DROP COLUMN IF EXISTS part_id"
 
 
-def apart(statements: str) -> list[str]:
-    """One by one: several in one message would be one transaction."""
-    return [statement.strip() for statement in statements.split(";") if statement.strip()]
+def build(name: str, on: str) -> list[str]:
+    """An index built while others write, each statement alone. What an earlier try has left is not valid: begin anew."""
+    return [f"DROP INDEX CONCURRENTLY IF EXISTS {name}", f"CREATE UNIQUE INDEX CONCURRENTLY {name} ON {on}"]
+
+
+def swap(name: str) -> str:
+    """Let it take the place of the other at once: several statements in one message are one transaction."""
+    return (
+        "DROP INDEX IF EXISTS shipping_shipment_one_live_per_order;"
+        f"ALTER INDEX {name} RENAME TO shipping_shipment_one_live_per_order"
+    )
+
+
+WHOLE = [
+    *build(
+        "shipping_shipment_one_live_whole", f"shipping_shipment (order_id) WHERE {LIVE} AND part_id IS NULL"
+    ),
+    swap("shipping_shipment_one_live_whole"),
+]
+ANY = [
+    *build("shipping_shipment_one_live_any", f"shipping_shipment (order_id) WHERE {LIVE}"),
+    swap("shipping_shipment_one_live_any"),
+]
+PART = build(
+    "shipping_shipment_one_live_per_part",
+    f"shipping_shipment (part_id) WHERE {LIVE} AND part_id IS NOT NULL",
+)
 
 
 def live() -> models.Q:
@@ -35,22 +45,26 @@ def live() -> models.Q:
 
 
 class Migration(migrations.Migration):
-    """Reversible while no order has several live parcels. At every moment one of the two indexes holds."""
+    """Reversible while no order has several live parcels. At every moment one of the two indexes holds.
+
+    Not in one transaction, so each statement may be repeated, whatever a try before it has left.
+    """
 
     atomic = False
 
     dependencies: ClassVar = [("shipping", "0006_keep_until_when_to_correct")]
 
     operations: ClassVar = [
-        migrations.AddField("shipment", "part_id", models.UUIDField(null=True)),
         migrations.SeparateDatabaseAndState(
             database_operations=[
-                migrations.RunSQL(apart(WHOLE), apart(ANY)),
+                migrations.RunSQL(COLUMN, NO_COLUMN),
+                migrations.RunSQL(WHOLE, ANY),
                 migrations.RunSQL(
-                    apart(PART), "DROP INDEX CONCURRENTLY IF EXISTS shipping_shipment_one_live_per_part"
+                    PART, "DROP INDEX CONCURRENTLY IF EXISTS shipping_shipment_one_live_per_part"
                 ),
             ],
             state_operations=[
+                migrations.AddField("shipment", "part_id", models.UUIDField(null=True)),
                 migrations.RemoveConstraint("shipment", "shipping_shipment_one_live_per_order"),
                 migrations.AddConstraint(
                     "shipment",

@@ -264,6 +264,10 @@ DAMAGES: dict[str, Damage] = {
         tells="parcel 1 of order BITS, cancelling, completed",
         also=("i02d_parcels_take_no_more_than_there_is", "i10t_parcels_equal_their_events"),
     ),
+    "i08p_orders_end_with_their_last_parcel": sql(
+        f"UPDATE orders_parcel SET handed_over = true, delivered = true WHERE order_id = {of('LAST')}",
+        tells="order LAST, confirmed, 2",
+    ),
     "i09a_no_silent_saga": sql(
         f"UPDATE sagas_saga SET finished_at = NULL, state = 'running' WHERE id = {saga_of('GOOD')}",
         tells="GOOD, orders.fulfil_order, running, none",
@@ -375,7 +379,7 @@ DAMAGES: dict[str, Damage] = {
         tells="parcel of SENT, voided, handed_over",
     ),
     "i12c_summaries_equal_views": sql(
-        "UPDATE orders_ordersummary SET orders = orders + 1 WHERE status = 'confirmed'", tells="confirmed, EUR, 3, 2"
+        "UPDATE orders_ordersummary SET orders = orders + 1 WHERE status = 'confirmed'", tells="confirmed, EUR, 4, 3"
     ),
     "i12d_views_hold_what_was_delivered": sql(
         f"UPDATE orders_orderview SET payment_version = payment_version - 1 WHERE order_id = {of('GOOD')}",
@@ -421,7 +425,7 @@ OF_PARCELS: list[tuple[str, Damage]] = [
     )),
     ("i02d_parcels_take_no_more_than_there_is", sql(
         "DELETE FROM payments_capture WHERE saga_id ="
-        " (SELECT saga_id FROM orders_fulfilmentorder WHERE state = 'ready')",
+        " (SELECT saga_id FROM orders_fulfilmentorder WHERE state = 'ready' AND number = 2)",
         tells="parcel 2 of order BITS, 500, 0",
         also=("i02c_shares_sum_to_what_was_captured", "i03f_shares_are_booked", "i10s_shares_equal_their_events"),
     )),
@@ -522,7 +526,7 @@ def _trade(shop: Fulfilment) -> None:
 
 
 def _ship_in_parcels(shop: Fulfilment) -> None:
-    """Three mugs in parcels: one is ready, one was ready and cancelled, one is free."""
+    """Three mugs in parcels: one is ready, one was ready and cancelled, one is free. Of two others both are ready."""
     shop.order_in_parcels("BITS", MUG=3)
     shop.settle()
     for _ in range(2):
@@ -531,6 +535,9 @@ def _ship_in_parcels(shop: Fulfilment) -> None:
     first = FulfilmentOrder.objects.get(number=1)
     because = Because(actor="ada", reason="it is broken")
     cancel_parcel(first.order_id, first.pk, because=because, now=database_now())
+    shop.order_in_parcels("LAST", MUG=2)
+    shop.settle()
+    ask_parcel(shop.row("LAST").pk, {}, actor="ada", reason="it is here", now=database_now())
     shop.settle()
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from sagas.sql import rows
+from sagas.sql import execute, rows
 from tests.inventory.warehouse import Warehouse
 
 HOT = """
@@ -46,6 +46,34 @@ def test_the_migrations_of_inventory_and_shipping_go_both_ways() -> None:
 
     assert gone == [(0,)]
     assert rows("SELECT reloptions FROM pg_class WHERE relname = 'inventory_stock'") == [(["fillfactor=50"],)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_index_of_parcels_is_built_anew_after_a_try_that_failed() -> None:
+    executor = MigrationExecutor(connection)
+    latest = [node for node in executor.loader.graph.leaf_nodes() if node[0] == "shipping"]
+    try:
+        executor.migrate([("shipping", "0006_keep_until_when_to_correct")])
+        for statement in (
+            "ALTER TABLE shipping_shipment ADD COLUMN part_id uuid",
+            "CREATE UNIQUE INDEX shipping_shipment_one_live_whole ON shipping_shipment (id)",
+            "CREATE UNIQUE INDEX shipping_shipment_one_live_per_part ON shipping_shipment (id)",
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'shipping_shipment_one_live_whole'::regclass",
+        ):
+            execute(statement)
+    finally:
+        MigrationExecutor(connection).migrate(latest)
+
+    found = rows(
+        "SELECT indexrelid::regclass::text, indisvalid, pg_get_indexdef(indexrelid) FROM pg_index"
+        " WHERE indexrelid::regclass::text LIKE 'shipping_shipment_one_live%' ORDER BY 1"
+    )
+    assert [(name, valid) for name, valid, _ in found] == [
+        ("shipping_shipment_one_live_per_order", True),
+        ("shipping_shipment_one_live_per_part", True),
+    ]
+    assert ["(order_id)" in found[0][2], "(part_id)" in found[1][2]] == [True, True]
+    assert "part_id IS NULL" in found[0][2]
 
 
 def flushed() -> tuple[int, int]:

@@ -133,11 +133,19 @@ class Fulfilment:
         return True
 
     def order_in_parcels(
-        self, reference: str = "A-1", /, *, price_minor: int = 500, charges_minor: int = 0, **skus: int
+        self,
+        reference: str = "A-1",
+        /,
+        *,
+        price_minor: int = 500,
+        charges_minor: int = 0,
+        discount_minor: int = 0,
+        **skus: int,
     ) -> UUID:
         """An order that is shipped in parcels, as they are asked for. With charges, beside its goods."""
         lines = [LineInput(sku=s, name=s, quantity=n, unit_price_minor=price_minor) for s, n in skus.items()]
-        charges = [ChargeInput(kind="shipping", amount_minor=charges_minor)] if charges_minor else []
+        asked = (("shipping", charges_minor), ("discount", -discount_minor))
+        charges = [ChargeInput(kind=kind, amount_minor=minor) for kind, minor in asked if minor]
         request = an_order(
             shop_id=self.shop_id,
             external_reference=reference,

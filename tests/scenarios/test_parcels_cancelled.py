@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from orders.aggregate import AlreadyHandedOver
 from orders.giving_back.commands import apply_credit_notes
 from orders.models import CreditNote, FulfilmentOrder
-from orders.parcelling.cancelling import Because, NoSuchParcel, ParcelEnded, ParcelUnderWay, cancel_parcel
+from orders.parcelling.cancelling import NoSuchParcel, ParcelEnded, ParcelUnderWay
 from orders.parcelling.commands import ask_parcel
 from orders.parcelling.rules import NothingFree
 from orders.returns import queries
@@ -22,51 +20,13 @@ from sagas.models import Saga
 from shipping.carriers import get_carrier
 from shipping.carriers.base import MoveParcels
 from shipping.models import Shipment
-from tests.sandbox_process import SandboxProcess
-from tests.scenarios.fulfilment import Ends, Fulfilment, in_business
+from tests.scenarios.fulfilment import Ends, Fulfilment
+from tests.scenarios.parcels import cancel, claims, confirmed, money, packed, shop
 from tests.scenarios.returning import Desk
 
+__all__ = ["shop"]
+
 CANCEL = "orders.cancel_parcel"
-WHY = Because(actor="ada", reason="it will never come")
-
-
-@pytest.fixture
-def shop(transactional_db: None, sandbox: SandboxProcess) -> Iterator[Fulfilment]:
-    """A shop whose orders are shipped in parcels. At the end of the test the books have to balance."""
-    with in_business(sandbox) as business:
-        business.shelve(MUG=10, TEA=10)
-        yield business
-        assert business.breaches() == []
-
-
-def confirmed(shop: Fulfilment, **skus: int) -> None:
-    """An order in parcels that is confirmed: its goods and 1.01 for its shipping."""
-    shop.order_in_parcels(charges_minor=101, **skus)
-    shop.settle()
-
-
-def packed(shop: Fulfilment, pieces: dict[int, int]) -> None:
-    """A parcel with these pieces, paid for and ready."""
-    ask_parcel(shop.row().pk, pieces, actor="ada", reason="it is here", now=database_now())
-    shop.settle()
-
-
-def cancel(shop: Fulfilment, number: int) -> None:
-    """Somebody wants one parcel back."""
-    found = FulfilmentOrder.objects.filter(order_id=shop.row().pk, number=number).first()
-    cancel_parcel(shop.row().pk, found.pk if found else uuid7(), because=WHY, now=database_now())
-
-
-def claims(shop: Fulfilment) -> list[tuple[int, str, int]]:
-    """What is claimed of A-1: number, state and share."""
-    found = FulfilmentOrder.objects.filter(order_id=shop.row().pk).order_by("number")
-    return list(found.values_list("number", "state", "share_minor"))
-
-
-def money(shop: Fulfilment) -> tuple[str, int, int]:
-    """Where the payment stands, what was captured and what went back."""
-    payment = shop.payment()
-    return payment.state, payment.captured_minor, payment.refunded_minor
 
 
 def test_f52_a_line_that_never_comes_is_not_charged_and_the_order_ends_with_the_other(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from threading import Thread
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from inventory.contract import StockAllocated, StockShort
 from sagas.ids import uuid7
@@ -14,7 +15,7 @@ from sagas.verdicts import Done, Refused, Unknown
 from shipping import contract, queries
 from shipping.commands import AlreadyCancelled, AlreadyHandedOver, hand_over
 from shipping.models import Shipment
-from tests.shipping.dock import Dock, again, line
+from tests.shipping.dock import Dock, again, handler, line
 
 pytestmark = pytest.mark.django_db
 State = Shipment.State
@@ -123,6 +124,45 @@ def test_missing_goods_stop_every_parcel_of_the_order_until_they_are_there(dock:
 
     assert stopped == set()
     assert may_leave(dock) == {"A-1/1", "A-1/2"}
+
+
+def test_missing_goods_stop_a_parcel_that_is_booked_later_until_they_are_there(dock: Dock) -> None:
+    news = {"reservation_id": uuid7(), "order_id": dock.id("A-1"), "shop_id": dock.shop_id}
+    dock.tell(StockShort(**news, sku="MUG"), version=3)
+
+    dock.run(part(dock, "A-1/1"))
+    clear(dock, "A-1/1")
+    stopped = may_leave(dock)
+    dock.tell(StockShort(**news, sku="MUG"), version=3)  # told twice
+    dock.tell(StockAllocated(**news, again=True), version=4)
+    dock.tell(StockShort(**news, sku="MUG"), version=3)  # and late
+    dock.run(part(dock, "A-1/2"))
+    clear(dock, "A-1/2")
+
+    assert stopped == set()
+    assert may_leave(dock) == {"A-1/1", "A-1/2"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_news_of_missing_goods_and_a_booking_at_once_do_not_miss_each_other(dock: Dock) -> None:
+    short = StockShort(reservation_id=uuid7(), order_id=dock.id("A-1"), shop_id=dock.shop_id, sku="MUG")
+    call = part(dock, "A-1/1")
+
+    def hear() -> None:
+        dock.tell(short, version=3)
+        connection.close()
+
+    heard = Thread(target=hear)
+
+    with transaction.atomic():
+        handler(call).begin([call])
+        heard.start()
+        heard.join(timeout=0.5)  # it waits for the booking, which it cannot see yet
+        waits = heard.is_alive()
+    heard.join(timeout=10)
+
+    assert waits
+    assert parcel(dock, "A-1/1").stop_reason == "inventory.stock_short"
 
 
 def test_f24_a_parcel_that_is_given_back_leaves_its_neighbour_where_it_is(dock: Dock) -> None:

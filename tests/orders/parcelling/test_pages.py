@@ -13,6 +13,7 @@ from orders.models import FulfilmentOrder, Order
 from sagas.clock import database_now
 from sagas.ids import uuid7
 from sagas.log import read
+from sagas.models import Saga
 from tests.orders.factories import a_line, an_order
 from tests.orders.giving_back.house import House
 from tests.orders.refunding.test_pages import signed_in, text
@@ -164,3 +165,20 @@ def test_who_may_only_look_takes_nothing_back(house: House, order: Order, ada: C
     assert "Take back" not in text(bob.get(page_of(order)))
     parcel.refresh_from_db()
     assert parcel.state == "ready"
+
+
+def test_pieces_that_were_in_no_parcel_are_called_so(house: House, order: Order, ada: Client) -> None:
+    send(ada, order, pieces_1="1")
+    house.settle()
+    commands.cancel_order(order.pk, actor="shop", reason="enough", now=database_now())
+    house.settle()
+
+    shown = text(ada.get(page_of(order)))
+
+    assert "1 MUG 5.00 EUR cancelled ada it has come in" in shown
+    assert "1 MUG 5.00 EUR cancelled pieces that were in no parcel shop enough" in shown
+    labels = Saga.objects.filter(definition="orders.cancel_parcel").values_list("label", flat=True)
+    assert sorted(labels) == [
+        f"Cancel parcel 1 of order {order.external_reference}",
+        f"Cancel pieces of order {order.external_reference}",
+    ]
