@@ -92,10 +92,8 @@ class Shares:
             self.by_saga[call.saga_id] = share
         else:
             self.move(share, State.SUBMITTING)
-        if payment.state == PaymentState.AUTHORIZED:
-            self.sheet.move(
-                payment, PaymentState.CAPTURING
-            )  # no void, and no renewal of the hold, may start now
+        if payment.state == PaymentState.AUTHORIZED:  # no void, and no renewal of the hold, may start now
+            self.sheet.move(payment, PaymentState.CAPTURING)
         share.key, share.before_minor = call.key, payment.captured_minor
         self._changed[share.id] = self.open[payment.id] = share
         return share
