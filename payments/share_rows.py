@@ -40,6 +40,7 @@ class Capture(Moving):
     key = models.UUIDField()  #: Of the last try. Only a try that was proven not to have happened has another.
     amount_minor = models.BigIntegerField()
     before_minor = models.BigIntegerField()
+    final = models.BooleanField(default=False, db_default=False)  #: Asked for as one that ends the hold.
     state = models.CharField(max_length=10, choices=State, default=State.SUBMITTING)
     code = models.CharField(max_length=100, default="")
     mismatch = models.CharField(max_length=200, default="")

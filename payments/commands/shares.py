@@ -54,6 +54,7 @@ class ShareRow:
     state: str
     code: str = ""
     mismatch: str = ""
+    final: bool = False
 
 
 STORED = tuple(f.name for f in fields(ShareRow))
@@ -63,13 +64,13 @@ SELECT {", ".join(STORED)} FROM payments_capture
 """  # noqa: S608 - column names of our own
 SAVE = """
 INSERT INTO payments_capture AS c
-       (id, payment_id, saga_id, key, amount_minor, before_minor, state, code, mismatch, made_at, moved_at)
+       (id, payment_id, saga_id, key, amount_minor, before_minor, state, code, mismatch, final, made_at, moved_at)
 SELECT u.*, %s::timestamptz, %s::timestamptz
   FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],
-              %s::text[]) AS u
+              %s::text[], %s::bool[]) AS u
 ON CONFLICT (id) DO UPDATE
    SET key = excluded.key, before_minor = excluded.before_minor, state = excluded.state, code = excluded.code,
-       mismatch = excluded.mismatch, moved_at = excluded.moved_at
+       mismatch = excluded.mismatch, final = excluded.final, moved_at = excluded.moved_at
 """
 
 
@@ -84,7 +85,7 @@ class Shares:
         self.open = {share.payment_id: share for share in found if share.state in Capture.OPEN}
         self._changed: dict[UUID, ShareRow] = {}
 
-    def begin(self, payment: PaymentRow, call: StepCall, amount: int) -> ShareRow:
+    def begin(self, payment: PaymentRow, call: StepCall, amount: int, *, final: bool) -> ShareRow:
         """Write down what is about to be taken. A try after one that did nothing goes by its own key."""
         share = self.by_saga.get(call.saga_id)
         if share is None:
@@ -94,7 +95,7 @@ class Shares:
             self.move(share, State.SUBMITTING)
         if payment.state == PaymentState.AUTHORIZED:  # no void, and no renewal of the hold, may start now
             self.sheet.move(payment, PaymentState.CAPTURING)
-        share.key, share.before_minor = call.key, payment.captured_minor
+        share.key, share.before_minor, share.final = call.key, payment.captured_minor, final
         self._changed[share.id] = self.open[payment.id] = share
         return share
 
@@ -117,15 +118,16 @@ class Shares:
 # --- capturing ----------------------------------------------------------------------------------------------
 
 
-def begin_shares(calls: Sequence[StepCall]) -> list[tuple[PaymentRow, ShareRow] | Answer]:
+def begin_shares(calls: Sequence[StepCall], *, final: bool) -> list[tuple[PaymentRow, ShareRow] | Answer]:
     """Write down the share each call wants to take. Safe to repeat: one share per saga.
 
-    Answers payment and share when the provider has to be asked. Unavailable while another share of the payment is
-    open. Refused: `payments.authorization_used_up` and the other ends of a hold, or more than is held.
+    A `final` capture ends the hold. Answers payment and share when the provider has to be asked. Unavailable while
+    another share of the payment is open. Refused: `payments.authorization_used_up` and the other ends of a hold, or
+    more than is held.
     """
     sheet = Sheet.of_sagas({paid_by(c) for c in calls}, now=calls[0].now)
     shares = Shares(sheet, [c.saga_id for c in calls])
-    begun = [_begin(shares, call) for call in calls]
+    begun = [_begin(shares, call, final=final) for call in calls]
     shares.save()
     return begun
 
@@ -135,7 +137,7 @@ def paid_by(call: StepCall) -> UUID:
     return UUID(str(call.input["paid_by"]))
 
 
-def _begin(shares: Shares, call: StepCall) -> tuple[PaymentRow, ShareRow] | Answer:
+def _begin(shares: Shares, call: StepCall, *, final: bool) -> tuple[PaymentRow, ShareRow] | Answer:
     payment, amount = shares.sheet.by_saga.get(paid_by(call)), int(call.input["share_minor"])
     share = shares.by_saga.get(call.saga_id)
     if payment is None:
@@ -146,7 +148,7 @@ def _begin(shares: Shares, call: StepCall) -> tuple[PaymentRow, ShareRow] | Answ
         return Refused(CAPTURE_FAILED, share.code)
     if share is not None and share.state in Capture.OPEN:
         return payment, share
-    return _may_not(shares, payment, amount) or (payment, shares.begin(payment, call, amount))
+    return _may_not(shares, payment, amount) or (payment, shares.begin(payment, call, amount, final=final))
 
 
 def _may_not(shares: Shares, payment: PaymentRow, amount: int) -> Answer | None:
@@ -201,6 +203,10 @@ def _not_taken(
     shares: Shares, payment: PaymentRow, share: ShareRow, call: StepCall, outcome: Outcome
 ) -> None:
     match outcome:
+        case Unavailable() if share.state == State.UNKNOWN:
+            pass  # nobody was asked: what an earlier try did is as unknown as before
+        case Unavailable() if call.settling:
+            _unknown(shares, payment, share, call, outcome)
         case NotDone() | Unavailable():
             shares.move(share, State.PUT_OFF)
             _give_free(shares.sheet, payment)
@@ -229,7 +235,11 @@ def _give_free(sheet: Sheet, payment: PaymentRow) -> None:
 
 
 def _unknown(
-    shares: Shares, payment: PaymentRow, share: ShareRow, call: StepCall, answer: Unknown | Waiting
+    shares: Shares,
+    payment: PaymentRow,
+    share: ShareRow,
+    call: StepCall,
+    answer: Unknown | Waiting | Unavailable,
 ) -> None:
     """Published once for each such answer. The payment stays where it is: its share says what is not known."""
     mismatch = answer.detail[:200] if answer.code == MISMATCH else ""

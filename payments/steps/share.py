@@ -16,8 +16,9 @@ from payments.gateways import base
 from payments.gateways.base import IntentStatus
 from payments.models import Capture, Payment
 from payments.steps.answers import difference, found, intent_id, mismatch, surely, undecided
+from payments.steps.refund import PROVIDER_FAILED
 from sagas.steps import Ask, Continue, ExternalStep, NotDone, StepCall, external_step
-from sagas.verdicts import Answer, Done, Refused
+from sagas.verdicts import Answer, Done, Refused, Unavailable, Unknown
 
 Outcome = Answer | Continue
 
@@ -29,29 +30,41 @@ class CaptureShare(ExternalStep):
     """Done: the share is ours. Refused: it is not, and will not be; the hold and other shares stay as they are."""
 
     def begin(self, calls: Sequence[StepCall]) -> Sequence[Ask | Answer]:
-        begun = shares.begin_shares(calls)
+        begun = shares.begin_shares(calls, final=not settings.WAYBILL.payment_multicapture)
         return [
             _ask(call, *one) if isinstance(one, tuple) else one
             for call, one in zip(calls, begun, strict=True)
         ]
 
     def ask(self, ask: Ask) -> Outcome:
-        if ask.payload["unknown"]:
-            settled = self.settle(ask)
-            if not isinstance(settled, NotDone):
-                return settled
-        return self._capture(ask)
+        return self.settle(ask) if ask.payload["unknown"] else self._capture(ask)
 
     def settle(self, ask: Ask) -> Outcome:
-        intent = _look(ask)
-        return self._judge(ask, intent) if isinstance(intent, base.Intent) else intent
+        """Look. If nothing was taken, ask again with the same key: the first request may only be slow.
+
+        A provider that fails again has dealt with that key: if nothing was taken then, nothing will be.
+        """
+        seen = self._seen(ask)
+        if not isinstance(seen, NotDone):
+            return seen
+        again = self._capture(ask)
+        if isinstance(again, Unknown) and again.code == PROVIDER_FAILED:
+            return self._seen(ask)
+        return Unknown(again.code, again.detail) if isinstance(again, Unavailable) else again
 
     def record(self, answers: Sequence[tuple[StepCall, Outcome]]) -> Sequence[Outcome]:
         return shares.record_shares(answers, now=answers[0][0].now)
 
-    def _capture(self, ask: Ask) -> Outcome:
-        """Leave the rest held if that can be. Where it cannot, the share is taken alone and the hold ends with it."""
-        final = not settings.WAYBILL.payment_multicapture
+    def _seen(self, ask: Ask) -> Answer:
+        intent = _look(ask)
+        return self._judge(ask, intent) if isinstance(intent, base.Intent) else intent
+
+    def _capture(self, ask: Ask) -> Answer:
+        """Leave the rest held if that can be. Where it cannot, the share is taken alone and the hold ends with it.
+
+        A repeat asks for the same in the same order, so that it meets the keys of the first.
+        """
+        final = ask.payload["final"]
         result = self._take(ask, final=final)
         if isinstance(result, Refused) and result.code == base.ONE_CAPTURE_ONLY and not final:
             result = self._take(ask, final=True)
@@ -144,7 +157,7 @@ def _ask(call: StepCall, payment: PaymentRow, share: ShareRow) -> Ask:
     return Ask(call, {
         "intent_id": payment.provider_id, "amount_minor": payment.amount_minor, "currency": payment.currency,
         "share_minor": share.amount_minor, "before_minor": share.before_minor,
-        "unknown": share.state == Capture.State.UNKNOWN,
+        "unknown": share.state == Capture.State.UNKNOWN, "final": share.final,
     })  # fmt: skip
 
 

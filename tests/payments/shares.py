@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from payments.queries import trial_balance
 from tests.payments.till import Till
 
@@ -16,3 +19,8 @@ def amounts(till: Till) -> tuple[str, int, int]:
 def nonzero() -> dict[str, int]:
     """The accounts that are not even."""
     return {account: amount for (account, _), amount in trial_balance().items() if amount}
+
+
+def with_one_capture(settings: Any) -> None:
+    """The installation's contract with its provider allows one capture for each hold."""
+    settings.WAYBILL = replace(settings.WAYBILL, payment_multicapture=False)

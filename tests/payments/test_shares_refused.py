@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from payments.gateways.base import IntentStatus, VoidIntent
 from payments.models import Capture, Payment
 from sagas.ids import uuid7
 from sagas.verdicts import Done, Refused, Unavailable
-from tests.payments.shares import amounts, nonzero
+from tests.payments.shares import amounts, nonzero, with_one_capture
 from tests.payments.till import Till
 
 State = Payment.State
@@ -112,8 +111,3 @@ def test_without_multicapture_by_setting_the_first_capture_is_the_only_one(till:
     assert answer == Done({"captured_minor": 300})
     assert amounts(till) == (State.CAPTURED, 300, 0)
     assert till.gateway.attempts["capture", "A-1"] == 1
-
-
-def with_one_capture(settings: Any) -> None:
-    """The installation's contract with its provider allows one capture for each hold."""
-    settings.WAYBILL = replace(settings.WAYBILL, payment_multicapture=False)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
 from payments.models import Capture, Payment
+from sagas.ids import uuid7
+from sagas.steps import NotDone
 from sagas.verdicts import Done, Unavailable, Unknown, Waiting
-from tests.payments.shares import amounts
+from tests.payments.shares import amounts, with_one_capture
 from tests.payments.till import Till
 
 State = Payment.State
@@ -43,15 +50,82 @@ def test_f60_a_worker_that_dies_with_a_share_in_hand_leaves_it_to_be_found_and_t
     assert amounts(till) == (State.PARTLY_CAPTURED, 300, 700)
 
 
-def test_a_share_that_is_proven_not_to_have_been_taken_is_taken_under_a_new_key(till: Till) -> None:
+def test_a_first_request_that_was_only_slow_takes_the_share_once(till: Till) -> None:
     till.hold("A-1")
     call = till.share_call("A-1/p1", 300)
-    ask = till.asked(call)
-    till.record([(ask.call, Unknown("payments.timeout"))])
+    slow = till.asked(call)
+    till.record([(call, Unknown("payments.no_answer"))])
 
-    settled = till.settle(call)
+    settled = till.settle(call)  # it finds nothing, and asks again
+    till.ask(slow)  # only now is the first request carried out
 
     assert settled == Done({"captured_minor": 300})
+    assert till.share_row("A-1/p1").key == call.key
+    assert till.gateway.effects("A-1") == {"holds": 1, "captures": 1}
+    assert amounts(till) == (State.PARTLY_CAPTURED, 300, 700)
+
+
+def test_a_share_is_asked_for_again_as_at_first_though_the_contract_was_changed_since(
+    till: Till, settings: Any
+) -> None:
+    till.hold("A-1")
+    call = till.share_call("A-1/p1", 300)
+    several = settings.WAYBILL
+    with_one_capture(settings)
+    slow = till.asked(call)
+    till.record([(call, Unknown("payments.no_answer"))])
+    settings.WAYBILL = several
+
+    settled = till.settle(call)
+    till.ask(slow)
+
+    assert settled == Done({"captured_minor": 300})
+    assert till.gateway.effects("A-1") == {"holds": 1, "captures": 1}
+
+
+def test_while_the_first_request_is_still_at_work_the_share_stays_unknown(till: Till) -> None:
+    till.hold("A-1")
+    call = till.share_call("A-1/p1", 300)
+    till.gateway.script("capture", "A-1", "drop", times=1)
+    till.run(call)
+    till.gateway.script("capture", "A-1", "rate_limit", times=1)
+
+    answer = till.run(replace(call, settling=True))
+
+    assert answer == Unknown("payments.provider_throttled")
+    assert till.share_row("A-1/p1").state == Share.UNKNOWN
+    assert till.payment("A-1").state == State.CAPTURING
+
+
+def test_what_is_put_off_before_anybody_is_asked_again_stays_unknown(till: Till) -> None:
+    """As an open circuit does."""
+    till.hold("A-1")
+    died = till.asked(till.share_call("A-1/p1", 300))  # its worker did, maybe with the call made
+    unknown = replace(died.call, settling=True)
+
+    for _ in range(2):
+        till.record([(unknown, Unavailable("payments.circuit_open"))])
+
+    assert till.share_row("A-1/p1").state == Share.UNKNOWN
+    assert till.share("A-1/p2", 400) == Unavailable("payments.capture_in_flight")
+    assert till.settle(died.call) == Done({"captured_minor": 300})
+
+
+def test_a_new_key_comes_only_after_the_provider_has_failed_with_the_old_one(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    till.hold("A-1")
+    call = till.share_call("A-1/p1", 300)
+    with monkeypatch.context() as patch:
+        patch.setattr(till.gateway, "capture", lambda _: Unknown("payments.provider_failed", "500"))
+        till.run(call)
+        proven = till.run(replace(call, settling=True))
+
+    state = till.share_row("A-1/p1").state
+    again = till.run(replace(call, key=uuid7(), intent_number=2))
+
+    assert (proven, state) == (NotDone(), Share.PUT_OFF)
+    assert again == Done({"captured_minor": 300})
     assert till.share_row("A-1/p1").key != call.key
     assert till.gateway.effects("A-1") == {"holds": 1, "captures": 1}
 
