@@ -212,7 +212,7 @@ def _not_taken(
             _give_free(shares.sheet, payment)
         case Refused():
             _refused(shares, payment, share, call, outcome)
-        case Unknown() | Waiting():
+        case Unknown():
             _unknown(shares, payment, share, call, outcome)
 
 
@@ -239,7 +239,7 @@ def _unknown(
     payment: PaymentRow,
     share: ShareRow,
     call: StepCall,
-    answer: Unknown | Waiting | Unavailable,
+    answer: Unknown | Unavailable,
 ) -> None:
     """Published once for each such answer. The payment stays where it is: its share says what is not known."""
     mismatch = answer.detail[:200] if answer.code == MISMATCH else ""

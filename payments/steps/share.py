@@ -18,7 +18,7 @@ from payments.models import Capture, Payment
 from payments.steps.answers import difference, found, intent_id, mismatch, surely, undecided
 from payments.steps.refund import PROVIDER_FAILED
 from sagas.steps import Ask, Continue, ExternalStep, NotDone, StepCall, external_step
-from sagas.verdicts import Answer, Done, Refused, Unavailable, Unknown
+from sagas.verdicts import Answer, Done, Refused, Unavailable, Unknown, Waiting
 
 Outcome = Answer | Continue
 
@@ -37,9 +37,15 @@ class CaptureShare(ExternalStep):
         ]
 
     def ask(self, ask: Ask) -> Outcome:
-        return self.settle(ask) if ask.payload["unknown"] else self._capture(ask)
+        return self.settle(ask) if ask.payload["unknown"] else _still_open(self._capture(ask))
 
     def settle(self, ask: Ask) -> Outcome:
+        return _still_open(self._settle(ask))
+
+    def record(self, answers: Sequence[tuple[StepCall, Outcome]]) -> Sequence[Outcome]:
+        return shares.record_shares(answers, now=answers[0][0].now)
+
+    def _settle(self, ask: Ask) -> Answer:
         """Look. If nothing was taken, ask again with the same key: the first request may only be slow.
 
         A provider that fails again has dealt with that key: if nothing was taken then, nothing will be.
@@ -51,9 +57,6 @@ class CaptureShare(ExternalStep):
         if isinstance(again, Unknown) and again.code == PROVIDER_FAILED:
             return self._seen(ask)
         return Unknown(again.code, again.detail) if isinstance(again, Unavailable) else again
-
-    def record(self, answers: Sequence[tuple[StepCall, Outcome]]) -> Sequence[Outcome]:
-        return shares.record_shares(answers, now=answers[0][0].now)
 
     def _seen(self, ask: Ask) -> Answer:
         intent = _look(ask)
@@ -166,6 +169,11 @@ def _ask_to_release(call: StepCall, payment: PaymentRow) -> Ask:
         "intent_id": payment.provider_id, "amount_minor": payment.amount_minor, "currency": payment.currency,
         "captured_minor": payment.captured_minor, "unknown": payment.state == Payment.State.UNKNOWN,
     })  # fmt: skip
+
+
+def _still_open(answer: Answer) -> Answer:
+    """What cannot be leaves the outcome open: a step that waits may be given up, and nothing takes a share back."""
+    return Unknown(answer.code, answer.detail) if isinstance(answer, Waiting) else answer
 
 
 def _look(ask: Ask) -> base.Intent | Answer:

@@ -10,10 +10,16 @@ import pytest
 
 from orders.models import FulfilmentOrder
 from orders.parcelling.commands import ask_parcel
+from payments.gateways import get_gateway
+from payments.gateways.base import CaptureIntent
 from payments.models import Capture
-from sagas.clock import database_now
+from sagas import operate
+from sagas.clock import database_now, travel
+from sagas.ids import uuid7
+from sagas.models import Intent, Saga
 from tests.sandbox_process import SandboxProcess
 from tests.scenarios.fulfilment import Fulfilment, in_business, sandbox
+from tests.scenarios.returning import offset
 
 __all__ = ["sandbox"]
 
@@ -30,6 +36,16 @@ def shop(transactional_db: None, sandbox: SandboxProcess) -> Iterator[Fulfilment
         business.settle()
         yield business
         assert business.breaches() == []
+
+
+@pytest.fixture
+def doubtful(transactional_db: None, sandbox: SandboxProcess) -> Iterator[Fulfilment]:
+    """The same shop in a test at whose end something is left that only a person can put right."""
+    with in_business(sandbox) as business:
+        business.shelve(MUG=10)
+        business.order_in_parcels(MUG=5)
+        business.settle()
+        yield business
 
 
 def parcel(shop: Fulfilment) -> FulfilmentOrder:
@@ -67,3 +83,44 @@ def test_a_capture_that_the_provider_carries_out_late_is_done_once(shop: Fulfilm
     assert between == ("capturing", 0, 0)
     assert parcels(shop) == ["ready"]
     assert money(shop) == ("partly_captured", 500, 1)
+
+
+# --- the provider says what cannot be -----------------------------------------------------------------------
+
+
+def contradicted(shop: Fulfilment) -> Saga:
+    """A share was taken and its answer lost; before anybody looks, somebody takes 1.00 more by hand."""
+    shop.given("payments.capture_payment", "A-1", meets="do_then_drop", times=1)
+    parcel(shop)
+    shop.settle_now()
+    by_hand = CaptureIntent(
+        key=uuid7(), intent_id=shop.payment().provider_id, amount_minor=100, final=False
+    )  # fmt: skip
+    assert not isinstance(get_gateway().capture(by_hand), Exception)
+    shop.settle()
+    return Saga.objects.get(definition=SHIP_PARCEL)
+
+
+def test_past_its_deadline_a_parcel_whose_share_is_in_doubt_is_not_given_up(doubtful: Fulfilment) -> None:
+    saga = contradicted(doubtful)
+
+    travel(offset() + 30 * 3600)
+    doubtful.settle()
+
+    saga.refresh_from_db()
+    assert (saga.state, saga.hold) == ("running", "parked")
+    assert saga.hold_reason == "payments.capture_share: payments.mismatch after 12 tries"
+    assert (parcels(doubtful), shares()) == (["claimed"], ["unknown"])
+    assert doubtful.row().needs_attention
+    assert doubtful.effects("A-1/p1") == {"labels": 1}
+
+
+@pytest.mark.parametrize("act", ["cancel", "turn_back"])
+def test_nobody_can_turn_a_parcel_back_whose_share_is_in_doubt(doubtful: Fulfilment, act: str) -> None:
+    saga = contradicted(doubtful)
+
+    operate.act(act, [saga.pk], actor="ada", reason="give it up", now=database_now())
+    doubtful.settle()
+
+    assert Intent.objects.get().answer == "pivot_in_flight"
+    assert (parcels(doubtful), shares()) == (["claimed"], ["unknown"])
