@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from payments import contract
@@ -20,6 +20,7 @@ from payments.commands.sheet import Cause, PaymentRow, Sheet
 from payments.commands.voids import released
 from payments.gateways.base import AMOUNT_TOO_LARGE, CAPTURE_FAILED, NOT_AUTHORIZED
 from payments.models import Capture, Payment
+from sagas.engine.wake import wake_steps
 from sagas.ids import uuid7
 from sagas.sql import execute, rows
 from sagas.steps import NotDone, StepCall
@@ -32,6 +33,8 @@ PaymentState = Payment.State
 USED_UP = contract.AUTHORIZATION_USED_UP
 IN_FLIGHT = "payments.capture_in_flight"
 UNSETTLED = "payments.unsettled"
+#: Who waits for another share is woken when it has ended. If it was passed over, it looks by itself after so long.
+ITS_TURN = timedelta(minutes=15)
 #: Where a share can be taken from, and where nothing is held any more.
 OPEN_TO_SHARES = {PaymentState.AUTHORIZED, PaymentState.PARTLY_CAPTURED}
 NOTHING_HELD = {PaymentState.CAPTURED, PaymentState.VOIDED, PaymentState.EXPIRED, PaymentState.DECLINED}
@@ -72,6 +75,8 @@ ON CONFLICT (id) DO UPDATE
    SET key = excluded.key, before_minor = excluded.before_minor, state = excluded.state, code = excluded.code,
        mismatch = excluded.mismatch, final = excluded.final, moved_at = excluded.moved_at
 """
+# Those whose steps may be waiting for a share of the same payment to end.
+PUT_OFF = "SELECT saga_id FROM payments_capture WHERE payment_id = ANY(%s::uuid[]) AND state = 'put_off' ORDER BY id"
 
 
 class Shares:
@@ -84,35 +89,53 @@ class Shares:
         self.by_saga = {share.saga_id: share for share in found if share.saga_id in wanted}
         self.open = {share.payment_id: share for share in found if share.state in Capture.OPEN}
         self._changed: dict[UUID, ShareRow] = {}
+        self._ended: set[UUID] = set()
 
     def begin(self, payment: PaymentRow, call: StepCall, amount: int, *, final: bool) -> ShareRow:
         """Write down what is about to be taken. A try after one that did nothing goes by its own key."""
-        share = self.by_saga.get(call.saga_id)
-        if share is None:
-            share = ShareRow(uuid7(), payment.id, call.saga_id, call.key, amount, 0, State.SUBMITTING)
-            self.by_saga[call.saga_id] = share
-        else:
-            self.move(share, State.SUBMITTING)
+        share = self.move(self._of(payment, call, amount), State.SUBMITTING)
         if payment.state == PaymentState.AUTHORIZED:  # no void, and no renewal of the hold, may start now
             self.sheet.move(payment, PaymentState.CAPTURING)
         share.key, share.before_minor, share.final = call.key, payment.captured_minor, final
         self._changed[share.id] = self.open[payment.id] = share
         return share
 
+    def wait(self, payment: PaymentRow, call: StepCall, amount: int) -> Unavailable:
+        """Write down that it waits for another share of its payment, so that it is woken. Uses up none of its tries."""
+        share = self._of(payment, call, amount)
+        self._changed[share.id] = share
+        return not_yet(call)
+
+    def _of(self, payment: PaymentRow, call: StepCall, amount: int) -> ShareRow:
+        """The share of this call's saga; a new one has done nothing yet."""
+        fresh = ShareRow(
+            uuid7(), payment.id, call.saga_id, call.key, amount, payment.captured_minor, State.PUT_OFF
+        )
+        return self.by_saga.setdefault(call.saga_id, fresh)
+
     def move(self, share: ShareRow, to: State) -> ShareRow:
         """Change a share's state by the table. Staying is allowed. Raises IllegalMove."""
         if share.state != to and not Capture.may_move(share.state, to):
             raise IllegalMove(detail=f"share {share.id}: {share.state} to {to}")
+        if share.state in Capture.OPEN and to not in Capture.OPEN:
+            self._ended.add(share.payment_id)
         share.state, share.mismatch = to, ""
         self._changed[share.id] = share
         return share
 
     def save(self) -> None:
-        """Write shares, payments, ledger and events in the caller's transaction."""
+        """Write shares, payments, ledger and events in the caller's transaction. Who waited for a share looks now."""
         if self._changed:
             table = [tuple(getattr(share, name) for name in STORED) for share in self._changed.values()]
             execute(SAVE, [self.sheet.now, self.sheet.now, *columns(table)])
+        if self._ended:
+            wake_steps([saga for (saga,) in rows(PUT_OFF, [list(self._ended)])], [contract.CAPTURE_SHARE])
         self.sheet.save()
+
+
+def not_yet(call: StepCall) -> Unavailable:
+    """Another share of the payment is open: it costs none of the step's tries."""
+    return Unavailable(IN_FLIGHT).sparing(call.now + ITS_TURN)
 
 
 # --- capturing ----------------------------------------------------------------------------------------------
@@ -148,14 +171,15 @@ def _begin(shares: Shares, call: StepCall, *, final: bool) -> tuple[PaymentRow, 
         return Refused(CAPTURE_FAILED, share.code)
     if share is not None and share.state in Capture.OPEN:
         return payment, share
-    return _may_not(shares, payment, amount) or (payment, shares.begin(payment, call, amount, final=final))
+    no = _may_not(shares, payment, call, amount)
+    return no or (payment, shares.begin(payment, call, amount, final=final))
 
 
-def _may_not(shares: Shares, payment: PaymentRow, amount: int) -> Answer | None:
+def _may_not(shares: Shares, payment: PaymentRow, call: StepCall, amount: int) -> Answer | None:
     if no := f"payments.{payment.flag}" if payment.flag else ENDED.get(PaymentState(payment.state)):
         return Refused(no)
     if payment.id in shares.open:
-        return Unavailable(IN_FLIGHT)
+        return shares.wait(payment, call, amount)
     if payment.state not in OPEN_TO_SHARES:
         return Unavailable(UNSETTLED, detail=f"the payment is {payment.state}")
     if amount > payment.authorized_minor - payment.captured_minor:
@@ -280,7 +304,7 @@ def _release(shares: Shares, call: StepCall) -> PaymentRow | Answer:
     if payment is None or payment.state in NOTHING_HELD:
         return Done()
     if payment.id in shares.open:
-        return Unavailable(IN_FLIGHT)
+        return not_yet(call)
     if payment.state not in OPEN_TO_SHARES | LETTING_GO:
         return Unavailable(UNSETTLED, detail=f"the payment is {payment.state}")
     if not payment.provider_id:

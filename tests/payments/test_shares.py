@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from payments import contract
@@ -147,6 +149,20 @@ def test_while_one_share_is_open_another_comes_later(till: Till) -> None:
     assert second == Unavailable("payments.capture_in_flight")
     assert till.share("A-1/p2", 400) == Done({"captured_minor": 400})
     assert amounts(till) == (State.PARTLY_CAPTURED, 700, 300)
+
+
+def test_a_share_that_waits_its_turn_uses_up_no_try(till: Till) -> None:
+    till.hold("A-1")
+    till.asked(till.share_call("A-1/p1", 300))
+
+    [share] = till.begin([till.share_call("A-1/p2", 400)])
+    [rest] = till.begin([till.release_call("A-1/p3")])
+
+    for answer in (share, rest):
+        assert isinstance(answer, Unavailable)
+        assert answer.spends is False
+        assert answer.not_before == till.clock.now + timedelta(minutes=15)
+    assert till.share_row("A-1/p2").state == Capture.State.PUT_OFF
 
 
 def test_of_two_shares_in_one_batch_one_waits_for_the_other(till: Till) -> None:

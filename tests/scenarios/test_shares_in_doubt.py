@@ -85,6 +85,32 @@ def test_a_capture_that_the_provider_carries_out_late_is_done_once(shop: Fulfilm
     assert money(shop) == ("partly_captured", 500, 1)
 
 
+# --- one in doubt, and those that wait for it ---------------------------------------------------------------
+
+
+def test_parcels_wait_for_a_share_in_doubt_however_long_it_takes(shop: Fulfilment) -> None:
+    shop.given("payments.capture_payment", "A-1", meets="do_then_drop", times=1)
+    shop.sandbox.script("retrieve", "A-1", "drop", times=10)
+
+    for _ in range(4):
+        parcel(shop)
+    shop.settle()
+
+    assert parcels(shop) == ["ready"] * 4
+    assert money(shop) == ("partly_captured", 2000, 4)
+    assert shop.row().needs_attention is False
+
+
+def test_the_next_share_is_woken_when_one_has_ended(shop: Fulfilment) -> None:
+    for _ in range(4):
+        parcel(shop)
+
+    shop.settle_now()  # nobody waits for a time to come
+
+    assert parcels(shop) == ["ready"] * 4
+    assert money(shop) == ("partly_captured", 2000, 4)
+
+
 # --- the provider says what cannot be -----------------------------------------------------------------------
 
 
