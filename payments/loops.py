@@ -72,7 +72,7 @@ def _question(one: Watched) -> Question:
     about = {"saga_id": one.payment_saga_id, "intent_id": one.intent_id}
     if one.reference:
         return Question(str(one.id), about | {"reference": one.reference})
-    return Question(str(one.id), about | {"place": (one.state, one.version)})
+    return Question(str(one.id), about | {"place": (one.state, one.version), "share_saga": one.share_saga})
 
 
 @keeper("payments.ask_disputes", every=600.0)

@@ -47,6 +47,7 @@ class Capture(Moving):
     made_at = models.DateTimeField()
 
     class Meta:
+        permissions: ClassVar = [("settle_share", "Can settle by their word what became of a share")]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["saga_id"], name="payments_capture_once_per_saga"),
             models.UniqueConstraint(

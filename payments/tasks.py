@@ -196,7 +196,9 @@ def _finding(question: Question, answer: Any) -> Finding:
         return Finding(saga_id=saga_id, refund=answer)
     if "dispute_id" in payload:
         return Finding(saga_id=saga_id, dispute=answer)
-    return Finding(saga_id=saga_id, intent=answer, place=payload.get("place"))
+
+    place, share_saga = payload.get("place"), payload.get("share_saga")
+    return Finding(saga_id=saga_id, intent=answer, place=place, share_saga=share_saga)
 
 
 def _verifier() -> Verifier:

@@ -16,8 +16,9 @@ from payments.commands import attempts, ledger
 from payments.commands.captures import captured, expired
 from payments.commands.disputes import CannotBe, Disputes, owed_refunds
 from payments.commands.refunds import RefundRow, Refunds
-from payments.commands.shares import end_hold, open_shares
-from payments.commands.sheet import PaymentRow, Sheet
+from payments.commands.settling import Alone
+from payments.commands.shares import Shares, end_hold
+from payments.commands.sheet import News, PaymentRow, Sheet
 from payments.commands.voids import released
 from payments.gateways import base
 from payments.gateways.base import IntentStatus, RefundStatus
@@ -43,7 +44,7 @@ class Finding:
     """What was found out about one payment: its intent, one of its refunds or disputes, or a word that makes no sense.
 
     `place` is where our payment stood before the provider was asked: what it said is worth nothing once the row has
-    moved.
+    moved. `share_saga` is the saga of its open share, if that is to be settled here.
     """
 
     saga_id: UUID
@@ -52,13 +53,7 @@ class Finding:
     place: tuple[str, int] | None = None
     nonsense: str = ""
     dispute: base.Dispute | None = None
-
-
-@dataclass(frozen=True)
-class News:
-    """What makes it happen: word from the provider, in the name of the request that began the saga."""
-
-    correlation_id: str
+    share_saga: UUID | None = None
 
 
 def record_findings(findings: Sequence[Finding], *, now: datetime) -> list[str]:
@@ -68,11 +63,13 @@ def record_findings(findings: Sequence[Finding], *, now: datetime) -> list[str]:
     """
     sagas = {f.saga_id for f in findings}
     owed = owed_refunds({f.saga_id for f in findings if f.dispute})
-    late = Latecomers(sagas.union(owed))
+    of_shares = {f.share_saga for f in findings if f.share_saga}
+    late = Latecomers(sagas.union(owed, of_shares))
     sheet = Sheet.of_sagas(sagas, now=now)
     refunds = Refunds(sheet, [*_refunds_meant(sagas, [f.refund for f in findings if f.refund]), *owed])
-    recorder = _Recorder(sheet, refunds, late)
+    recorder = _Recorder(sheet, refunds, late, of_shares)
     words = [recorder.record(finding) for finding in findings]
+    recorder.shares.write()
     refunds.save()
     late.save()
     recorder.disputes.save(now=now)
@@ -88,10 +85,11 @@ def _refunds_meant(sagas: Collection[UUID], told: Sequence[base.Refund]) -> list
 
 
 class _Recorder:
-    def __init__(self, sheet: Sheet, refunds: Refunds, late: Latecomers) -> None:
+    def __init__(self, sheet: Sheet, refunds: Refunds, late: Latecomers, of_shares: Collection[UUID]) -> None:
         self.sheet, self.refunds, self.late = sheet, refunds, late
         self.disputes = Disputes(sheet, refunds)
-        self.open_shares = open_shares(sheet)
+        self.shares = Shares(sheet)
+        self.alone = Alone(self.shares, late, of_shares)
 
     def record(self, finding: Finding) -> str:
         payment = self.sheet.by_saga[finding.saga_id]
@@ -115,8 +113,8 @@ class _Recorder:
         told = (intent.id, intent.amount_minor, intent.currency)
         if told != asked:
             return self._cannot_be(payment, f"asked for {asked}, told of {told}", news)
-        if payment.id in self.open_shares:
-            return "undecided"  # its own step asks, and knows what it had captured before
+        if payment.id in self.shares.open:
+            return self._open_share(payment, intent, news)
         match intent.status:
             case IntentStatus.AUTHORIZED | IntentStatus.CAPTURED if payment.captured_minor:
                 return self._shared(payment, intent, news)
@@ -128,6 +126,10 @@ class _Recorder:
                 return self._gone(payment, intent, news)
             case _:
                 return "undecided"
+
+    def _open_share(self, payment: PaymentRow, intent: base.Intent, news: News) -> str:
+        settled = self.alone.settle(payment, intent)
+        return self._cannot_be(payment, settled.trouble, news) if settled.trouble else settled.word
 
     def _held(self, payment: PaymentRow, intent: base.Intent, news: News) -> str:
         if intent.capturable_minor != payment.amount_minor:

@@ -17,9 +17,8 @@ from django.conf import settings
 from payments import contract
 from payments.commands.attempts import Outcome, bank_code
 from payments.commands.captures import captured
-from payments.commands.findings import News
 from payments.commands.ledger import columns
-from payments.commands.sheet import Cause, PaymentRow, Sheet
+from payments.commands.sheet import Cause, News, PaymentRow, Sheet
 from payments.models import Payment, Renewal
 from sagas.inbox.work import wake_unmatched
 from sagas.sql import execute, rows

@@ -7,9 +7,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from payments.commands.findings import News
 from payments.commands.refunds import RefundRow, Refunds, is_taken
-from payments.commands.sheet import Sheet
+from payments.commands.sheet import News, Sheet
 from payments.models import Payment, Refund
 from sagas import operate
 from sagas.engine.wake import Latecomers

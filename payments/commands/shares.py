@@ -18,6 +18,7 @@ from payments.commands.captures import CLOSED, EXPIRED, expired
 from payments.commands.ledger import columns
 from payments.commands.sheet import Cause, PaymentRow, Sheet
 from payments.commands.voids import released
+from payments.commands.watching import watch
 from payments.gateways.base import AMOUNT_TOO_LARGE, CAPTURE_FAILED, NOT_AUTHORIZED
 from payments.models import Capture, Payment
 from sagas.engine.wake import wake_steps
@@ -35,6 +36,8 @@ IN_FLIGHT = "payments.capture_in_flight"
 UNSETTLED = "payments.unsettled"
 #: Who waits for another share is woken when it has ended. If it was passed over, it looks by itself after so long.
 ITS_TURN = timedelta(minutes=15)
+#: Where a payment stands while one of its shares is open.
+MAY_BE_OPEN = {PaymentState.CAPTURING, PaymentState.PARTLY_CAPTURED}
 #: Where a share can be taken from, and where nothing is held any more.
 OPEN_TO_SHARES = {PaymentState.AUTHORIZED, PaymentState.PARTLY_CAPTURED}
 NOTHING_HELD = {PaymentState.CAPTURED, PaymentState.VOIDED, PaymentState.EXPIRED, PaymentState.DECLINED}
@@ -58,11 +61,13 @@ class ShareRow:
     code: str = ""
     mismatch: str = ""
     final: bool = False
+    moved_at: datetime | None = None  #: Of the row as it was read.
 
 
-STORED = tuple(f.name for f in fields(ShareRow))
+LOADED = tuple(f.name for f in fields(ShareRow))
+STORED = LOADED[:-1]
 LOAD = f"""
-SELECT {", ".join(STORED)} FROM payments_capture
+SELECT {", ".join(LOADED)} FROM payments_capture
  WHERE payment_id = ANY(%s::uuid[]) AND (saga_id = ANY(%s::uuid[]) OR state IN ('submitting', 'unknown'))
 """  # noqa: S608 - column names of our own
 SAVE = """
@@ -85,11 +90,14 @@ class Shares:
     def __init__(self, sheet: Sheet, sagas: Iterable[UUID] = ()) -> None:
         self.sheet = sheet
         wanted = set(sagas)
-        found = [ShareRow(*row) for row in rows(LOAD, [list(sheet.payments), list(wanted)])]
+        some = wanted or any(p.state in MAY_BE_OPEN for p in sheet.payments.values())
+        read = rows(LOAD, [list(sheet.payments), list(wanted)]) if some else ()
+        found = [ShareRow(*row) for row in read]
         self.by_saga = {share.saga_id: share for share in found if share.saga_id in wanted}
         self.open = {share.payment_id: share for share in found if share.state in Capture.OPEN}
         self._changed: dict[UUID, ShareRow] = {}
         self._ended: set[UUID] = set()
+        self._in_doubt: set[UUID] = set()
 
     def begin(self, payment: PaymentRow, call: StepCall, amount: int, *, final: bool) -> ShareRow:
         """Write down what is about to be taken. A try after one that did nothing goes by its own key."""
@@ -123,14 +131,27 @@ class Shares:
         self._changed[share.id] = share
         return share
 
+    def doubt(self, share: ShareRow, mismatch: str) -> bool:
+        """Nobody knows what became of it. Whether that is news: then its payment is watched (F20)."""
+        news = share.state != State.UNKNOWN or share.mismatch != mismatch
+        self.move(share, State.UNKNOWN).mismatch = mismatch
+        if news:
+            self._in_doubt.add(share.payment_id)
+        return news
+
     def save(self) -> None:
-        """Write shares, payments, ledger and events in the caller's transaction. Who waited for a share looks now."""
+        """Write shares, payments, ledger and events in the caller's transaction."""
+        self.write()
+        self.sheet.save()
+
+    def write(self) -> None:
+        """Write the shares alone. Whoever waited for one that has ended looks now."""
         if self._changed:
             table = [tuple(getattr(share, name) for name in STORED) for share in self._changed.values()]
             execute(SAVE, [self.sheet.now, self.sheet.now, *columns(table)])
         if self._ended:
             wake_steps([saga for (saga,) in rows(PUT_OFF, [list(self._ended)])], [contract.CAPTURE_SHARE])
-        self.sheet.save()
+        watch(self._in_doubt, now=self.sheet.now)
 
 
 def not_yet(call: StepCall) -> Unavailable:
@@ -204,13 +225,14 @@ def _record(shares: Shares, call: StepCall, outcome: Outcome) -> Outcome:
     if share.state == State.SUCCEEDED:
         return Done({"captured_minor": share.amount_minor})
     if isinstance(outcome, Done):
-        return _taken(shares, payment, share, call, closed=bool(outcome.result["closed"]))
+        return taken(shares, payment, share, call, closed=bool(outcome.result["closed"]))
     if not call.late and share.state in Capture.OPEN:
         _not_taken(shares, payment, share, call, outcome)
     return outcome
 
 
-def _taken(shares: Shares, payment: PaymentRow, share: ShareRow, call: Cause, *, closed: bool) -> Done:
+def taken(shares: Shares, payment: PaymentRow, share: ShareRow, call: Cause, *, closed: bool) -> Done:
+    """The share is ours; the hold has ended with it if it is `closed`. Publishes ShareCaptured, RestReleased."""
     sheet = shares.sheet
     shares.move(share, State.SUCCEEDED).code = ""
     sheet.move(payment, PaymentState.PARTLY_CAPTURED)
@@ -233,26 +255,27 @@ def _not_taken(
             _unknown(shares, payment, share, call, outcome)
         case NotDone() | Unavailable():
             shares.move(share, State.PUT_OFF)
-            _give_free(shares.sheet, payment)
+            give_free(shares.sheet, payment)
         case Refused():
-            _refused(shares, payment, share, call, outcome)
+            refused(shares, payment, share, call, outcome)
         case Unknown():
             _unknown(shares, payment, share, call, outcome)
 
 
-def _refused(shares: Shares, payment: PaymentRow, share: ShareRow, call: StepCall, outcome: Refused) -> None:
+def refused(shares: Shares, payment: PaymentRow, share: ShareRow, call: Cause, outcome: Refused) -> None:
+    """It cannot be captured. Publishes ShareRefused, and the end of the hold where that is why."""
     shares.move(share, State.FAILED).code = bank_code(outcome)
     fact = {"capture_id": share.id, "code": share.code}
     shares.sheet.tell(payment, contract.ShareRefused, share.amount_minor, call, **fact)
     if outcome.code != EXPIRED:
-        _give_free(shares.sheet, payment)
+        give_free(shares.sheet, payment)
     elif payment.captured_minor:
         end_hold(shares.sheet, payment, call)
     else:
         expired(shares.sheet, payment, call)
 
 
-def _give_free(sheet: Sheet, payment: PaymentRow) -> None:
+def give_free(sheet: Sheet, payment: PaymentRow) -> None:
     """The first share was not taken: the whole is held as before."""
     if payment.state == PaymentState.CAPTURING:
         sheet.move(payment, PaymentState.AUTHORIZED)
@@ -267,9 +290,7 @@ def _unknown(
 ) -> None:
     """Published once for each such answer. The payment stays where it is: its share says what is not known."""
     mismatch = answer.detail[:200] if answer.code == MISMATCH else ""
-    told = share.state == State.UNKNOWN and share.mismatch == mismatch
-    shares.move(share, State.UNKNOWN).mismatch = mismatch
-    if not told:
+    if shares.doubt(share, mismatch):
         fact = {"operation": str(Payment.Operation.CAPTURE), "code": answer.code}
         shares.sheet.tell(payment, contract.PaymentUnknown, share.amount_minor, call, **fact)
 
@@ -334,20 +355,18 @@ def _record_release(sheet: Sheet, payment: PaymentRow, call: StepCall, outcome: 
             unknown(sheet, payment, call, Payment.Operation.VOID, outcome)
 
 
-def open_shares(sheet: Sheet) -> set[UUID]:
-    """Which of these locked payments have a share of which nobody knows yet what came of it."""
-    return set(Shares(sheet).open)
-
-
 __all__ = [
     "IN_FLIGHT",
     "USED_UP",
     "ShareRow",
+    "Shares",
     "begin_releases",
     "begin_shares",
     "end_hold",
-    "open_shares",
+    "give_free",
     "paid_by",
     "record_releases",
     "record_shares",
+    "refused",
+    "taken",
 ]

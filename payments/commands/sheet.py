@@ -30,6 +30,13 @@ class Cause(Protocol):
     def correlation_id(self) -> str: ...
 
 
+@dataclass(frozen=True)
+class News:
+    """What makes it happen: word from the provider, in the name of the request that began the saga."""
+
+    correlation_id: str
+
+
 @dataclass(slots=True)
 class PaymentRow:
     """A payment as the rules see it. The first block never changes."""
@@ -129,9 +136,11 @@ class Sheet:
         return cls._of(OF_ORDERS, ids, now)
 
     @classmethod
-    def of_payments(cls, ids: Iterable[UUID], *, now: datetime) -> Sheet:
-        """Lock and read these payments."""
-        return cls._of(OF_IDS, ids, now)
+    def of_payments(
+        cls, ids: Iterable[UUID], *, now: datetime, actor: str = "system", reason: str = ""
+    ) -> Sheet:
+        """Lock and read these payments. A person's act names its actor."""
+        return cls._of(OF_IDS, ids, now, actor, reason)
 
     @classmethod
     def of_refunds(

@@ -6,7 +6,7 @@ then is watched. So an index on their state, which would cost every move of a pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -49,7 +49,8 @@ UPDATE payments_watch w
 RETURNING w.id
 """
 WATCHED_PAYMENTS = """
-SELECT p.id, p.saga_id, p.saga_id, p.provider_id, '', p.state, p.version, p.state = ANY(%s::text[])
+SELECT p.id, p.saga_id, p.saga_id, p.provider_id, '', p.state, p.version, p.state = ANY(%s::text[]),
+       (SELECT c.saga_id FROM payments_capture c WHERE c.payment_id = p.id AND c.state IN ('submitting', 'unknown'))
   FROM payments_payment p WHERE p.id = ANY(%s::uuid[])
 """
 WATCHED_REFUNDS = """
@@ -60,6 +61,10 @@ SELECT r.id, p.saga_id, r.saga_id, p.provider_id, r.reference, p.state, p.versio
 LOOK_AGAIN = """
 UPDATE payments_watch w SET looks = greatest(0, w.looks - 1), look_at = u.look_at
   FROM unnest(%s::uuid[], %s::timestamptz[]) AS u (id, look_at) WHERE w.id = u.id AND w.look_at > u.look_at
+"""
+BEGIN_TO_WATCH = """
+INSERT INTO payments_watch AS w (id, kind, looks, look_at) SELECT u.id, %s, 0, %s FROM unnest(%s::uuid[]) AS u (id)
+ON CONFLICT (id) DO UPDATE SET looks = 0, look_at = least(w.look_at, excluded.look_at)
 """
 FORGET = "DELETE FROM payments_watch WHERE id = ANY(%s::uuid[])"
 
@@ -73,7 +78,7 @@ KINDS: dict[str, tuple[str, Sequence[str]]] = {
 class Watched:
     """A payment or refund to be asked about. `reference` is the refund's; it is empty for a payment.
 
-    `state` and `version` are the payment's.
+    `state` and `version` are the payment's, and `share_saga` is the saga of its open share.
     """
 
     id: UUID
@@ -84,6 +89,7 @@ class Watched:
     state: str
     version: int
     ended: bool
+    share_saga: UUID | None = None
 
 
 def patrol(*, limit: int, now: datetime) -> int:
@@ -119,6 +125,12 @@ def take_watched(*, limit: int, now: datetime) -> list[Watched]:
     if gone:
         execute(FORGET, [list(gone)])
     return open_
+
+
+def watch(payment_ids: Collection[UUID], *, now: datetime) -> None:
+    """Have the provider asked about these payments before long, whatever their age."""
+    if payment_ids:
+        execute(BEGIN_TO_WATCH, [Watch.Kind.PAYMENT, now + AGE, sorted(payment_ids)])
 
 
 def look_again(silent: Mapping[UUID, datetime]) -> None:

@@ -10,6 +10,7 @@ from django.conf import settings
 from payments import contract, gateways
 from payments.commands import shares
 from payments.commands.captures import EXPIRED
+from payments.commands.share_outcome import Seen, in_words, seen
 from payments.commands.shares import ShareRow
 from payments.commands.sheet import PaymentRow
 from payments.gateways import base
@@ -50,9 +51,9 @@ class CaptureShare(ExternalStep):
 
         A provider that fails again has dealt with that key: if nothing was taken then, nothing will be.
         """
-        seen = self._seen(ask)
-        if not isinstance(seen, NotDone):
-            return seen
+        before = self._seen(ask)
+        if not isinstance(before, NotDone):
+            return before
         again = self._capture(ask)
         if isinstance(again, Unknown) and again.code == PROVIDER_FAILED:
             return self._seen(ask)
@@ -89,21 +90,21 @@ class CaptureShare(ExternalStep):
         return surely(call, gateways.get_gateway().capture(request))
 
     def _judge(self, ask: Ask, intent: base.Intent) -> Answer:
-        """By what was captured beyond what had been before: no other share of this intent is under way."""
         if differs := difference(ask, intent):
             return mismatch(ask.call, differs)
-        before, share = ask.payload["before_minor"], ask.payload["share_minor"]
-        taken, closed = intent.captured_minor - before, intent.status == IntentStatus.CAPTURED
-        held = intent.status == IntentStatus.AUTHORIZED
-        if (closed or held) and taken == share:
-            return Done({"captured_minor": share, "closed": closed})
-        if held and taken == 0:
-            return NotDone()
-        if (closed and taken == 0) or (intent.status == IntentStatus.VOIDED and not before):
-            return Refused(EXPIRED)  # we did not let it go: no share is taken once we do
-        if closed or held or intent.status == IntentStatus.VOIDED:
-            return mismatch(ask.call, f"{intent.captured_minor} captured, {before} before a share of {share}")
-        return undecided(intent)
+        sums = {name: ask.payload[name] for name in ("before_minor", "share_minor")}
+        match seen(intent, **sums):
+            case Seen.TAKEN:
+                closed = intent.status == IntentStatus.CAPTURED
+                return Done({"captured_minor": sums["share_minor"], "closed": closed})
+            case Seen.NOTHING:
+                return NotDone()
+            case Seen.GONE:
+                return Refused(EXPIRED)  # we did not let it go: no share is taken once we do
+            case Seen.CANNOT_BE:
+                return mismatch(ask.call, in_words(intent, **sums))
+            case Seen.UNDECIDED:
+                return undecided(intent)
 
 
 @external_step(contract.RELEASE_REST, provider="gateway", needs=("paid_by", "nothing_left"))
