@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from payments.gateways.declines import decline_class
-from payments.models import Dispute, JournalEntry, Payment, Refund
+from payments.models import Capture, Dispute, JournalEntry, Payment, Refund
 from sagas.read_only import ReadOnlyAdmin
 
 
@@ -52,6 +52,13 @@ class DisputeAdmin(ReadOnlyAdmin):
     ordering = ("evidence_due_by", "id")
 
 
+def _way_out(share: Capture) -> SafeString | str:
+    """Where a person may say what became of a share, while nobody knows."""
+    if share.state not in Capture.OPEN:
+        return ""
+    return format_html(' <a href="{}">settle it</a>', reverse("money:share", args=[share.pk]))
+
+
 @admin.register(Payment)
 class PaymentAdmin(ReadOnlyAdmin):
     """A payment with its refunds and what the ledger says about it."""
@@ -73,8 +80,9 @@ class PaymentAdmin(ReadOnlyAdmin):
     @admin.display(description="shares")
     def shares_table(self, payment: Payment) -> SafeString:
         return format_html_join(
-            "", "<div>{} {} {} {}{}</div>",
-            ((s.state, s.amount_minor, payment.currency, s.code, s.mismatch) for s in payment.captures.order_by("id")),
+            "", "<div>{} {} {} {}{}{}</div>",
+            ((s.state, s.amount_minor, payment.currency, s.code, s.mismatch, _way_out(s))
+             for s in payment.captures.order_by("id")),
         )  # fmt: skip
 
     @admin.display(description="refunds")
