@@ -264,6 +264,7 @@ DAMAGES: dict[str, Damage] = {
         tells="parcel 1 of order BITS, cancelling, completed",
         also=("i02d_parcels_take_no_more_than_there_is", "i10t_parcels_equal_their_events"),
     ),
+    "i08i_open_shares_have_a_saga": sql(a_share("BITS", 100, "unknown"), tells="unknown, no saga"),
     "i08p_orders_end_with_their_last_parcel": sql(
         f"UPDATE orders_parcel SET handed_over = true, delivered = true WHERE order_id = {of('LAST')}",
         tells="order LAST, confirmed, 2",
