@@ -15,13 +15,14 @@ class Capture(Moving):
     """One share of a payment, captured for one saga. Of a payment at most one is open at a time.
 
     `before_minor` is what the payment had captured when this one was begun: what the provider has captured beyond
-    that is its doing, so an outcome nobody knows is settled by looking.
+    that is its doing, so an outcome nobody knows is settled by looking. What is not seen may still come, until it has
+    been asked for again with the same key, or long enough.
     """
 
     class State(models.TextChoices):
         SUBMITTING = "submitting"  #: The provider is being asked.
-        UNKNOWN = "unknown"  #: The provider may have captured it. Left only by asking it.
-        PUT_OFF = "put_off"  #: Proven that nothing was done; it may be tried again.
+        UNKNOWN = "unknown"  #: The provider may have captured it. Left by asking it, or by a person's word.
+        PUT_OFF = "put_off"  #: Nothing was done; it may be tried. It may be waiting for another share.
         SUCCEEDED = "succeeded"  #: The share is ours. Final.
         FAILED = "failed"  #: It cannot be captured. Final.
 

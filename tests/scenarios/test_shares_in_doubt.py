@@ -73,7 +73,7 @@ def money(shop: Fulfilment) -> tuple[str, int, int]:
     return payment.state, payment.captured_minor, shop.effects().get("captures", 0)
 
 
-def test_a_capture_that_the_provider_carries_out_late_is_done_once(shop: Fulfilment) -> None:
+def test_f26_a_capture_that_the_provider_carries_out_late_is_done_once(shop: Fulfilment) -> None:
     shop.given("payments.capture_payment", "A-1", meets="delay", times=1, seconds=4, done_first=False)
     parcel(shop)
 
@@ -132,7 +132,7 @@ def contradicted(shop: Fulfilment) -> Saga:
     return Saga.objects.get(definition=SHIP_PARCEL)
 
 
-def test_past_its_deadline_a_parcel_whose_share_is_in_doubt_is_not_given_up(doubtful: Fulfilment) -> None:
+def test_f26_past_its_deadline_a_parcel_whose_share_is_in_doubt_is_not_given_up(doubtful: Fulfilment) -> None:
     saga = contradicted(doubtful)
 
     travel(offset() + 30 * 3600)
@@ -202,7 +202,7 @@ def skip(shop: Fulfilment, saga: Saga) -> None:
 
 
 @pytest.mark.parametrize("trouble", ["do_then_drop", "drop"])
-def test_a_share_whose_saga_stands_still_is_settled_and_everything_goes_on(
+def test_f26_a_share_whose_saga_stands_still_is_settled_and_everything_goes_on(
     shop: Fulfilment, trouble: str
 ) -> None:
     parcel(shop)  # it waits for the other
