@@ -120,7 +120,7 @@ def test_the_next_share_is_woken_when_one_has_ended(shop: Fulfilment) -> None:
 def contradicted(shop: Fulfilment) -> Saga:
     """A share was taken and its answer lost; before anybody looks, somebody takes 1.00 more by hand."""
     shop.given("payments.capture_payment", "A-1", meets="do_then_drop", times=1)
-    shop.sandbox.script("retrieve", "A-1", "drop")
+    shop.sandbox.script("retrieve", "A-1", "drop", times=1_000)
     parcel(shop)
     shop.settle_now()
     shop.sandbox.control("DELETE", "/sandbox/scripts")
@@ -180,9 +180,10 @@ def test_a_persons_word_ends_what_the_provider_cannot_tell(
 def parked(shop: Fulfilment, trouble: str) -> Saga:
     """A share met trouble, and nobody can be asked what became of it until its saga has given up asking."""
     shop.given("payments.capture_payment", "A-1", meets=trouble, times=1)
-    shop.sandbox.script("retrieve", "A-1", "drop", times=11)
+    shop.sandbox.script("retrieve", "A-1", "drop", times=1_000)
     parcel(shop)
     shop.settle(horizon=timedelta(minutes=2))
+    shop.sandbox.control("DELETE", "/sandbox/scripts")
     assert "unknown" in shares()
     return Saga.objects.get(definition=SHIP_PARCEL, hold="parked")
 
