@@ -6,11 +6,11 @@ Sagas of `orders.return_goods` without a return carry out credit notes: those pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from django.conf import settings
@@ -94,9 +94,7 @@ def inspect_returns(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]
     time, and nothing is ever paid. Publishes ReturnOpened, and OrderNeedsAttention.
     """
     batch = Batch(calls, now=now)
-    promised = requests.promised_of_all(list(batch.orders))
-    taken = taken_of([order.id for order in batch.orders.values() if order.in_parcels])
-    return batch.answers(closing.inspect, partial(_inspect, promised=promised, taken=taken))
+    return batch.answers(closing.inspect, partial(_inspect, room=Room.of(batch.orders.values())))
 
 
 def close_returns(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
@@ -105,10 +103,31 @@ def close_returns(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
     Publishes GoodsReturned, ReturnClosed and CreditNoteApplied.
     """
     batch = Batch(calls, now=now)
-    promised = requests.promised_of_all([call.subject_id for call in calls if call.by_hand])
-    answers = batch.answers(closing.close_return, partial(_close, promised=promised))
+    room = Room.of(batch.orders[call.subject_id] for call in calls if call.by_hand)
+    answers = batch.answers(closing.close_return, partial(_close, room=room))
     closing.finish_notes(calls, answers, now)
     return answers
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What refunds have promised of each order and, of one in parcels, what was taken: read once for a batch."""
+
+    promised: Mapping[UUID, Promised] = field(default_factory=dict)
+    taken: Mapping[UUID, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, orders: Iterable[Order]) -> Self:
+        """The room of these locked orders."""
+        known = list(orders)
+        promised = requests.promised_of_all([order.id for order in known])
+        return cls(promised, taken_of([order.id for order in known if order.in_parcels]))
+
+    def worth(self, order: Order, pieces: Mapping[int, int]) -> int:
+        """What goes back for these pieces. No more than was taken: a discount may lie on what was never shipped."""
+        taken = self.taken.get(order.id, order.total_minor)
+        most = max(0, taken - order.returned_minor - order.refunded_minor)
+        return min(rules.value_of(order, pieces, self.promised.get(order.id, Promised())), most)
 
 
 def _receive(_: Order, __: StepCall, back: Return, now: datetime) -> Answer:
@@ -125,7 +144,7 @@ def _withdraw(order: Order, call: StepCall, back: Return, now: datetime) -> Answ
     if (
         closing.paid_back(call) and back.state is State.INSPECTED
     ):  # whatever a person says of it, its money is gone
-        return _close(order, call, back, now, promised={})
+        return _close(order, call, back, now, room=Room())
     if back.state not in FINAL:
         back.withdraw(call.cause_code or call.cause or closing.ENDED_BY_HAND, now=now)
     if call.by_hand:
@@ -133,15 +152,7 @@ def _withdraw(order: Order, call: StepCall, back: Return, now: datetime) -> Answ
     return Done()
 
 
-def _inspect(
-    order: Order,
-    call: StepCall,
-    back: Return,
-    now: datetime,
-    *,
-    promised: Mapping[UUID, Promised],
-    taken: Mapping[UUID, int],
-) -> Answer:
+def _inspect(order: Order, call: StepCall, back: Return, now: datetime, *, room: Room) -> Answer:
     match back.state:
         case State.WITHDRAWN:
             return Refused(back.end_code)
@@ -151,8 +162,7 @@ def _inspect(
             return _wait_for_a_person(order, back, now)
     if held := _held_by_another(order, call, now):
         return held
-    most = max(0, taken.get(order.id, order.total_minor) - order.returned_minor - order.refunded_minor)
-    return _take_up(order, call, back, promised.get(order.id, Promised()), most_minor=most, now=now)
+    return _take_up(order, call, back, room, now)
 
 
 def _wait_for_a_person(order: Order, back: Return, now: datetime) -> Answer:
@@ -174,26 +184,21 @@ def _held_by_another(order: Order, call: StepCall, now: datetime) -> Answer | No
     return None
 
 
-def _take_up(
-    order: Order, call: StepCall, back: Return, promised: Promised, *, most_minor: int, now: datetime
-) -> Answer:
-    """Of an order in parcels no more goes back than was taken of it: a discount may lie on what was never shipped."""
+def _take_up(order: Order, call: StepCall, back: Return, room: Room, now: datetime) -> Answer:
     back.cut_to({line.position: line.left for line in order.lines.values()})
     if order.lock_kind is LockKind.NONE:
         order.open_return(call.saga_id, now=now)
-    refund = min(rules.value_of(order, back.accepted, promised), most_minor)
-    return Done({"lines": back.restocked(), "refund_minor": refund, "credit_minor": 0})
+    worth = room.worth(order, back.accepted)
+    return Done({"lines": back.restocked(), "refund_minor": worth, "credit_minor": 0})
 
 
-def _close(
-    order: Order, call: StepCall, back: Return, now: datetime, *, promised: Mapping[UUID, Promised]
-) -> Answer:
+def _close(order: Order, call: StepCall, back: Return, now: datetime, *, room: Room) -> Answer:
     if back.state is State.CLOSED:
         return Done()
     if call.by_hand and back.state is not State.INSPECTED:
         return _withdraw(order, call, back, now)  # nobody has said what comes of its pieces
     if call.by_hand and not closing.holds(order, call, LockKind.RETURN):
-        return _close_untouched(order, call, back, promised.get(order.id, Promised()), now)
+        return _close_untouched(order, call, back, room, now)
     if not closing.holds(order, call, LockKind.RETURN):
         raise IllegalMove(detail=f"{order.external_reference} is not held by {call.saga_id} for a return")
     paid, owed = closing.given(call)
@@ -204,15 +209,15 @@ def _close(
     return Done()
 
 
-def _close_untouched(order: Order, call: StepCall, back: Return, promised: Promised, now: datetime) -> Answer:
+def _close_untouched(order: Order, call: StepCall, back: Return, room: Room, now: datetime) -> Answer:
     """A person has ended the saga before it took the inspection up: it is taken up now, and closed as settled."""
     if held := _held_by_another(order, call, now):
         return held
-    taken = _take_up(order, call, back, promised, now)
+    taken = _take_up(order, call, back, room, now)
     if not isinstance(taken, Done):
         return taken
     settled = replace(call, input={**call.input, **taken.result})
-    return _close(order, settled, back, now, promised={})
+    return _close(order, settled, back, now, room=Room())
 
 
 def _patience() -> timedelta:
