@@ -102,7 +102,7 @@ def cancel_pieces(calls: Sequence[StepCall], *, now: datetime) -> list[Answer]:
 
 def _cancel(order: Order, claims: Claims, call: StepCall, now: datetime) -> Answer:
     claim = claims.by_id[call.subject_id]
-    if claim.state is State.CANCELLING:
+    if claim.state is State.CANCELLING and claim.cancel_saga_id == call.saga_id:
         try:
             order.cancel_pieces(claim.pieces, amount_minor=claim.share_minor, now=now)
         except OrderLocked as locked:
