@@ -13,7 +13,7 @@ from payments import contract
 from payments.commands import ledger
 from payments.commands.dispute_fees import booked_fees, lock_fees
 from payments.commands.ledger import Kind
-from payments.commands.refunds import Refunds, is_taken
+from payments.commands.refund_sheet import Refunds, is_taken
 from payments.commands.sheet import Cause, PaymentRow, Sheet
 from payments.gateways import base
 from payments.models import Dispute, Payment, Refund

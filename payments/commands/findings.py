@@ -15,7 +15,7 @@ from payments import contract
 from payments.commands import attempts, ledger
 from payments.commands.captures import captured, expired
 from payments.commands.disputes import CannotBe, Disputes, owed_refunds
-from payments.commands.refunds import RefundRow, Refunds
+from payments.commands.refund_sheet import RefundRow, Refunds
 from payments.commands.settling import Alone
 from payments.commands.shares import Shares, end_hold
 from payments.commands.sheet import News, PaymentRow, Sheet

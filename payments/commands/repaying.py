@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from payments.commands.refunds import RefundRow, Refunds, is_taken
+from payments.commands.refund_sheet import RefundRow, Refunds, is_taken
 from payments.commands.sheet import News, Sheet
 from payments.models import Payment, Refund
 from sagas import operate

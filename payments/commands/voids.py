@@ -9,7 +9,8 @@ from payments import contract
 from payments.commands import ledger
 from payments.commands.attempts import Outcome, open_payments, unknown
 from payments.commands.captures import captured
-from payments.commands.refunds import RefundRow, Refunds, disputed, go_on, is_taken
+from payments.commands.refund_sheet import RefundRow, Refunds, disputed, is_taken
+from payments.commands.refunds import go_on
 from payments.commands.sheet import Cause, PaymentRow, Sheet
 from payments.models import Payment
 from sagas.steps import Continue, NotDone, StepCall

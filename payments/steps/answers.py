@@ -9,7 +9,7 @@ from uuid import UUID
 
 from payments.commands.acting import deadlines
 from payments.commands.attempts import MISMATCH
-from payments.commands.refunds import RefundRow
+from payments.commands.refund_sheet import RefundRow
 from payments.commands.sheet import PaymentRow
 from payments.gateways import base
 from payments.models import Payment, Refund
