@@ -18,7 +18,8 @@ from orders.refunding.rules import Wanted
 from payments.loops import ask_disputes
 from sagas import operate
 from sagas.clock import database_now
-from tests.config.test_audit_finds import DAMAGES, Damage, another, damaged, listing, of, sql
+from tests.config.damage import Damage, another, damaged, listing, of, sql
+from tests.config.damages import DAMAGES
 from tests.flush import QuickFlush
 from tests.sandbox_process import SandboxProcess
 from tests.scenarios.fulfilment import Fulfilment, in_business, sandbox

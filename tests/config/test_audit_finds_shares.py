@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from config.audit.listing import Listing
-from tests.config.test_audit_finds import Damage, a_share, books, damaged, intent
+from tests.config.damage import Damage, a_share, damaged, intent
+from tests.config.honest_shop import books
 from tests.scenarios.fulfilment import sandbox
 
 __all__ = ["books", "sandbox"]
