@@ -12,6 +12,7 @@ from config.embedded.programs import Program
 from config.embedded.stack import MANAGE
 from config.embedded.state import BASE_DIR
 from config.embedded.supervisor import Supervisor
+from orders.contract import CHOREOGRAPHY, ORCHESTRATION
 from orders.models import Order
 from sagas.models import Saga, SagaStep
 from sagas.resilience.circuit import CircuitPolicy
@@ -146,6 +147,9 @@ def recovers(stage: Stage) -> None:
 
 
 @pytest.mark.timeout(150)
+@pytest.mark.parametrize(
+    "fulfilment", [ORCHESTRATION, pytest.param(CHOREOGRAPHY, marks=pytest.mark.chaos)], indirect=True
+)
 def test_f16_an_outage_of_the_gateway_costs_time_and_nothing_else(stage: Stage) -> None:
     outage(stage, seconds=8, per_second=15)
 

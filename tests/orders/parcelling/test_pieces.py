@@ -160,7 +160,7 @@ class Desk:
     acts=st.lists(ACTS, min_size=4, max_size=12),
 )
 @settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
