@@ -1,4 +1,4 @@
-"""The bus when something goes wrong (FAILURES section 8): nothing is missed, nothing is taken in twice."""
+"""The bus when something goes wrong: nothing is missed, nothing is taken in twice."""
 
 from __future__ import annotations
 

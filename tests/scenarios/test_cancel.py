@@ -1,4 +1,4 @@
-"""Cancelling at every moment (FAILURES section 7): nothing is kept, nothing is sent, and the answer comes at once."""
+"""Cancelling at every moment: nothing is kept, nothing is sent, and the answer comes at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages, clocks, locks and versions (FAILURES section 8): they change when things happen, never what."""
+"""Messages, clocks, locks and versions: they change when things happen, never what."""
 
 from __future__ import annotations
 

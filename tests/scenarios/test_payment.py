@@ -1,4 +1,4 @@
-"""What goes wrong with money on its way (FAILURES section 5): in the end it is ours once, or nobody's."""
+"""What goes wrong with money on its way: in the end it is ours once, or nobody's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many orders for few goods (FAILURES section 6): what there is is sold once, the rest gives its money back."""
+"""Many orders for few goods: what there is is sold once, the rest gives its money back."""
 
 from __future__ import annotations
 
