@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pytest_django.live_server_helper import LiveServer
 
 from orders import commands as orders
 from orders.parcelling.commands import OnHold, ask_parcel
@@ -22,31 +21,14 @@ from sagas.inbox.rows import IncomingWebhook
 from sagas.log import read
 from sagas.models import Saga
 from shipping.models import Shipment
-from tests.payments.letters import SECRET, with_the_secret
-from tests.sandbox_process import SandboxProcess, running_sandbox
+from tests.sandbox_process import SandboxProcess
 from tests.scenarios.fulfilment import CONFIRMED, REFUNDED, Fulfilment, in_business
-from tests.scenarios.test_webhooks import came, do
+from tests.scenarios.test_webhooks import came, do, sandbox, secret
 from tests.waiting import eventually
 
+__all__ = ["sandbox", "secret"]
+
 OPEN = "bank disputes the payment: dp_1"
-
-
-@pytest.fixture(scope="module")
-def sandbox(live_server: LiveServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
-    """A sandbox whose gateway tells the live server what happens."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PAYMENT_WEBHOOK_SECRETS", SECRET)
-        door = f"{live_server.url}/webhooks/payments/sandbox/"
-        with running_sandbox(
-            tmp_path_factory.mktemp("s"), "--profile", "quiet", "--webhooks", door
-        ) as running:
-            yield running
-
-
-@pytest.fixture(autouse=True)
-def secret(settings: Any) -> None:
-    """What the sandbox signs with."""
-    with_the_secret(settings)
 
 
 @pytest.fixture
