@@ -105,8 +105,9 @@ def _heard(make: Callable[[Ask], Outcome], ask: Ask, breaker: Breaker, probing: 
 
 
 def _within_budget(step: Step, asked: Asked) -> bool:
-    budget = circuits.budget_of(step)
-    if asked.claimed.row.tries:
+    budget, row = circuits.budget_of(step), asked.claimed.row
+    # What an open circuit has put off made no call: however many wait, only the ramp holds their first calls.
+    if row.tries > 1 or (row.tries and row.code != circuits.CIRCUIT_OPEN):
         return budget.repeat()
     budget.first()
     return True
