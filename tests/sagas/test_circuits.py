@@ -392,6 +392,22 @@ def test_repeats_beyond_the_budget_wait_and_use_up_no_try(
     assert SagaStep.objects.filter(code="retry_budget").count() == 100 - repeats
 
 
+def test_what_an_outage_put_off_is_a_first_call_and_no_repeat(
+    time: Time, toy: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold_money().note(Tally(failures=3))
+    start_many([f"A-{n}" for n in range(100)])
+    run("open_case")
+    assert SagaStep.objects.filter(code="circuit_open", tries=1).count() == 100
+    monkeypatch.setattr(circuits.budget_of(get_step("sagas.hold_money")), "repeat", lambda: False)
+
+    for _ in range(3):
+        time.forward(21)
+        run("hold_money")
+
+    assert calls(toy) == 100
+
+
 def test_the_command_tells_and_acts(time: Time, toy: Script, capsys: pytest.CaptureFixture[str]) -> None:
     break_down(toy)
     call_command("circuits", "list")
