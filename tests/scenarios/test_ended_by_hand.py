@@ -11,27 +11,22 @@ import pytest
 from orders import commands
 from orders.contract import CANCEL_FULFILMENT, RETURN_GOODS
 from orders.giving_back.commands import apply_credit_notes
-from orders.models import CreditNote, FulfilmentOrder, RefundRequest
-from orders.parcelling.cancelling import Because, cancel_parcel
-from orders.parcelling.commands import ask_parcel
+from orders.models import CreditNote, RefundRequest
 from orders.refunding import closing
 from orders.refunding.commands import ask_refund
 from orders.refunding.rules import Wanted
 from orders.returns import queries
 from payments.commands.repaying import repay_refund
 from payments.models import Refund
-from sagas import operate
 from sagas.clock import database_now
 from sagas.engine import intents
-from sagas.models import Saga
-from sagas.tasks import take_up_intents
 from shipping.contract import BOOK_SHIPMENT
 from tests.sandbox_process import SandboxProcess
+from tests.scenarios.ending import BACK, DONE, by_hand, resolve, skip
 from tests.scenarios.fulfilment import Fulfilment, in_business
 from tests.scenarios.returning import Desk, shipped
 
 REFUND, REFUND_STEP = "orders.refund_order", "payments.refund_payment"
-DONE, BACK = {"as": "completed"}, {"as": "compensated"}
 
 
 @pytest.fixture
@@ -39,23 +34,6 @@ def shop(transactional_db: None, sandbox: SandboxProcess) -> Iterator[Fulfilment
     """A shop in business. Whether its books balance is asked where a person left nothing undone."""
     with in_business(sandbox) as business:
         yield business
-
-
-def by_hand(saga_id: UUID, kind: str, payload: dict[str, Any] | None = None) -> None:
-    """A person acts on one saga, and the engine takes it up."""
-    operate.act(kind, [saga_id], actor="ada", reason="settled it", now=database_now(), payload=payload or {})
-    take_up_intents()
-
-
-def resolve(saga_id: UUID, how: dict[str, Any]) -> None:
-    """It stands still, and a person says how it has ended."""
-    by_hand(saga_id, "pause")
-    by_hand(saga_id, "resolve", how)
-    assert Saga.objects.get(pk=saga_id).state == how["as"]
-
-
-def skip(saga_id: UUID, step: str, result: dict[str, Any] | None = None) -> None:
-    by_hand(saga_id, "skip", {"step": step, "result": result or {}})
 
 
 def free(shop: Fulfilment) -> bool:
@@ -364,71 +342,3 @@ def test_an_order_that_waited_for_its_address_is_on_hold_no_more(shop: Fulfilmen
         commands.correct_address(
             shop.row().pk, {"city": "Hamburg"}, actor="ada", reason="called", now=database_now()
         )
-
-
-# --- parcels ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def split(shop: Fulfilment) -> Fulfilment:
-    """An order of two mugs in parcels."""
-    shop.shelve(MUG=10)
-    shop.order_in_parcels(MUG=2)
-    shop.settle()
-    return shop
-
-
-def parcel(shop: Fulfilment, *, without: str) -> UUID:
-    asked = ask_parcel(shop.row().pk, {1: 1}, actor="ada", reason="it is here", now=database_now())
-    shop.settle(without=(without,))
-    return asked.saga_id
-
-
-def claims() -> list[str]:
-    return list(FulfilmentOrder.objects.order_by("number").values_list("state", flat=True))
-
-
-@pytest.mark.parametrize("how", [DONE, BACK], ids=["completed", "compensated"])
-def test_a_parcel_whose_label_nobody_knows_is_given_up_and_its_pieces_go_in_another(
-    split: Fulfilment, how: dict[str, Any]
-) -> None:
-    resolve(parcel(split, without=BOOK_SHIPMENT), how)
-
-    assert claims() == ["given_up"]
-    assert split.row().on_hold
-    commands.clear_attention(split.row().pk, actor="ada", reason="seen", now=database_now())
-    parcel(split, without="")
-    assert claims() == ["given_up", "ready"]
-    assert split.breaches() == []
-
-
-@pytest.mark.parametrize("act", ["skip", "completed"])
-def test_a_parcel_that_is_paid_is_ready(split: Fulfilment, act: str) -> None:
-    saga = parcel(split, without="orders.ready_parcel")
-
-    if act == "skip":
-        skip(saga, "orders.ready_parcel", {"nothing_left": False})
-    else:
-        resolve(saga, DONE)
-
-    assert claims() == ["ready"]
-
-
-@pytest.mark.parametrize("act", ["skip", "completed", "compensated"])
-def test_a_cancelled_parcel_is_cancelled_or_kept(split: Fulfilment, act: str) -> None:
-    parcel(split, without="")
-    because = Because(actor="ada", reason="never comes")
-    saga = cancel_parcel(
-        split.row().pk, FulfilmentOrder.objects.get().pk, because=because, now=database_now()
-    )
-    stop = "shipping.withdraw_shipment" if act == "compensated" else "orders.cancel_pieces"
-    split.settle(without=(stop,))
-
-    if act == "skip":
-        skip(saga, stop, {"nothing_left": False})
-    else:
-        resolve(saga, {"as": act})
-    split.settle()
-
-    assert claims() == ["ready" if act == "compensated" else "cancelled"]
-    assert split.breaches() == []
