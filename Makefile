@@ -18,10 +18,11 @@ PARTS =
 MINUTES = 10
 RATE =
 REPEATS = 3
+ROUNDS = 5
 SCALE = 1
 ONLY =
 
-.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi events chaos chaos-provider conformance-peers e2e lock services-check compare-styles bench bench-flow bench-growth bench-rebuild bench-read bench-scale load
+.PHONY: help setup dev demo up down reset test verify format lint types contracts migrations openapi events chaos chaos-provider properties conformance-peers e2e lock services-check compare-styles bench bench-flow bench-growth bench-rebuild bench-read bench-scale load
 
 help: ## Show this list
 	@echo "Waybill: every order through payment, inventory and shipping, or everything given back."
@@ -75,6 +76,10 @@ events: dev ## Is docs/events what the contracts say, and can every version ever
 
 chaos-provider: dev ## Orders on a bad day of their providers: slow, wrong, down and late (SEED=n, ORDERS=n)
 	@SEED=$(SEED) ORDERS=$(or $(ORDERS),5000) $(python) -m pytest -q -m provider tests/chaos/test_provider.py
+
+properties: dev ## Random histories against the rules, others in every run (ROUNDS=n)
+	@for round in $$(seq $(ROUNDS)); do echo "Round $$round of $(ROUNDS)"; \
+		$(python) -m pytest -n $(WORKERS) -q -m hypothesis --hypothesis-profile=explore $(TESTS) || exit 1; done
 
 chaos: dev ## The longer runs that kill workers, broker and database
 	@$(python) -m pytest -q -m chaos $(TESTS)

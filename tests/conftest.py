@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import TransactionTestCase
+from hypothesis import settings as hypothesis_settings
 
 from config.embedded.programs import Program, file_exists
 from config.embedded.stack import MANAGE, QUEUES, worker_command
@@ -19,6 +20,12 @@ from config.embedded.state import BASE_DIR
 from config.embedded.supervisor import Supervisor
 from tests import services
 from tests.flush import QuickFlush
+
+# The gate tries the same cases in every run, so that it never fails for what nobody changed. `make properties` tries
+# others every time; what it finds is kept as an `@example`.
+hypothesis_settings.register_profile("gate", derandomize=True)
+hypothesis_settings.register_profile("explore", print_blob=True)
+hypothesis_settings.load_profile("gate")
 
 
 @pytest.fixture(scope="session")
