@@ -164,6 +164,9 @@ class OrderListedOut(OrderOut):
 class OrderDetailOut(OrderListedOut):
     """An order with its lines and charges, and what came of its payment, goods and parcel."""
 
+    ship_in_parcels = serializers.BooleanField(
+        source="in_parcels", read_only=True, help_text="Whether parcels are asked for one by one."
+    )
     lines = OrderLineOut(many=True, read_only=True)
     charges = ChargeIn(many=True, read_only=True)
     payment = PaymentOut(source="*", read_only=True)
@@ -172,7 +175,9 @@ class OrderDetailOut(OrderListedOut):
     saga = ProgressOut(source="*", read_only=True)
 
     class Meta(OrderListedOut.Meta):
-        fields = (*OrderListedOut.Meta.fields, "lines", "charges", "payment", "stock", "shipment", "saga")
+        fields = (
+            *OrderListedOut.Meta.fields, "ship_in_parcels", "lines", "charges", "payment", "stock", "shipment", "saga",
+        )  # fmt: skip
         read_only_fields = fields
 
 

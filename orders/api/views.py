@@ -224,6 +224,7 @@ def _whole(order: OrderSeen, lines: list[OrderLine]) -> dict[str, Any]:
     row = order.row
     return {
         **_listed(order),
+        "ship_in_parcels": order.in_parcels,
         "lines": OrderLineOut(lines, many=True).data,
         "charges": order.charges,
         "payment": PaymentOut(row).data,

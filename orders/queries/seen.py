@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,8 @@ SEEN = ", ".join(f"v.{name}::text" if name in ("skus", "charges") else f"v.{name
 SEEN += ", p.reference, p.name, p.email"
 
 ONE = f"""
-SELECT {SEEN} FROM orders_orderview v LEFT JOIN sagas_person p ON p.id = v.person_id
+SELECT {SEEN}, (SELECT o.in_parcels FROM orders_order o WHERE o.id = v.order_id)
+  FROM orders_orderview v LEFT JOIN sagas_person p ON p.id = v.person_id
  WHERE v.slot = %s AND v.order_id = %s AND v.shop_id = %s
 """  # noqa: S608 - names of columns only
 
@@ -36,10 +37,11 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class OrderSeen:
-    """One order: its row, and who ordered."""
+    """One order: its row, and who ordered. `in_parcels`: placed with `ship_in_parcels`; lists do not ask."""
 
     row: OrderRow
     customer: Customer
+    in_parcels: bool = False
 
     @property
     def charges(self) -> list[dict[str, Any]]:
@@ -58,4 +60,4 @@ def get_order(order_id: UUID, shop_id: UUID, *, at: Sight | None = None) -> Orde
     """One order of the shop, or None if there is none or it is another shop's. Its lines: `lines_of`."""
     at = at or sight(PROJECTION)
     found = rows(ONE, [at.slot, order_id, shop_id], using=at.using)
-    return seen(found[0]) if found else None
+    return replace(seen(found[0][:-1]), in_parcels=bool(found[0][-1])) if found else None

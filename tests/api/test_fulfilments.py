@@ -226,3 +226,11 @@ def test_cancelling_the_order_cancels_all_that_has_not_left(
     assert response.status_code == 202
     assert order.state == "cancelled"
     assert [(one["state"], one["share_minor"]) for one in items] == [("cancelled", 500), ("cancelled", 1000)]
+
+
+def test_an_order_tells_whether_parcels_are_asked_for(till: Counter, house: House, order: Order) -> None:
+    whole = commands.place_order(an_order(shop_id=house.shop.pk), now=database_now())
+    house.settle()
+
+    assert till.get(f"{ORDERS}/{order.pk}").json()["ship_in_parcels"] is True
+    assert till.get(f"{ORDERS}/{whole.order_id}").json()["ship_in_parcels"] is False
