@@ -9,7 +9,7 @@ STYLE = orchestration
 FRESH =
 WAYBILL_PORT = 8000
 TESTS =
-ORDERS = 2000
+ORDERS =
 FLOW_ORDERS = 5000
 WORKERS = 2
 EVENTS = 1000000
@@ -102,7 +102,7 @@ load: setup ## Orders over HTTP at the highest rate that is held, for MINUTES (R
 	@$(python) -m benchmarks.load --minutes $(MINUTES) $(if $(RATE),--rate $(RATE))
 
 compare-styles: setup ## Measure orchestration and choreography in one run, on services of its own (ORDERS=n)
-	@$(python) -m benchmarks.compare_styles --orders $(ORDERS)
+	@$(python) -m benchmarks.compare_styles --orders $(or $(ORDERS),2000)
 
 bench-flow: dev ## The full order flow beside the same rows and the same calls by hand: ratios (FLOW_ORDERS=n)
 	@$(python) -m benchmarks.full_flow --orders $(FLOW_ORDERS)
