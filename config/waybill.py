@@ -117,7 +117,7 @@ class WaybillSettings:
     circuit: CircuitPolicy = field(default_factory=CircuitPolicy)
     #: Answers are recorded in slices: after this long or this many, whichever comes first.
     record_every_seconds: float = 0.05
-    record_slice: int = 50
+    record_slice: int = 128
     #: Requests a shop may send to the API: so many per second for long, so many at once.
     api_rate: float = 100
     api_burst: int = 500

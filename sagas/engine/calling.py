@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,7 +19,7 @@ from sagas.resilience.breaker import Breaker, tally_of
 from sagas.resilience.circuit import Tally
 from sagas.resilience.hearing import Wire, listening
 from sagas.steps import Ask, Continue, ExternalStep, Step
-from sagas.verdicts import Unknown, Verdict
+from sagas.verdicts import Unavailable, Unknown, Verdict
 
 
 @dataclass
@@ -47,17 +47,6 @@ def handler_of(step: Step) -> ExternalStep:
     if step.external is None:
         raise TypeError(f"{step.name} is not an external step.")
     return step.external
-
-
-def slice_of(flying: dict[Future[Outcome], Asked]) -> set[Future[Outcome]]:
-    """The calls that came back: all within a moment, or so many."""
-    waiting = set(flying)
-    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-    end = time.monotonic() + settings.WAYBILL.record_every_seconds
-    while waiting and len(done) < settings.WAYBILL.record_slice and (left := end - time.monotonic()) > 0:
-        more, waiting = wait(waiting, timeout=left, return_when=FIRST_COMPLETED)
-        done |= more
-    return done
 
 
 @lru_cache(maxsize=16)
@@ -113,12 +102,58 @@ def _within_budget(step: Step, asked: Asked) -> bool:
     return True
 
 
-def answered(step: Step, future: Future[Outcome], asked: Asked) -> Answered:
+class Flying:
+    """Calls that are out. Their answers are taken a slice at a time, and wake who waits for them once for all of it."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self._asked: dict[Future[Outcome], Asked] = {}
+        self._back: list[Future[Outcome]] = []
+        self._wanted = 1
+        self._enough = threading.Condition()
+
+    def __bool__(self) -> bool:
+        return bool(self._asked)
+
+    def send(self, asked: Iterable[Asked]) -> None:
+        """Let threads make these calls."""
+        for one in asked:
+            future = submit(self._step, one)
+            self._asked[future] = one
+            future.add_done_callback(self._is_back)
+
+    def slice(self) -> list[Answered]:
+        """The calls that came back: all within a moment of the first, or so many. Waits for the first."""
+        w = settings.WAYBILL
+        self._wait(1, None)
+        self._wait(min(w.record_slice, len(self._asked)), w.record_every_seconds)
+        with self._enough:
+            back, self._back = self._back, []
+        return [_answered(self._step, future, self._asked.pop(future)) for future in back]
+
+    def _is_back(self, future: Future[Outcome]) -> None:
+        with self._enough:
+            self._back.append(future)
+            if len(self._back) >= self._wanted:
+                self._enough.notify()
+
+    def _wait(self, wanted: int, seconds: float | None) -> None:
+        with self._enough:
+            self._wanted = wanted
+            self._enough.wait_for(lambda: len(self._back) >= wanted, seconds)
+
+
+def _answered(step: Step, future: Future[Outcome], asked: Asked) -> Answered:
     """What a thread came back with. A bug in it leaves the outcome unknown."""
     error = future.exception()
     if error is None:
         outcome = future.result()
-        free = isinstance(outcome, Verdict) and not outcome.spends
-        return Answered(asked, outcome, spared=free or asked.probing or not circuits.is_closed(step))
+        return Answered(asked, outcome, spared=_is_spared(step, outcome, asked))
     bug = error if isinstance(error, Exception) else RuntimeError(repr(error))
     return Answered(asked, Unknown("bug", repr(error)[:200]), bug)
+
+
+def _is_spared(step: Step, outcome: Outcome, asked: Asked) -> bool:
+    if not isinstance(outcome, (Unavailable, Unknown)):
+        return False
+    return not outcome.spends or asked.probing or not circuits.is_closed(step)

@@ -35,7 +35,7 @@ from sagas.engine.batch import (
     take,
     told_apart,
 )
-from sagas.engine.calling import Answered, Asked, answered, handler_of, slice_of, submit
+from sagas.engine.calling import Answered, Asked, Flying, handler_of
 from sagas.engine.cases import open_case
 from sagas.engine.core import Outcome
 from sagas.engine.rows import COMPENSATED, COMPENSATING, DO, PENDING, UNDO, Change, SagaRow, StepRow
@@ -167,15 +167,15 @@ def _take_leases(claimed: Sequence[Claimed], now: datetime) -> None:
 
 def _call_and_record(step: Step, asked: Sequence[Asked], fuse: frozenset[str]) -> Batch:
     """Make the calls side by side; record slices as they come; go on at once with those that continue."""
-    batch = Batch()
-    flying = {submit(step, a): a for a in asked}
+    batch, flying = Batch(), Flying(step)
+    flying.send(asked)
     while flying:
-        back = [answered(step, future, flying.pop(future)) for future in slice_of(flying)]
+        back = flying.slice()
         crash_point(f"{step.name}.after_call_before_commit")
         recorded, again = _record(step, back, fuse)
         crash_point(f"{step.name}.after_commit")
         batch.add(recorded)
-        flying |= {submit(step, a): a for a in again}
+        flying.send(again)
     return batch
 
 
