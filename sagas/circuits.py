@@ -77,7 +77,8 @@ class Circuits:
 
     def budget(self, provider: str) -> RetryBudget:
         """How many repeats this process may make."""
-        return self._budgets.setdefault(provider, RetryBudget())
+        found = self._budgets.get(provider)
+        return found or self._budgets.setdefault(provider, RetryBudget())
 
 
 def _client() -> redis.Redis:

@@ -20,6 +20,9 @@ logger = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+#: What nearly every call comes to.
+ONE_SUCCESS, NOTHING = Tally(successes=1), Tally()
+
 #: How old what this process knows of a closed circuit may be before a claim looks again.
 FRESH_SECONDS = 0.25
 #: Successes are told to the others in so long.
@@ -77,7 +80,8 @@ class Breaker:
     ) -> None:
         self.provider, self.operation, self.policy = provider, operation, policy
         self._kept: Kept[CircuitState] = Kept(f"circuit:{provider}:{operation}", CircuitState, store, alone)
-        self._pending = Tally()
+        self._pending = NOTHING
+        self._good = 0  # successes beside those of `_pending`
         self._told_at = time.monotonic()
         self._guard = threading.Lock()
         self._telling = threading.Lock()
@@ -116,8 +120,12 @@ class Breaker:
     def note(self, tally: Tally) -> None:
         """Take in what came of calls. Others learn of failures at once, of successes in a moment."""
         with self._guard:
-            self._pending += tally
-        self._tell()
+            if tally is ONE_SUCCESS:
+                self._good += 1
+            elif tally is not NOTHING:
+                self._pending += tally
+        if self._is_due():
+            self._tell()
 
     def wait_seconds(self) -> float:
         """How long from now until calls may go again; 0 while they may."""
@@ -178,15 +186,18 @@ class Breaker:
         while self._is_due() and self._telling.acquire(blocking=False):
             try:
                 with self._guard:
-                    tally, self._pending = self._pending, Tally()
+                    tally = self._pending + Tally(successes=self._good)
+                    self._pending, self._good = NOTHING, 0
                 self._told_at = time.monotonic()
                 self._change(lambda s, now: (circuit.heard(s, self.policy, tally, now), None))  # noqa: B023
             finally:
                 self._telling.release()
 
     def _is_due(self) -> bool:
-        pending = self._pending
-        return pending.urgent or (pending != Tally() and time.monotonic() - self._told_at >= TELL_SECONDS)
+        if self._pending.urgent:
+            return True
+        anything = self._good or self._pending is not NOTHING
+        return bool(anything) and time.monotonic() - self._told_at >= TELL_SECONDS
 
     def _change(self, rule: Callable[[CircuitState, float], tuple[CircuitState, T]]) -> T:
         def noted(state: CircuitState, now: float) -> tuple[CircuitState, tuple[T, Position, Position]]:
@@ -227,6 +238,8 @@ def tally_of(wire: Wire, *, well: bool, probing: bool, proves: bool = True) -> T
     """
     bad = bool(wire.failed) if wire.heard else not well
     counts = int(proves and not bad)
+    if not (probing or bad or wire.wait_seconds):
+        return ONE_SUCCESS if counts else NOTHING
     if probing:
         return Tally(
             probe_successes=counts, probe_failures=int(bad), freed=int(not counts and not bad),

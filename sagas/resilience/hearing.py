@@ -6,8 +6,6 @@ count against it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -44,15 +42,18 @@ class Wire:
 _wire: ContextVar[Wire | None] = ContextVar("wire", default=None)
 
 
-@contextmanager
-def listening() -> Iterator[Wire]:
+class listening:  # noqa: N801 - read as a verb: `with listening() as wire`
     """Collect what the calls of this block hear, in this thread."""
-    wire = Wire()
-    token = _wire.set(wire)
-    try:
-        yield wire
-    finally:
-        _wire.reset(token)
+
+    __slots__ = ("_token", "_wire")
+
+    def __enter__(self) -> Wire:
+        self._wire = Wire()
+        self._token = _wire.set(self._wire)
+        return self._wire
+
+    def __exit__(self, *_: object) -> None:
+        _wire.reset(self._token)
 
 
 def current() -> Wire:
