@@ -19,7 +19,7 @@ from sagas.resilience.breaker import Breaker, tally_of
 from sagas.resilience.circuit import Tally
 from sagas.resilience.hearing import Wire, listening
 from sagas.steps import Ask, Continue, ExternalStep, Step
-from sagas.verdicts import Unavailable, Unknown, Verdict
+from sagas.verdicts import Unknown, Verdict
 
 
 @dataclass
@@ -148,12 +148,7 @@ def _answered(step: Step, future: Future[Outcome], asked: Asked) -> Answered:
     error = future.exception()
     if error is None:
         outcome = future.result()
-        return Answered(asked, outcome, spared=_is_spared(step, outcome, asked))
+        free = isinstance(outcome, Verdict) and not outcome.spends
+        return Answered(asked, outcome, spared=free or asked.probing or not circuits.is_closed(step))
     bug = error if isinstance(error, Exception) else RuntimeError(repr(error))
     return Answered(asked, Unknown("bug", repr(error)[:200]), bug)
-
-
-def _is_spared(step: Step, outcome: Outcome, asked: Asked) -> bool:
-    if not isinstance(outcome, (Unavailable, Unknown)):
-        return False
-    return not outcome.spends or asked.probing or not circuits.is_closed(step)

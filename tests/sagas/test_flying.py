@@ -102,3 +102,13 @@ def test_a_bug_in_a_thread_leaves_the_outcome_unknown(out: list[Future[Outcome]]
     (answer,) = calls.slice()
     assert isinstance(answer.bug, ZeroDivisionError)
     assert answer.outcome.code == "bug"  # type: ignore[union-attr]  # an Unknown
+
+
+def test_a_probe_is_spared_whatever_it_said(out: list[Future[Outcome]], moment: Wait) -> None:
+    moment(30)
+    nothing: Any = None
+    calls = Flying(get_step("sagas.hold_money"))
+    calls.send([Asked(nothing, nothing, settling=False, probing=True)])
+    out[0].set_result(Done())  # the app may make an unknown outcome of it when it records it
+
+    assert [answer.spared for answer in calls.slice()] == [True]
