@@ -7,11 +7,10 @@ from dataclasses import replace
 
 import pytest
 from django.conf import settings
-from django.db import connection
-from django.test import TransactionTestCase, override_settings
+from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
-from config.audit.listing import Listing, fetch
+from config.audit.listing import Listing
 from orders.models import FulfilmentOrder
 from orders.parcelling.cancelling import Because, cancel_parcel
 from orders.parcelling.commands import ask_parcel
@@ -21,9 +20,9 @@ from orders.returns.aggregate import Finding as Inspection
 from payments.commands.repaying import repay_refund
 from payments.models import Refund
 from sagas.clock import database_now
-from tests.flush import QuickFlush
+from tests.config.trading import traded
 from tests.sandbox_process import SandboxProcess
-from tests.scenarios.fulfilment import Fulfilment, in_business
+from tests.scenarios.fulfilment import Fulfilment
 from tests.scenarios.returning import Desk
 
 
@@ -35,15 +34,8 @@ def books(
 
     It stays open for all tests of this file: each undoes its own damage.
     """
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        django_db_blocker.unblock(),
-        in_business(sandbox) as shop,
-    ):
-        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: None)
-        _trade(shop)
-        yield fetch(sandbox.url)
-        QuickFlush.remembered(connection).run(connection)
+    with traded(django_db_blocker, sandbox, _trade) as found:
+        yield found
 
 
 def _trade(shop: Fulfilment) -> None:

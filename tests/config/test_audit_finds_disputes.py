@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
-from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
 
 from config.audit import audit, checks
-from config.audit.listing import Listing, fetch
+from config.audit.listing import Listing
 from orders.refunding.commands import ask_refund
 from orders.refunding.ending import close_owed
 from orders.refunding.rules import Wanted
@@ -20,9 +18,9 @@ from sagas import operate
 from sagas.clock import database_now
 from tests.config.damage import Damage, another, damaged, listing, of, sql
 from tests.config.damages import DAMAGES
-from tests.flush import QuickFlush
+from tests.config.trading import traded
 from tests.sandbox_process import SandboxProcess
-from tests.scenarios.fulfilment import Fulfilment, in_business, sandbox
+from tests.scenarios.fulfilment import Fulfilment, sandbox
 
 __all__ = ["sandbox"]
 
@@ -110,15 +108,8 @@ def books(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, sandbox: SandboxProcess
 ) -> Iterator[Listing]:
     """A shop with a dispute in every end state; what the providers say of it. Each test undoes its own damage."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        django_db_blocker.unblock(),
-        in_business(sandbox) as shop,
-    ):
-        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: None)
-        _trade(shop)
-        yield fetch(sandbox.url)
-        QuickFlush.remembered(connection).run(connection)
+    with traded(django_db_blocker, sandbox, _trade) as found:
+        yield found
 
 
 def _trade(shop: Fulfilment) -> None:
